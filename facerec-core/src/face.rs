@@ -1,0 +1,136 @@
+//! What the stages hand to each other: detections, quality, embeddings, faces. Plain data, no inference.
+//!
+//! It lives in the lowest layer so that detection, quality, embedding, gallery and tracking exchange these types
+//! without importing one another.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::geometry::{Landmarks, Rect};
+
+/// A face found in an image, in pixels of the upright original.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Detection {
+    /// The face's box. It may reach beyond the image.
+    pub rect: Rect,
+    /// The detector's confidence, `0..=1`.
+    pub score: f32,
+    /// The five landmarks.
+    pub landmarks: Landmarks,
+}
+
+/// How usable a face is for recognition.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Quality {
+    /// Overall usability, `0..=1`: the product of what follows, each mapped to `0..=1`.
+    pub score: f32,
+    /// Sharpness of the aligned face, `0..=1`; a face in focus is above 0.4.
+    pub sharpness: f32,
+    /// Head turn in degrees, estimated from the landmarks; positive to the right of the picture.
+    pub yaw_deg: f32,
+    /// Head nod in degrees, estimated from the landmarks; positive downwards.
+    pub pitch_deg: f32,
+    /// In-plane rotation in degrees; positive clockwise.
+    pub roll_deg: f32,
+    /// Side of the face in pixels: the square root of its box's area.
+    pub face_px: f32,
+    /// Mean brightness of the aligned face, `0..=1`; 0 black, 1 white.
+    pub exposure: f32,
+}
+
+/// The identity of an embedding model: vectors are comparable only when both parts are equal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModelKey {
+    /// The model's id, such as `edgeface-xs`.
+    pub id: String,
+    /// Hash of the weights and of everything that shapes the input (size, channel order, mean, scale, template), lower-case hex.
+    pub hash: String,
+}
+
+impl fmt::Display for ModelKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.id, self.hash.get(..12).unwrap_or(&self.hash))
+    }
+}
+
+/// A face as a vector of unit length that knows its model. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding {
+    model: Arc<ModelKey>,
+    vector: Arc<[f32]>,
+}
+
+impl Embedding {
+    /// Normalises `vector` to unit length.
+    ///
+    /// # Errors
+    /// `invalid_argument` when the vector is empty, has a value that is not finite, or is all zero.
+    pub fn new(model: Arc<ModelKey>, mut vector: Vec<f32>) -> Result<Self> {
+        // In f64, so that the length of the result is 1 to f32 precision at any dimension.
+        let norm = vector.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
+        if !norm.is_finite() || norm <= f64::EPSILON {
+            return Err(Error::argument("vector", format!("expected finite values that are not all zero, got length `{norm}`")));
+        }
+        for value in &mut vector {
+            *value = (f64::from(*value) / norm) as f32;
+        }
+        Ok(Self { model, vector: vector.into() })
+    }
+
+    /// The model this vector came from.
+    pub fn model(&self) -> &Arc<ModelKey> {
+        &self.model
+    }
+
+    /// The vector, of unit length.
+    pub fn as_slice(&self) -> &[f32] {
+        &self.vector
+    }
+
+    /// Cosine similarity with `other`, `-1..=1`; higher means more alike.
+    ///
+    /// # Errors
+    /// `embedding_model_mismatch` when the two come from different models.
+    pub fn similarity(&self, other: &Self) -> Result<f32> {
+        if self.model != other.model {
+            return Err(Error::EmbeddingModelMismatch { expected: self.model.to_string(), actual: other.model.to_string() });
+        }
+        let dot: f32 = self.vector.iter().zip(other.vector.iter()).map(|(a, b)| a * b).sum();
+        Ok(dot.clamp(-1.0, 1.0))
+    }
+}
+
+/// A face with what was asked to be known about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Face {
+    /// Where it is.
+    pub detection: Detection,
+    /// How usable it is, when quality was asked for.
+    pub quality: Option<Quality>,
+    /// Its vector, when embedding was asked for.
+    pub embedding: Option<Embedding>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> Arc<ModelKey> {
+        Arc::new(ModelKey { id: id.into(), hash: "00".into() })
+    }
+
+    #[test]
+    fn embeddings_have_unit_length_and_refuse_other_models() {
+        let a = Embedding::new(key("m"), vec![3.0, 4.0]).expect("finite");
+        assert_eq!(a.as_slice(), [0.6, 0.8]);
+        assert!((a.similarity(&a).expect("same model") - 1.0).abs() < 1e-6);
+        let b = Embedding::new(key("n"), vec![3.0, 4.0]).expect("finite");
+        assert_eq!(a.similarity(&b).expect_err("other model").kind().code(), "embedding_model_mismatch");
+        for bad in [vec![], vec![0.0, 0.0], vec![f32::NAN, 1.0], vec![f32::INFINITY]] {
+            assert_eq!(Embedding::new(key("m"), bad).expect_err("not a direction").kind().code(), "invalid_argument");
+        }
+    }
+}
