@@ -6,3 +6,4 @@ pub mod face;
 pub mod geometry;
 pub mod image;
 pub mod model;
+pub mod runtime;

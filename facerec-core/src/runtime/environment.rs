@@ -1,0 +1,140 @@
+//! Finding and loading the ONNX Runtime library. A process has one environment, ever; it is made here and kept.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ort::environment::Environment;
+
+use crate::error::{Error, Result};
+
+/// The environment of this process and the library it came from.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    pub(super) environment: Environment,
+    pub(super) library: Option<PathBuf>,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Loaded({:?})", self.library)
+    }
+}
+
+/// ONNX Runtime allows one environment per process, even after it is dropped: the first one serves everybody.
+static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
+
+/// The environment of this process: made now from `library` or from the search path, or the one already made.
+pub(super) fn load(library: Option<&Path>) -> Result<Loaded> {
+    let mut slot = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(loaded) = slot.as_ref() {
+        if let (Some(wanted), Some(have)) = (library.map(library_in), &loaded.library) {
+            if wanted.canonicalize().ok() != have.canonicalize().ok() {
+                let reason = format!("this process already uses `{}`; one process can load one library", have.display());
+                return Err(Error::RuntimeLibrary { tried: wanted.display().to_string(), reason });
+            }
+        }
+        return Ok(loaded.clone());
+    }
+    let loaded = first_load(library)?;
+    *slot = Some(loaded.clone());
+    Ok(loaded)
+}
+
+#[cfg(feature = "load-dynamic")]
+fn first_load(library: Option<&Path>) -> Result<Loaded> {
+    let candidates = match library {
+        Some(path) => vec![("the option".to_string(), path.to_path_buf())],
+        None => default_library_paths(),
+    };
+    let mut tried = Vec::new();
+    for (origin, path) in candidates {
+        let path = library_in(&path);
+        // dlopen of a bare name asks the system's loader; any other path must exist and be absolute.
+        let bare = path.components().count() == 1;
+        if !bare && !path.is_file() {
+            tried.push(format!("{} ({origin}): no such file", path.display()));
+            continue;
+        }
+        let path = if bare { path } else { std::path::absolute(&path).unwrap_or(path) };
+        match ort::init_from(&path) {
+            Ok(builder) => {
+                let environment = build(builder).map_err(|error| Error::RuntimeLibrary {
+                    tried: path.display().to_string(),
+                    reason: error.to_string(),
+                })?;
+                tracing::info!(library = %path.display(), origin, "loaded ONNX Runtime");
+                return Ok(Loaded { environment, library: Some(path) });
+            }
+            Err(error) => tried.push(format!("{} ({origin}): {error}", path.display())),
+        }
+    }
+    Err(Error::RuntimeLibrary { tried: tried.join("; "), reason: "no usable shared library found".into() })
+}
+
+#[cfg(not(feature = "load-dynamic"))]
+fn first_load(_library: Option<&Path>) -> Result<Loaded> {
+    let environment = build(ort::init())
+        .map_err(|error| Error::RuntimeLibrary { tried: "the linked library".into(), reason: error.to_string() })?;
+    Ok(Loaded { environment, library: None })
+}
+
+fn build(builder: ort::environment::EnvironmentBuilder) -> ort::Result<Environment> {
+    let environment = builder.with_name("facerec").with_telemetry(false).build()?;
+    // Models exported by older tools make ONNX Runtime warn once per weight; errors come back as results anyway.
+    environment.set_log_level(ort::logging::LogLevel::Error);
+    Ok(environment)
+}
+
+/// Where the ONNX Runtime library is looked for when no path is given, in order, each with the reason it is there:
+/// `FACEREC_ORT`, `ORT_DYLIB_PATH`, beside the executable, where `scripts/setup.sh` puts it (`.facerec/lib` in the
+/// current folder or above it or above the executable), then the system's loader.
+pub fn default_library_paths() -> Vec<(String, PathBuf)> {
+    let mut paths = Vec::new();
+    for variable in ["FACEREC_ORT", "ORT_DYLIB_PATH"] {
+        if let Some(value) = std::env::var_os(variable).filter(|value| !value.is_empty()) {
+            paths.push((variable.to_string(), PathBuf::from(value)));
+        }
+    }
+    // A library that was named is used or refused: falling back to another one would hide the mistake.
+    if !paths.is_empty() {
+        return paths;
+    }
+    let executable = std::env::current_exe().ok();
+    let beside = executable.as_deref().and_then(Path::parent);
+    if let Some(folder) = beside {
+        paths.push(("beside the executable".into(), folder.join(LIBRARY)));
+        paths.push(("beside the executable".into(), folder.join("lib").join(LIBRARY)));
+    }
+    let current = std::env::current_dir().ok();
+    for start in [current.as_deref(), beside].into_iter().flatten() {
+        for folder in start.ancestors() {
+            let library = folder.join(".facerec").join("lib").join(LIBRARY);
+            if library.is_file() && !paths.iter().any(|(_, path)| *path == library) {
+                paths.push(("scripts/setup.sh".into(), library));
+            }
+        }
+    }
+    paths.push(("the system".into(), PathBuf::from(LIBRARY)));
+    paths
+}
+
+#[cfg(target_os = "windows")]
+const LIBRARY: &str = "onnxruntime.dll";
+#[cfg(target_os = "macos")]
+const LIBRARY: &str = "libonnxruntime.dylib";
+#[cfg(not(any(target_os = "windows", target_os = "macos")))]
+const LIBRARY: &str = "libonnxruntime.so";
+
+/// For a folder, the library inside it, also under a versioned name as in Python's `onnxruntime/capi`.
+fn library_in(path: &Path) -> PathBuf {
+    if !path.is_dir() {
+        return path.to_path_buf();
+    }
+    let mut names: Vec<PathBuf> = std::fs::read_dir(path)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    names.retain(|p| p.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LIBRARY)));
+    names.sort();
+    names.pop().unwrap_or_else(|| path.join(LIBRARY))
+}
