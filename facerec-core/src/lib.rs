@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod face;
+pub mod gallery;
 pub mod geometry;
 pub mod image;
 pub mod model;

@@ -1,6 +1,8 @@
 /// stub
-#[derive(Debug)] pub struct Annotation;
+#[derive(Debug)]
+pub struct Annotation;
 /// stub
-#[derive(Debug)] pub enum Tone {}
+#[derive(Debug)]
+pub enum Tone {}
 /// stub
 pub fn annotate() {}
