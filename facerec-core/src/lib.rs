@@ -1,10 +1,26 @@
 //! facerec: face recognition for photos and videos.
-#![cfg_attr(not(test), warn(missing_docs))]
 
+pub mod align;
+pub mod analyze;
+pub mod detect;
+pub mod embed;
 pub mod error;
+pub mod evaluate;
 pub mod face;
 pub mod gallery;
 pub mod geometry;
 pub mod image;
 pub mod model;
+pub mod quality;
 pub mod runtime;
+
+pub use analyze::Analyzer;
+pub use detect::{Detect, DetectOptions, Detector};
+pub use embed::{Embed, Embedder};
+pub use error::{Error, ErrorKind, Result};
+pub use face::{Detection, Embedding, Face, ModelKey, Quality};
+pub use geometry::{Landmarks, Point, Rect};
+pub use image::{Annotation, DecodeLimits, Image, ImageView, PixelFormat, Tone, annotate};
+pub use model::{ModelCatalog, ModelManifest, ModelPack};
+pub use quality::{QualityGate, QualityIssue};
+pub use runtime::{Device, Runtime, RuntimeOptions};

@@ -2,13 +2,17 @@
 
 mod decode;
 mod draw;
+mod encode;
+mod format;
 mod resize;
+mod warp;
 
 use std::borrow::Cow;
 
 pub use decode::DecodeLimits;
 pub use draw::{Annotation, Tone, annotate};
 pub(crate) use resize::resize_bilinear;
+pub(crate) use warp::warp_affine;
 
 use crate::error::{Error, Result};
 
