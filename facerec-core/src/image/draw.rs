@@ -1,8 +1,6 @@
 /// stub
-#[derive(Debug)]
-pub struct Annotation;
+#[derive(Debug)] pub struct Annotation;
 /// stub
-#[derive(Debug)]
-pub enum Tone {}
+#[derive(Debug)] pub enum Tone {}
 /// stub
 pub fn annotate() {}
