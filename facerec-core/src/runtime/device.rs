@@ -90,8 +90,9 @@ impl Device {
 
     /// The execution provider to register, `None` for the CPU. Registration errors are reported, not swallowed.
     #[cfg_attr(not(feature = "openvino"), allow(unused_variables))] // only OpenVINO takes the thread count here
+    #[allow(unreachable_code)] // in a build without any device feature every arm is the CPU's
     pub(super) fn provider(&self, threads: usize) -> Option<ExecutionProviderDispatch> {
-        let provider = match self {
+        let provider: ExecutionProviderDispatch = match self {
             #[cfg(feature = "cuda")]
             Self::Cuda(n) => ep::CUDA::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build(),
             #[cfg(feature = "tensorrt")]
