@@ -37,7 +37,10 @@ fn enrol_search_identify_and_reopen() {
     let first = gallery.add("ana", NewFace::new(&embedding(1))).unwrap();
     gallery.add("  ana ", NewFace::new(&near(1, 0.8, 50))).unwrap();
     gallery.add("ben", NewFace::new(&embedding(2))).unwrap();
-    for gallery in [gallery, open(&path), Gallery::open_any(&path, GalleryOptions::default().read_only(true)).unwrap()] {
+    drop(gallery);
+    let reader = || Gallery::open_any(&path, GalleryOptions::default().read_only(true)).unwrap();
+    for open in [&|| open(&path), &reader as &dyn Fn() -> Gallery] {
+        let gallery = open();
         let found = gallery.search(&embedding(1), 10).unwrap();
         assert_eq!(found.len(), 3);
         assert_eq!((found[0].face, found[0].name.as_str()), (first, "ana"));
@@ -48,7 +51,6 @@ fn enrol_search_identify_and_reopen() {
         let stranger = gallery.identify(&embedding(99), &options).unwrap();
         assert_eq!((stranger.person, stranger.reason.code()), (None, "below_threshold"));
         assert_clean(&gallery);
-        drop(gallery);
     }
 }
 
@@ -56,8 +58,7 @@ fn enrol_search_identify_and_reopen() {
 fn everything_about_a_face_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let gallery = open(folder.path());
-    let quality =
-        Quality { score: 0.91, sharpness: 0.5, yaw_deg: -12.5, pitch_deg: 3.1, roll_deg: 0.1, face_px: 143.7, exposure: 0.44 };
+    let quality = Quality { score: 0.91, sharpness: 0.5, yaw_deg: -12.5, pitch_deg: 3.1, roll_deg: 0.1, face_px: 143.7, exposure: 0.44 };
     let digest = "ab".repeat(32);
     let source = embedding(7);
     let face = NewFace::new(&source).quality(quality).source("photos/ána.jpg").digest(&digest).metadata(r#"{"camera": 3}"#);
@@ -161,8 +162,7 @@ fn an_export_can_be_imported_and_says_everything() {
     let folder = tempfile::tempdir().unwrap();
     let from = open(&folder.path().join("from"));
     for i in 0..5 {
-        let quality =
-            Quality { score: 0.1, sharpness: 0.2, yaw_deg: 0.3, pitch_deg: -0.4, roll_deg: 0.5, face_px: 60.6, exposure: 0.7 };
+        let quality = Quality { score: 0.1, sharpness: 0.2, yaw_deg: 0.3, pitch_deg: -0.4, roll_deg: 0.5, face_px: 60.6, exposure: 0.7 };
         let vector = embedding(i);
         let face = NewFace::new(&vector).quality(quality).metadata(r#"{"a":[1,2]}"#).source("x.jpg");
         from.add(if i < 3 { "ana" } else { "ben \"b\" é" }, face).unwrap();
@@ -183,7 +183,9 @@ fn an_export_can_be_imported_and_says_everything() {
     let into = open(&folder.path().join("into"));
     let lines = String::from_utf8(text).unwrap();
     let cut = lines.rsplitn(3, '\n').last().unwrap();
-    for bad in [cut, "", "{}", "x", &lines.replace("facerec-gallery", "other"), &lines.replacen("\"ana\"", "\"\"", 1), &format!("{lines}{{")] {
+    for bad in
+        [cut, "", "{}", "x", &lines.replace("facerec-gallery", "other"), &lines.replacen("\"ana\"", "\"\"", 1), &format!("{lines}{{")]
+    {
         assert_eq!(code(into.import(&mut bad.as_bytes())), "invalid_argument", "{bad:.60}");
     }
     assert_eq!(code(into.import(&mut lines.replace("1111", "2222").as_bytes())), "embedding_model_mismatch");

@@ -507,10 +507,9 @@ impl Drop for Gallery {
         }
         let mut db = self.db();
         let faces = self.live().owners.len();
-        if faces > 0 && (!db.saved || db.unsaved > faces / 16) {
-            if let Err(error) = self.save(&mut db) {
-                tracing::warn!(gallery = %self.folder.display(), %error, "cannot save the index; it will be built when the gallery is opened");
-            }
+        let worth_it = faces > 0 && (!db.saved || db.unsaved > faces / 16);
+        if worth_it && let Err(error) = self.save(&mut db) {
+            tracing::warn!(gallery = %self.folder.display(), %error, "cannot save the index; it will be built when the gallery is opened");
         }
     }
 }

@@ -6,20 +6,20 @@ use std::sync::Arc;
 use facerec_core::face::{Embedding, ModelKey};
 
 /// Values in a vector of these tests.
-pub const DIM: usize = 128;
+pub(crate) const DIM: usize = 128;
 
 /// The model that all of them claim to come from.
-pub fn model() -> Arc<ModelKey> {
+pub(crate) fn model() -> Arc<ModelKey> {
     Arc::new(ModelKey { id: "test".into(), hash: "1111".repeat(16) })
 }
 
 /// An embedding that follows from its number; two of them have a similarity near 0.
-pub fn embedding(number: u64) -> Embedding {
+pub(crate) fn embedding(number: u64) -> Embedding {
     Embedding::new(model(), values(number, DIM)).unwrap()
 }
 
 /// An embedding whose similarity with `embedding(number)` is `similarity`, in a direction that follows from `other`.
-pub fn near(number: u64, similarity: f32, other: u64) -> Embedding {
+pub(crate) fn near(number: u64, similarity: f32, other: u64) -> Embedding {
     let base = embedding(number);
     let mut away = values(other ^ 0x5555_0000, DIM);
     let along: f32 = base.as_slice().iter().zip(&away).map(|(a, b)| a * b).sum();
@@ -31,7 +31,7 @@ pub fn near(number: u64, similarity: f32, other: u64) -> Embedding {
 }
 
 /// `dim` values in -1..1 that follow from `seed` (splitmix64).
-pub fn values(seed: u64, dim: usize) -> Vec<f32> {
+pub(crate) fn values(seed: u64, dim: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678;
     let next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
