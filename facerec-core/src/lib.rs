@@ -7,6 +7,7 @@ pub mod embed;
 pub mod error;
 pub mod evaluate;
 pub mod face;
+pub mod gallery;
 pub mod geometry;
 pub mod image;
 pub mod model;
