@@ -103,9 +103,7 @@ impl Device {
             Self::DirectMl(n) => ep::DirectML::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build(),
             // Full precision: the answers must be those of the CPU.
             #[cfg(feature = "openvino")]
-            Self::OpenVino(name) => {
-                ep::OpenVINO::default().with_device_type(name).with_num_threads(threads).with_precision("FP32").build()
-            }
+            Self::OpenVino(name) => ep::OpenVINO::default().with_device_type(name).with_num_threads(threads).with_precision("FP32").build(),
             // The CPU, and devices that are not compiled in: `probe` has refused those.
             _ => return None,
         };
