@@ -3,12 +3,14 @@
 mod decode;
 mod draw;
 mod resize;
+mod warp;
 
 use std::borrow::Cow;
 
 pub use decode::DecodeLimits;
 pub use draw::{Annotation, Tone, annotate};
 pub(crate) use resize::resize_bilinear;
+pub(crate) use warp::{Affine, warp_affine};
 
 use crate::error::{Error, Result};
 

@@ -14,3 +14,8 @@ pub struct ResolvedModel {
 /// stub
 #[derive(Debug)]
 pub struct ModelCatalog;
+
+impl ModelCatalog {
+    /// stub
+    pub fn resolve(&self, _id: &str) -> crate::Result<ResolvedModel> { Err(crate::Error::internal("stub")) }
+}

@@ -154,9 +154,9 @@ pub struct InputSpec {
     /// Subtracted from each channel, in the model's channel order; 0..=255.
     #[serde(default)]
     pub mean: [f32; 3],
-    /// Multiplied after the mean is subtracted.
-    #[serde(default = "unit")]
-    pub scale: f32,
+    /// Multiplied after the mean is subtracted, per channel; the file may give one number for all.
+    #[serde(default = "unit_scale", deserialize_with = "one_or_three")]
+    pub scale: [f32; 3],
 }
 
 fn one() -> usize {
@@ -165,6 +165,23 @@ fn one() -> usize {
 
 fn unit() -> f32 {
     1.0
+}
+
+fn unit_scale() -> [f32; 3] {
+    [1.0; 3]
+}
+
+fn one_or_three<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<[f32; 3], D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "one number or three")]
+    enum Scale {
+        One(f32),
+        Three([f32; 3]),
+    }
+    Ok(match Scale::deserialize(deserializer)? {
+        Scale::One(scale) => [scale; 3],
+        Scale::Three(scales) => scales,
+    })
 }
 
 /// Channel order of a model's input.
@@ -369,7 +386,7 @@ impl ModelManifest {
         if !(1..=8192).contains(&width) || !(1..=8192).contains(&height) {
             return Err(format!("expected `input.size` sides of 1..=8192, got `{width}x{height}`"));
         }
-        if !self.input.scale.is_finite() || self.input.scale == 0.0 || self.input.mean.iter().any(|m| !m.is_finite()) {
+        if self.input.scale.iter().any(|s| !s.is_finite() || *s == 0.0) || self.input.mean.iter().any(|m| !m.is_finite()) {
             return Err("expected `input.mean` finite and `input.scale` finite and not 0".into());
         }
         match self.task {

@@ -5,6 +5,7 @@
 mod catalog;
 #[cfg(feature = "fetch")]
 mod fetch;
+mod input;
 mod manifest;
 
 pub use catalog::{ModelCatalog, ResolvedModel};

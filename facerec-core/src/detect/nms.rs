@@ -1,0 +1,31 @@
+//! Greedy non-maximum suppression.
+
+use crate::face::Detection;
+
+/// Sorts by score, best first, and drops every box that overlaps a better one by more than `iou`.
+/// Candidates with coordinates that are not finite are dropped too.
+pub(super) fn suppress(faces: &mut Vec<Detection>, iou: f32) {
+    faces.retain(|face| face.rect.area().is_normal() && face.score.is_finite());
+    faces.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Detection> = Vec::with_capacity(faces.len().min(64));
+    for face in faces.drain(..) {
+        if kept.iter().all(|better| better.rect.iou(&face.rect) <= iou) {
+            kept.push(face);
+        }
+    }
+    *faces = kept;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Landmarks, Rect};
+
+    #[test]
+    fn the_best_of_overlapping_boxes_stays() {
+        let face = |x: f32, score: f32| Detection { rect: Rect::new(x, 0.0, x + 10.0, 10.0), score, landmarks: Landmarks::default() };
+        let mut faces = vec![face(0.0, 0.7), face(1.0, 0.9), face(30.0, 0.6), face(f32::NAN, 1.0)];
+        suppress(&mut faces, 0.4);
+        assert_eq!(faces.iter().map(|f| f.score).collect::<Vec<_>>(), [0.9, 0.6]);
+    }
+}
