@@ -2,6 +2,8 @@
 
 mod decode;
 mod draw;
+mod encode;
+mod format;
 mod resize;
 mod warp;
 
