@@ -12,7 +12,7 @@ use std::borrow::Cow;
 pub use decode::DecodeLimits;
 pub use draw::{Annotation, Tone, annotate};
 pub(crate) use resize::resize_bilinear;
-pub(crate) use warp::{Affine, warp_affine};
+pub(crate) use warp::warp_affine;
 
 use crate::error::{Error, Result};
 

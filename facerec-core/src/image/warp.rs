@@ -1,7 +1,7 @@
 //! Affine warp with bilinear sampling, as OpenCV's `warpAffine` with `INTER_LINEAR` and a black border.
 
 /// Where a target pixel comes from: `x = m[0] u + m[1] v + m[2]`, `y = m[3] u + m[4] v + m[5]`.
-pub(crate) type Affine = [f32; 6];
+pub(super) type Affine = [f32; 6];
 
 /// Samples tightly packed RGB `src` of `from` (width, height) at the places `inverse` gives for each target pixel.
 /// Places outside the source are black.

@@ -1,0 +1,69 @@
+//! How good is it: verification on pairs, calibration of a threshold, closed-set identification.
+
+mod calibrate;
+mod curve;
+mod folder;
+mod identification;
+mod pairs;
+
+use std::path::Path;
+
+pub use calibrate::{Calibration, calibrate};
+pub use identification::{IdentificationReport, identification};
+pub use pairs::{PairsReport, pairs};
+
+use crate::analyze::{Analyzer, parallel};
+use crate::error::Result;
+use crate::face::{Embedding, Face};
+use crate::image::Image;
+
+/// Told how many of how many photos are done; called from several threads.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// How an evaluation runs.
+#[derive(Clone, Copy)]
+pub struct EvaluateOptions<'a> {
+    /// Photos analysed at the same time; the engine's [`crate::Engine::workers`] is a good choice.
+    pub workers: usize,
+    /// Told about the progress.
+    pub progress: Progress<'a>,
+}
+
+impl Default for EvaluateOptions<'_> {
+    fn default() -> Self {
+        Self { workers: 1, progress: &|_, _| {} }
+    }
+}
+
+impl std::fmt::Debug for EvaluateOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EvaluateOptions({} workers)", self.workers)
+    }
+}
+
+/// The embedding of each photo's main face; `None` where no face was found.
+///
+/// # Errors
+/// The first photo that cannot be read or analysed ends the evaluation: a figure over fewer photos would be another figure.
+fn embed_photos(analyzer: &Analyzer, photos: &[impl AsRef<Path> + Sync], options: EvaluateOptions<'_>) -> Result<Vec<Option<Embedding>>> {
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let results = parallel(photos.len(), options.workers, |index| -> Result<Option<Embedding>> {
+        let image = Image::open(photos[index].as_ref())?;
+        let faces = analyzer.embed(&image)?;
+        let embedding = main_face(&faces, image.width(), image.height()).and_then(|face| face.embedding.clone());
+        (options.progress)(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, photos.len());
+        Ok(embedding)
+    });
+    results.into_iter().collect()
+}
+
+/// The face a portrait is about: large and near the middle (InsightFace `retinaface.py`: area less twice the squared
+/// distance to the centre).
+fn main_face(faces: &[Face], width: u32, height: u32) -> Option<&Face> {
+    let weight = |face: &Face| {
+        let center = face.detection.rect.center();
+        let (dx, dy) = (center.x - width as f32 / 2.0, center.y - height as f32 / 2.0);
+        face.detection.rect.area() - 2.0 * (dx * dx + dy * dy)
+    };
+    faces.iter().max_by(|a, b| weight(a).total_cmp(&weight(b)))
+}
