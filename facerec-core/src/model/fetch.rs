@@ -1,4 +1,6 @@
 /// stub
-#[derive(Debug)] pub struct FetchOptions;
+#[derive(Debug)]
+pub struct FetchOptions;
 /// stub
-#[derive(Debug)] pub struct FetchProgress;
+#[derive(Debug)]
+pub struct FetchProgress;

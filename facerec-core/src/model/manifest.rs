@@ -338,7 +338,7 @@ impl AlignTemplate {
     pub fn points(&self, size: u32) -> [Point; 5] {
         match self {
             Self::Points(points) => points.map(|[x, y]| Point::new(x, y)),
-            Self::Arcface if size % 112 == 0 || size % 128 != 0 => {
+            Self::Arcface if size.is_multiple_of(112) || !size.is_multiple_of(128) => {
                 let ratio = size as f32 / 112.0;
                 ARCFACE_112.map(|[x, y]| Point::new(x * ratio, y * ratio))
             }

@@ -90,25 +90,24 @@ impl Device {
 
     /// The execution provider to register, `None` for the CPU. Registration errors are reported, not swallowed.
     #[cfg_attr(not(feature = "openvino"), allow(unused_variables))] // only OpenVINO takes the thread count here
+    #[allow(unreachable_code)] // without any device feature every arm returns
     pub(super) fn provider(&self, threads: usize) -> Option<ExecutionProviderDispatch> {
-        let provider = match self {
+        let provider: ExecutionProviderDispatch = match self {
             #[cfg(feature = "cuda")]
-            Self::Cuda(n) => Some(ep::CUDA::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build()),
+            Self::Cuda(n) => ep::CUDA::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build(),
             #[cfg(feature = "tensorrt")]
-            Self::TensorRt(n) => Some(ep::TensorRT::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build()),
+            Self::TensorRt(n) => ep::TensorRT::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build(),
             #[cfg(feature = "coreml")]
-            Self::CoreMl => Some(ep::CoreML::default().build()),
+            Self::CoreMl => ep::CoreML::default().build(),
             #[cfg(feature = "directml")]
-            Self::DirectMl(n) => Some(ep::DirectML::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build()),
+            Self::DirectMl(n) => ep::DirectML::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build(),
             // Full precision: the answers must be those of the CPU.
             #[cfg(feature = "openvino")]
-            Self::OpenVino(name) => {
-                Some(ep::OpenVINO::default().with_device_type(name).with_num_threads(threads).with_precision("FP32").build())
-            }
+            Self::OpenVino(name) => ep::OpenVINO::default().with_device_type(name).with_num_threads(threads).with_precision("FP32").build(),
             // The CPU, and devices that are not compiled in: `probe` has refused those.
-            _ => None,
+            _ => return None,
         };
-        provider.map(|provider: ExecutionProviderDispatch| provider.error_on_failure())
+        Some(provider.error_on_failure())
     }
 }
 

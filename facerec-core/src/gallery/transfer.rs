@@ -1,0 +1,222 @@
+//! A gallery as JSON Lines: a header, then one face per line, with everything that is known about it but its ids.
+
+use std::collections::HashMap;
+use std::io::{BufRead, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::records::{FaceId, ImportReport, check_details, check_name, quality_from, quality_values};
+use super::rows::{FaceRow, vector_bytes, vector_values};
+use super::store::{Checked, Edit, Snapshot};
+use crate::error::{Error, Result};
+use crate::face::ModelKey;
+
+const FORMAT: &str = "facerec-gallery";
+const VERSION: u32 = 1;
+/// Longest line that is read: 65536 values of 13 characters, and some room for metadata.
+const MAX_LINE_BYTES: u64 = 4 << 20;
+/// How far the length of an imported vector may be from 1.
+const UNIT_TOLERANCE: f64 = 1e-3;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+    model: Model,
+    dim: usize,
+    persons: usize,
+    faces: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Model {
+    id: String,
+    hash: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    person: String,
+    embedding: Vec<f32>,
+    #[serde(default)]
+    quality: Option<QualityLine>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    digest: Option<String>,
+    #[serde(default)]
+    metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default)]
+    created_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct QualityLine {
+    score: f32,
+    sharpness: f32,
+    yaw: f32,
+    pitch: f32,
+    roll: f32,
+    face_px: f32,
+    exposure: f32,
+}
+
+/// Writes every face; returns how many. With `salvage`, damaged rows are left out and counted in a warning.
+pub(super) fn export(snapshot: &Snapshot<'_>, salvage: bool, out: &mut dyn Write) -> Result<usize> {
+    let state = snapshot.state()?;
+    let damaged = |what: &str, id: i64| {
+        tracing::warn!(id, "a damaged {what} is left out of the export");
+        if salvage { Ok(()) } else { Err(snapshot.corrupt(&format!("{what} {id} does not match its checksum"))) }
+    };
+    let mut names = HashMap::new();
+    snapshot.scan_persons(0, |row| match row {
+        Checked::Good(person) => {
+            names.insert(person.id, person.name.to_owned());
+            Ok(())
+        }
+        Checked::Damaged(id) => damaged("person", id),
+    })?;
+    // The header's count lets an import notice a file that was cut short, so it counts what will be written.
+    let writable = |row: &Checked<FaceRow<'_>>| matches!(row, Checked::Good(face) if names.contains_key(&face.person));
+    let mut faces = 0;
+    if salvage {
+        snapshot.scan_faces(0, |row| {
+            faces += usize::from(writable(&row));
+            Ok(())
+        })?;
+    } else {
+        faces = state.faces as usize;
+    }
+    let model = Model { id: state.model.id, hash: state.model.hash };
+    let header = Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons: names.len(), faces };
+    write_line(out, &header)?;
+    snapshot.scan_faces(0, |row| match row {
+        Checked::Good(face) => match names.get(&face.person) {
+            Some(name) => write_line(out, &line_of(name, &face)),
+            None => damaged("face", face.id.0),
+        },
+        Checked::Damaged(id) => damaged("face", id),
+    })?;
+    out.flush().map_err(|e| Error::io("write", "the export", e))?;
+    Ok(faces)
+}
+
+/// Adds every face of an export, in the transaction of `edit`: an error leaves nothing behind.
+pub(super) fn import(edit: &mut Edit<'_>, model: &ModelKey, input: &mut dyn BufRead) -> Result<ImportReport> {
+    let mut lines = Lines { input, number: 0 };
+    let text = lines.next()?.ok_or_else(|| lines.wrong("an empty file"))?;
+    let header: Header = serde_json::from_str(&text).map_err(|e| lines.wrong(&format!("no header: {e}")))?;
+    if header.format != FORMAT || header.version != VERSION {
+        return Err(lines.wrong(&format!("format {} {}", header.format, header.version)));
+    }
+    if header.model.id != model.id || header.model.hash != model.hash {
+        let actual = ModelKey { id: header.model.id, hash: header.model.hash };
+        return Err(Error::EmbeddingModelMismatch { expected: model.to_string(), actual: actual.to_string() });
+    }
+    let mut report = ImportReport { persons: 0, faces: 0, duplicates: 0 };
+    while let Some(text) = lines.next()? {
+        let line: Line = serde_json::from_str(&text).map_err(|e| lines.wrong(&e.to_string()))?;
+        let length = line.embedding.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+        if line.embedding.len() != header.dim || (length - 1.0).abs() > UNIT_TOLERANCE {
+            return Err(lines.wrong(&format!("a vector of {} values and length {length}", line.embedding.len())));
+        }
+        let added = add(edit, &line).map_err(|e| match e {
+            Error::InvalidArgument { name, reason } => lines.wrong(&format!("{name}: {reason}")),
+            other => other,
+        })?;
+        report.persons += usize::from(added.0);
+        report.faces += usize::from(added.1);
+        report.duplicates += usize::from(!added.1);
+    }
+    if report.faces + report.duplicates != header.faces {
+        return Err(lines.wrong(&format!("{} faces of {}: the file was cut short", report.faces + report.duplicates, header.faces)));
+    }
+    Ok(report)
+}
+
+/// Whether the person and the face are new.
+fn add(edit: &mut Edit<'_>, line: &Line) -> Result<(bool, bool)> {
+    let quality = line.quality.as_ref().map(|q| quality_from([q.score, q.sharpness, q.yaw, q.pitch, q.roll, q.face_px, q.exposure]));
+    let metadata = line.metadata.clone().map(|map| serde_json::Value::Object(map).to_string());
+    check_details(quality.as_ref(), line.digest.as_deref(), metadata.as_deref())?;
+    let (person, new) = edit.person(check_name(&line.person)?)?;
+    let vector = vector_bytes(&line.embedding);
+    if !new && edit.has_vector(person, &vector)? {
+        return Ok((false, false));
+    }
+    edit.add_face(FaceRow {
+        id: FaceId(0),
+        person,
+        vector: &vector,
+        quality,
+        source: line.source.as_deref(),
+        digest: line.digest.as_deref(),
+        metadata: metadata.as_deref(),
+        created_ms: line.created_ms,
+    })?;
+    Ok((new, true))
+}
+
+fn line_of(name: &str, face: &FaceRow<'_>) -> Line {
+    let quality = face.quality.as_ref().map(quality_values).map(|[score, sharpness, yaw, pitch, roll, face_px, exposure]| QualityLine {
+        score,
+        sharpness,
+        yaw,
+        pitch,
+        roll,
+        face_px,
+        exposure,
+    });
+    Line {
+        person: name.to_owned(),
+        embedding: vector_values(face.vector).collect(),
+        quality,
+        source: face.source.map(Into::into),
+        digest: face.digest.map(Into::into),
+        // It was checked when it was stored.
+        metadata: face.metadata.and_then(|text| serde_json::from_str(text).ok()),
+        created_ms: face.created_ms,
+    }
+}
+
+fn write_line(out: &mut dyn Write, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec(value).map_err(|e| Error::internal(e.to_string()))?;
+    text.push(b'\n');
+    out.write_all(&text).map_err(|e| Error::io("write", "the export", e))
+}
+
+/// The lines of an import, with their number for messages.
+struct Lines<'a> {
+    input: &'a mut dyn BufRead,
+    number: usize,
+}
+
+impl Lines<'_> {
+    /// The next line that is not blank.
+    fn next(&mut self) -> Result<Option<String>> {
+        loop {
+            self.number += 1;
+            let mut line = Vec::new();
+            let mut limited = (&mut *self.input).take(MAX_LINE_BYTES);
+            let read = limited.read_until(b'\n', &mut line).map_err(|e| Error::io("read", "the import", e))?;
+            if read as u64 == MAX_LINE_BYTES && line.last() != Some(&b'\n') {
+                return Err(Error::LimitExceeded {
+                    what: "bytes in a line of the import",
+                    limit: MAX_LINE_BYTES,
+                    actual: MAX_LINE_BYTES + 1,
+                });
+            }
+            if read == 0 {
+                return Ok(None);
+            }
+            if !line.trim_ascii().is_empty() {
+                return String::from_utf8(line).map(Some).map_err(|_| self.wrong("bytes that are not UTF-8"));
+            }
+        }
+    }
+
+    fn wrong(&self, got: &str) -> Error {
+        Error::argument("import", format!("expected an export of facerec in line {}, got `{got}`; nothing was imported", self.number))
+    }
+}

@@ -1,0 +1,91 @@
+//! Compares everything a gallery holds with everything else it holds. It repairs nothing.
+
+use std::collections::HashSet;
+
+use super::live::Live;
+use super::records::VerifyReport;
+use super::rows::vector_values;
+use super::store::{Checked, Snapshot};
+use crate::error::{Error, Result};
+
+/// Problems that are listed one by one; the rest is counted.
+const MAX_LISTED: usize = 100;
+/// How far the length of a stored vector may be from 1: vectors are normalised in f64 and rounded to f32.
+const UNIT_TOLERANCE: f64 = 1e-3;
+
+/// Compares the database with itself, with its rows' checksums and with the index in memory.
+pub(super) fn verify(snapshot: &Snapshot<'_>, live: Option<&Live>) -> Result<VerifyReport> {
+    let mut problems = snapshot.integrity_problems()?;
+    let mut faces = 0;
+    match compare(snapshot, live, &mut problems, &mut faces) {
+        Err(Error::GalleryCorrupt { reason, .. }) => problems.push(reason),
+        other => other?,
+    }
+    if problems.len() > MAX_LISTED {
+        let more = problems.split_off(MAX_LISTED).len();
+        problems.push(format!("and {more} more"));
+    }
+    Ok(VerifyReport { faces, problems })
+}
+
+fn compare(snapshot: &Snapshot<'_>, live: Option<&Live>, problems: &mut Vec<String>, faces: &mut usize) -> Result<()> {
+    let state = snapshot.state()?;
+    let mut people = HashSet::new();
+    let mut persons = 0;
+    snapshot.scan_persons(0, |row| {
+        persons += 1;
+        match row {
+            Checked::Good(person) => drop(people.insert(person.id)),
+            Checked::Damaged(id) => problems.push(format!("person {id} does not match its checksum")),
+        }
+        Ok(())
+    })?;
+    // Both sides are in the order of face ids: they are walked together.
+    let mut owners = live.map(|live| live.owners.iter().enumerate().peekable());
+    let mut with_faces = HashSet::new();
+    snapshot.scan_faces(0, |row| {
+        *faces += 1;
+        let id = row.id();
+        let mut indexed = None;
+        if let Some(owners) = &mut owners {
+            while let Some((_, owner)) = owners.next_if(|(_, owner)| owner.0.0 < id) {
+                problems.push(format!("face {} is in the index and not in the database", owner.0));
+            }
+            indexed = owners.next_if(|(_, owner)| owner.0.0 == id);
+            if indexed.is_none() && matches!(row, Checked::Good(_)) {
+                problems.push(format!("face {id} is not in the index"));
+            }
+        }
+        let Checked::Good(face) = row else {
+            problems.push(format!("face {id} does not match its checksum"));
+            return Ok(());
+        };
+        with_faces.insert(face.person);
+        if !people.contains(&face.person) {
+            problems.push(format!("face {id} belongs to person {}, who is not intact", face.person));
+        }
+        let length = vector_values(face.vector).map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+        if face.vector.len() != state.dim * 4 || (length - 1.0).abs() > UNIT_TOLERANCE {
+            problems.push(format!("face {id} has a vector of {} bytes and length {length}", face.vector.len()));
+        }
+        if let (Some((position, owner)), Some(index)) = (indexed, live.and_then(|live| live.index.as_ref())) {
+            let vector = index.vectors().get(position * index.dim()..(position + 1) * index.dim()).unwrap_or_default();
+            let same =
+                vector.len() * 4 == face.vector.len() && vector_values(face.vector).zip(vector).all(|(a, b)| a.to_bits() == b.to_bits());
+            if !same || owner.1 != face.person {
+                problems.push(format!("face {id} is another one in the index"));
+            }
+        }
+        Ok(())
+    })?;
+    for (_, owner) in owners.into_iter().flatten() {
+        problems.push(format!("face {} is in the index and not in the database", owner.0));
+    }
+    for person in people.difference(&with_faces) {
+        problems.push(format!("person {person} has no intact face"));
+    }
+    if (*faces as u64, persons) != (state.faces, state.persons) {
+        problems.push(format!("{faces} faces and {persons} people are there, {} and {} should be", state.faces, state.persons));
+    }
+    Ok(())
+}
