@@ -67,6 +67,20 @@ fn scrfd_detects_as_insightface() {
 }
 
 #[test]
+fn a_canvas_that_fits_the_photo_changes_little() {
+    // The default: rows that would only be black are left out, which is a quarter of the work for a 4:3 photo. Beyond the
+    // canvas the network then sees its own zero padding instead of black, and answers a little differently.
+    let wider = Tolerance { of_face: 0.05, score: 0.05, ..TOLERANCE };
+    for (id, percent_outside) in [("scrfd-2.5g", 1), ("scrfd-500m", 3)] {
+        let Some(model) = model(id) else { return };
+        let comparison = compare_detections(&model, TOLERANCE);
+        assert!(comparison.failures.len() * 100 <= comparison.faces * percent_outside, "{id}: {:#?}", comparison.failures);
+        let comparison = compare_detections(&model, wider);
+        assert!(comparison.failures.is_empty(), "{id}: {:#?}", comparison.failures);
+    }
+}
+
+#[test]
 fn yunet_detects_as_opencv() {
     let Some(model) = model("yunet-2026may") else { return };
     let comparison = compare_detections(&model, TOLERANCE);
@@ -111,7 +125,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn embedders_embed_as_insightface() {
-    for id in ["edgeface-xs", "expo-mobilefacenet", "mobilefacenet-foamliu"] {
+    for id in ["edgeface-xs", "mobilefacenet-expo-prelu", "mobilefacenet-foamliu"] {
         let Some(model) = model(id) else { return };
         let cosines = compare_embeddings(&model);
         assert!(embeddings_agree(cosines), "{id}: lowest and mean cosine {cosines:?}");
