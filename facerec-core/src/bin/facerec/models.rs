@@ -6,6 +6,7 @@ use facerec_core::{ErrorKind, ModelCatalog, ModelManifest};
 use serde_json::json;
 
 use crate::exit::{Exit, InModels, Outcome};
+use crate::fetch;
 use crate::gallery::size;
 use crate::options::Global;
 use crate::output::{ErrorRecord, Output};
@@ -20,6 +21,8 @@ pub(crate) struct Args {
 enum Action {
     /// The known models: whether their files are here, and their licences.
     List,
+    /// Get models from their sources, checked before they are installed; an interrupted download goes on where it stopped.
+    Fetch(fetch::Args),
     /// Check the files of the models that are here against their checksums.
     Verify,
     /// Where model files are looked for; with an id, where that model's file is.
@@ -33,6 +36,7 @@ enum Action {
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
     let catalog = ModelCatalog::from_env(&global.models).in_models()?;
     match &args.action {
+        Action::Fetch(args) => fetch::run(global, args, output),
         Action::List => list(&catalog, output),
         Action::Verify => verify(&catalog, output),
         Action::Path { id: None } => {

@@ -78,6 +78,14 @@ impl Output {
         let bar = ProgressBar::new(0).with_message(what);
         style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
     }
+
+    /// A bar for bytes that come in, with a message that may change.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn bytes_bar(&self) -> ProgressBar {
+        let bar = self.bar("", false);
+        let style = ProgressStyle::with_template("{msg} {bar:32} {bytes}/{total_bytes} {bytes_per_sec}");
+        style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+    }
 }
 
 fn write_failed(error: io::Error) -> Failure {
