@@ -134,7 +134,11 @@ impl Detector {
         nms::suppress(faces, iou);
         let small = self.options.max_side / SECOND_PASS;
         if self.options.second_pass && self.input.dynamic && small >= 64 && needs_second_look(faces, size) {
-            faces.extend(self.pass(&[(rgb, size)], small)?.pop().unwrap_or_default());
+            let mut again = self.pass(&[(rgb, size)], small)?.pop().unwrap_or_default();
+            nms::suppress(&mut again, iou);
+            // A face that both passes see keeps the answer of the first, which saw more detail.
+            again.retain(|face| faces.iter().all(|first| first.rect.iou(&face.rect) < SAME_FACE));
+            faces.extend(again);
             nms::suppress(faces, iou);
         }
         faces.retain(|face| face.rect.area() >= self.options.min_face_px * self.options.min_face_px);
@@ -152,6 +156,9 @@ impl Detector {
 
 /// Tightly packed RGB, and its width and height.
 type Picture<'a> = (&'a [u8], (u32, u32));
+
+/// Intersection over union from which two boxes frame the same face; below it, one may be a part of the other.
+const SAME_FACE: f32 = 0.6;
 
 /// The second pass looks at the picture this many times smaller. InsightFace 2.1 merges passes at 128 and 640.
 const SECOND_PASS: u32 = 4;

@@ -50,6 +50,17 @@ const STATE_COLUMNS: &str = "generation, rewritten, faces, persons, dim, model_i
 const FACE_COLUMNS: &str = "id, person, vector, score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, \
                             source, digest, metadata, created_ms, checksum";
 
+/// How a writer's connection works. `temp_store`: no vector in a temporary file. `wal_autocheckpoint`: a log of 1 MB, which is
+/// what a small gallery needs in space beside its own.
+const WRITER_PRAGMAS: [(&str, &str); 6] = [
+    ("journal_mode", "WAL"),
+    ("synchronous", "FULL"),
+    ("fullfsync", "ON"),
+    ("secure_delete", "ON"),
+    ("temp_store", "MEMORY"),
+    ("wal_autocheckpoint", "128"),
+];
+
 /// One connection to a gallery's database.
 pub(super) struct Store {
     folder: PathBuf,
@@ -72,9 +83,7 @@ impl Store {
             store.create(model)?;
         }
         store.check_format()?;
-        for (name, value) in
-            [("journal_mode", "WAL"), ("synchronous", "FULL"), ("secure_delete", "ON"), ("fullfsync", "ON"), ("temp_store", "MEMORY")]
-        {
+        for (name, value) in WRITER_PRAGMAS {
             store.conn.pragma_update(None, name, value).map_err(|e| store.error("open", e))?;
         }
         Ok(store)
@@ -131,8 +140,8 @@ impl Store {
     fn create(&mut self, model: &ModelKey) -> Result<()> {
         let state = State { generation: 0, rewritten: 0, faces: 0, persons: 0, dim: 0, model: model.clone() };
         let make = |conn: &mut Connection| {
-            // A vector of 512 takes 2 kB: 7 rows in a page of 16 kB, one in SQLite's usual 4 kB.
-            conn.pragma_update(None, "page_size", 16384)?;
+            // A vector of 512 takes 2 kB: 3 rows fit in a page of 8 kB, one in SQLite's usual 4 kB.
+            conn.pragma_update(None, "page_size", 8192)?;
             conn.pragma_update(None, "journal_mode", "WAL")?;
             conn.pragma_update(None, "synchronous", "FULL")?;
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -44,8 +44,11 @@ pub struct ResolvedModel {
 pub struct ModelCatalog {
     folders: Vec<PathBuf>,
     packs: Vec<ModelPack>,
-    hashes: Mutex<HashMap<(PathBuf, u64, Option<SystemTime>), String>>,
+    hashes: Mutex<HashMap<FileVersion, String>>,
 }
+
+/// A file with its length and time of change: what a remembered checksum belongs to.
+type FileVersion = (PathBuf, u64, Option<SystemTime>);
 
 impl ModelCatalog {
     /// A catalog of the built-in packs and of those in `folders`, in which model files are looked for too. A folder that is not there is empty.
@@ -229,6 +232,12 @@ impl ModelCatalog {
         Ok(hash)
     }
 
+    /// The error for a model that is known but has no file.
+    #[cfg(feature = "fetch")]
+    pub(super) fn missing(&self, id: &str) -> Error {
+        self.entry(id).map_or_else(|error| error, |(pack, model)| self.not_found(pack, model))
+    }
+
     fn not_found(&self, pack: &ModelPack, model: &ModelManifest) -> Error {
         let ModelManifest { file, sha256, licence, .. } = model;
         let known = if sha256.is_empty() { String::new() } else { format!(" (sha256 {sha256})") };
@@ -297,7 +306,7 @@ pub(super) fn hash_file(path: &Path) -> Result<String> {
     }
 }
 
-fn expand_home(path: &str) -> PathBuf {
+pub(super) fn expand_home(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), env::var_os("HOME")) {
         (Some(rest), Some(home)) => Path::new(&home).join(rest),
         _ => PathBuf::from(path),

@@ -403,7 +403,7 @@ impl ModelManifest {
         let InputSpec { size, channels, layout, mean, scale, .. } = &self.input;
         let points = self.embed.as_ref().map(|embed| embed.template.points(size[0]));
         let text = format!("facerec-embedding-1|{file_sha256}|{size:?}|{channels:?}|{layout:?}|{mean:?}|{scale:?}|{points:?}");
-        to_hex(&Sha256::digest(text.as_bytes()))
+        digest(text.as_bytes())
     }
 }
 
@@ -441,6 +441,11 @@ impl EmbedSpec {
         }
         Ok(())
     }
+}
+
+/// The sha256 of `bytes`, lower-case hex.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    to_hex(&Sha256::digest(bytes))
 }
 
 /// Lower-case hex.

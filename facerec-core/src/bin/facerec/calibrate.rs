@@ -15,9 +15,9 @@ pub(crate) struct Args {
     /// A folder with one sub-folder of photos per person.
     #[arg(long, value_name = "FOLDER")]
     from: PathBuf,
-    /// How often two different people may be taken for one, above 0 and below 1.
-    #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
-    fmr: f64,
+    /// How often two different people may be taken for one, above 0 and below 1; may be given several times.
+    #[arg(long, value_name = "RATE", default_value = "1e-3")]
+    fmr: Vec<f64>,
 }
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
@@ -28,15 +28,17 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         bar.set_position(done as u64);
     };
     let options = EvaluateOptions { workers: engine.workers(), progress: &progress };
-    let found = calibrate(engine.analyzer(), &args.from, args.fmr, options)?;
+    let found = calibrate(engine.analyzer(), &args.from, &args.fmr, options)?;
     bar.finish_and_clear();
-    let record = json!({
-        "threshold": digits(found.threshold.into()), "fmr": digits(found.fmr), "fnmr": digits(found.fnmr), "pairs": found.pairs,
-    });
-    let text = format!(
-        "threshold        {:.4}\nfalse matches    {:.6}\nfalse non-match  {:.6}\npairs            {}\n",
-        found.threshold, found.fmr, found.fnmr, found.pairs
-    );
-    output.emit(&record, format_args!("{text}"))?;
+    for found in found {
+        let record = json!({
+            "threshold": digits(found.threshold.into()), "fmr": digits(found.fmr), "fnmr": digits(found.fnmr), "pairs": found.pairs,
+        });
+        let text = format!(
+            "threshold        {:.4}\nfalse matches    {:.6}\nfalse non-match  {:.6}\npairs            {}\n",
+            found.threshold, found.fmr, found.fnmr, found.pairs
+        );
+        output.emit(&record, format_args!("{text}"))?;
+    }
     Ok(Exit::Done)
 }
