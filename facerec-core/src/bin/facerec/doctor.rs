@@ -113,8 +113,13 @@ fn runtime(global: &Global, report: &mut Report<'_>) -> Outcome<()> {
                 (None, Some((origin, _))) => format!(", from {origin}"),
                 (None, None) => String::new(),
             };
+            // ONNX Runtime's description of its build has no version; the library's full name has.
+            let name =
+                runtime.library().and_then(|path| path.canonicalize().ok()?.file_name().map(|name| name.to_string_lossy().into_owned()));
+            let version =
+                name.as_deref().and_then(|name| name.split_once(".so.")).map_or_else(String::new, |(_, v)| format!("version {v}, "));
             let build = runtime.build_info();
-            report.line("onnx runtime", Status::Ok, &format!("{library}{origin}; {build}"))?;
+            report.line("onnx runtime", Status::Ok, &format!("{version}{library}{origin}; {build}"))?;
             let compiled = Device::compiled_in().join(", ");
             report.line("device", Status::Ok, &format!("{} in use; this build knows {compiled}", runtime.device()))
         }

@@ -18,8 +18,9 @@ use crate::record::{QualityRecord, count};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The gallery's folder.
-    #[arg(long, value_name = "DIR", global = true, default_value = "gallery")]
-    gallery: PathBuf,
+    // Clap has no required global arguments.
+    #[arg(long, value_name = "DIR", global = true)]
+    gallery: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -76,7 +77,8 @@ enum Action {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let folder = args.gallery.as_path();
+    let missing = || Error::InvalidArgument { name: "gallery", reason: "expected `--gallery DIR`".into() };
+    let folder = args.gallery.as_deref().ok_or_else(missing)?;
     let reader = || Gallery::open_any(folder, GalleryOptions::default().read_only(true)).in_gallery();
     let writer = || Gallery::open_any(folder, GalleryOptions::default().create(false)).in_gallery();
     match &args.action {
@@ -229,9 +231,9 @@ fn import(folder: &Path, file: &Path, output: &mut Output) -> Outcome<()> {
     };
     let report = gallery.and_then(|gallery| gallery.import(&mut input)).in_gallery()?;
     let text = format!(
-        "{} added, {} new, {} there already\n",
+        "{} of {} added, {} there already\n",
         count(report.faces, "face", "faces"),
-        count(report.persons, "person", "people"),
+        count(report.persons, "new person", "new people"),
         count(report.duplicates, "face", "faces")
     );
     let record = json!({"persons": report.persons, "faces": report.faces, "duplicates": report.duplicates});
