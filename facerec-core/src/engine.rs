@@ -276,7 +276,12 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::identify`].
-    pub fn identify_with<'a>(&self, gallery: &Gallery, image: impl Into<ImageView<'a>>, options: &DecisionOptions) -> Result<Vec<Identified>> {
+    pub fn identify_with<'a>(
+        &self,
+        gallery: &Gallery,
+        image: impl Into<ImageView<'a>>,
+        options: &DecisionOptions,
+    ) -> Result<Vec<Identified>> {
         enroll::identify_faces(gallery, self.embed(image)?, options)
     }
 

@@ -79,7 +79,9 @@ pub enum Error {
         licence: String,
     },
     /// The ONNX Runtime shared library could not be found, loaded or used.
-    #[error("ONNX Runtime is not usable: {reason}; tried {tried}; install the Python package `onnxruntime` or set FACEREC_ORT to the library's path")]
+    #[error(
+        "ONNX Runtime is not usable: {reason}; tried {tried}; install the Python package `onnxruntime` or set FACEREC_ORT to the library's path"
+    )]
     RuntimeLibrary {
         /// Every place that was tried and why it did not do.
         tried: String,
@@ -113,7 +115,9 @@ pub enum Error {
         actual: usize,
     },
     /// Embeddings of two different models (or preprocessings) were brought together.
-    #[error("embeddings of different models cannot be compared: expected `{expected}`, got `{actual}`; embed the photos again with one model")]
+    #[error(
+        "embeddings of different models cannot be compared: expected `{expected}`, got `{actual}`; embed the photos again with one model"
+    )]
     EmbeddingModelMismatch {
         /// The model that was there first.
         expected: String,

@@ -1,9 +1,62 @@
-//! facerec: face recognition for photos and videos.
+//! Face recognition for photos: find faces, turn them into vectors, enrol people, and say who is in a picture, with the
+//! evidence and an honest "unknown".
+//!
+//! [`Engine`] is the front door; it owns a [`Runtime`], a [`Detector`] and an [`Embedder`], which can also be used alone.
+//!
+//! ```no_run
+//! use facerec_core::{Engine, EnrollOptions, Image};
+//!
+//! let engine = Engine::new()?;
+//! let gallery = engine.open_gallery("people")?;
+//! engine.enroll(&gallery, "Ana", &Image::open("ana.jpg")?, &EnrollOptions::default())?;
+//! for found in engine.identify(&gallery, &Image::open("party.jpg")?)? {
+//!     println!("{:?} {:?}", found.face.detection.rect, found.decision.name);
+//! }
+//! # Ok::<(), facerec_core::Error>(())
+//! ```
+//!
+//! Everything but inference works without a model, for example a gallery of vectors you have already:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use facerec_core::{DecisionOptions, Embedding, Gallery, GalleryOptions, ModelKey, NewFace};
+//!
+//! let model = Arc::new(ModelKey { id: "mine".into(), hash: "1".into() });
+//! let folder = std::env::temp_dir().join(format!("facerec-doc-{}", std::process::id()));
+//! let gallery = Gallery::open(&folder, &model, GalleryOptions::default())?;
+//! let ana = Embedding::new(Arc::clone(&model), vec![0.9, 0.1, 0.2])?;
+//! gallery.add("Ana", NewFace::new(&ana))?;
+//!
+//! let probe = Embedding::new(model, vec![0.8, 0.2, 0.2])?;
+//! let decision = gallery.identify(&probe, &DecisionOptions::new(0.4))?;
+//! assert_eq!(decision.name.as_deref(), Some("Ana"));
+//! # drop(gallery);
+//! # std::fs::remove_dir_all(&folder).ok();
+//! # Ok::<(), facerec_core::Error>(())
+//! ```
+//!
+//! # Cargo features
+//!
+//! Features only add; none changes what another does.
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `load-dynamic` | yes | ONNX Runtime loaded at run time from a path ([`RuntimeOptions::library`]) |
+//! | `faiss` | yes | search with FAISS, built from source; without it a plain exact search |
+//! | `fetch` | yes | downloading models over https |
+//! | `cli` | | the `facerec` command |
+//! | `cuda` `tensorrt` `coreml` `directml` `openvino` | | devices, used only when a [`Device`] asks for them |
+//! | `download-binaries` | | ONNX Runtime fetched and linked when the crate is built (needs the open internet) |
+//! | `serde` | | `Serialize` and `Deserialize` on the result types |
+//!
+//! Without default features the crate needs nothing but Rust and a C compiler (for SQLite).
 
 pub mod align;
 pub mod analyze;
 pub mod detect;
 pub mod embed;
+pub mod engine;
+pub mod enroll;
 pub mod error;
 pub mod evaluate;
 pub mod face;
@@ -17,10 +70,18 @@ pub mod runtime;
 pub use analyze::Analyzer;
 pub use detect::{Detect, DetectOptions, Detector};
 pub use embed::{Embed, Embedder};
+pub use engine::{Comparison, Engine, EngineBuilder};
+pub use enroll::{EnrollOptions, Enrolment, Identified, RejectReason};
 pub use error::{Error, ErrorKind, Result};
 pub use face::{Detection, Embedding, Face, ModelKey, Quality};
+pub use gallery::{Candidate, Decision, DecisionOptions, DecisionReason, FaceId, Gallery, GalleryOptions, NewFace, PersonId};
 pub use geometry::{Landmarks, Point, Rect};
 pub use image::{Annotation, DecodeLimits, Image, ImageView, PixelFormat, Tone, annotate};
 pub use model::{ModelCatalog, ModelManifest, ModelPack};
 pub use quality::{QualityGate, QualityIssue};
 pub use runtime::{Device, Runtime, RuntimeOptions};
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeExamples;

@@ -22,7 +22,10 @@ pub fn align(image: ImageView<'_>, landmarks: &Landmarks, template: &[Point; 5],
 pub(crate) fn align_rgb(rgb: &[u8], from: (u32, u32), landmarks: &Landmarks, template: &[Point; 5], size: u32) -> Result<Image> {
     let inverse = estimate_similarity(&landmarks.0, template).and_then(|transform| transform.inverse());
     let Some(t) = inverse else {
-        return Err(Error::argument("landmarks", format!("expected five finite points that are not all the same, got `{:?}`", landmarks.0)));
+        return Err(Error::argument(
+            "landmarks",
+            format!("expected five finite points that are not all the same, got `{:?}`", landmarks.0),
+        ));
     };
     Image::from_rgb(size, size, warp_affine(rgb, from, [t.a, -t.b, t.tx, t.b, t.a, t.ty], (size, size)))
 }

@@ -108,7 +108,11 @@ pub(super) fn expect_len(data: &[f32], expected: usize) -> Result<&[f32]> {
     if data.len() == expected {
         Ok(data)
     } else {
-        Err(Error::DimensionMismatch { what: "detector output (does `detect` in the manifest fit the file?)", expected, actual: data.len() })
+        Err(Error::DimensionMismatch {
+            what: "detector output (does `detect` in the manifest fit the file?)",
+            expected,
+            actual: data.len(),
+        })
     }
 }
 

@@ -101,7 +101,7 @@ impl Detector {
     }
 
     /// One run of the network over pictures of equal canvas: candidates above the threshold, in image pixels, before suppression.
-    fn pass(&self, pictures: &[(&[u8], (u32, u32))], side: u32) -> Result<Vec<Vec<Detection>>> {
+    fn pass(&self, pictures: &[Picture<'_>], side: u32) -> Result<Vec<Vec<Detection>>> {
         let Some(&(_, first)) = pictures.first() else { return Ok(Vec::new()) };
         let canvas = Canvas::plan(&self.input, &self.spec.strides, first, side);
         let shape = self.input.shape(pictures.len(), canvas.size.0, canvas.size.1);
@@ -134,16 +134,18 @@ impl Detector {
         nms::suppress(faces, iou);
         let small = self.options.max_side / SECOND_PASS;
         if self.options.second_pass && self.input.dynamic && small >= 64 && needs_second_look(faces, size) {
-            faces.extend(self.pass(&[(rgb, size)], small)?.pop().unwrap_or_default());
+            let mut again = self.pass(&[(rgb, size)], small)?.pop().unwrap_or_default();
+            nms::suppress(&mut again, iou);
+            // A face that both passes see keeps the answer of the first, which saw more detail.
+            again.retain(|face| faces.iter().all(|first| first.rect.iou(&face.rect) < SAME_FACE));
+            faces.extend(again);
             nms::suppress(faces, iou);
         }
         faces.retain(|face| face.rect.area() >= self.options.min_face_px * self.options.min_face_px);
-        if let Some(most) = self.options.max_faces {
-            if faces.len() > most {
-                faces.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
-                faces.truncate(most);
-                faces.sort_by(|a, b| b.score.total_cmp(&a.score));
-            }
+        if let Some(most) = self.options.max_faces.filter(|&most| faces.len() > most) {
+            faces.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
+            faces.truncate(most);
+            faces.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
         if let Some(landmarker) = &self.landmarker {
             landmarker.locate(rgb, size, faces)?;
@@ -151,6 +153,12 @@ impl Detector {
         Ok(())
     }
 }
+
+/// Tightly packed RGB, and its width and height.
+type Picture<'a> = (&'a [u8], (u32, u32));
+
+/// Intersection over union from which two boxes frame the same face; below it, one may be a part of the other.
+const SAME_FACE: f32 = 0.6;
 
 /// The second pass looks at the picture this many times smaller. InsightFace 2.1 merges passes at 128 and 640.
 const SECOND_PASS: u32 = 4;
@@ -164,7 +172,9 @@ fn needs_second_look(faces: &[Detection], (width, height): (u32, u32)) -> bool {
 
 impl Detect for Detector {
     fn detect_batch(&self, images: &[ImageView<'_>]) -> Result<Vec<Vec<Detection>>> {
-        let pictures: Vec<(Cow<'_, [u8]>, (u32, u32))> = images.iter().map(|i| (i.to_rgb(), (i.width(), i.height()))).collect();
+        let pixels: Vec<Cow<'_, [u8]>> = images.iter().map(ImageView::to_rgb).collect();
+        let sizes = images.iter().map(|image| (image.width(), image.height()));
+        let pictures: Vec<Picture<'_>> = pixels.iter().map(|rgb| rgb.as_ref()).zip(sizes).collect();
         let most = if self.input.batch == 0 { MOST_PER_RUN } else { self.input.batch };
         let mut results = Vec::with_capacity(images.len());
         let mut rest = pictures.as_slice();
@@ -173,8 +183,7 @@ impl Detect for Detector {
             // Neighbours with the same canvas go through the network together.
             let together = rest.iter().take(most).take_while(|(_, other)| plan(*other) == plan(*size)).count();
             let (run, tail) = rest.split_at(together);
-            let run: Vec<(&[u8], (u32, u32))> = run.iter().map(|(rgb, size)| (rgb.as_ref(), *size)).collect();
-            for (mut faces, (rgb, size)) in self.pass(&run, self.options.max_side)?.into_iter().zip(run) {
+            for (mut faces, &(rgb, size)) in self.pass(run, self.options.max_side)?.into_iter().zip(run) {
                 self.finish(rgb, size, &mut faces)?;
                 results.push(faces);
             }

@@ -10,8 +10,7 @@ pub(super) fn decode(level: &Level<'_>, threshold: f32, found: &mut Vec<Detectio
     let stride = level.stride as f32;
     for (index, (&class, &object)) in level.scores.iter().zip(level.objectness).enumerate() {
         let score = (class.clamp(0.0, 1.0) * object.clamp(0.0, 1.0)).sqrt();
-        // Written so that a score that is no number is dropped too.
-        if !(score >= threshold) {
+        if score.is_nan() || score < threshold {
             continue;
         }
         let (column, row) = ((index % level.columns) as f32, (index / level.columns) as f32);

@@ -25,15 +25,16 @@ pub struct Calibration {
     pub no_face: usize,
 }
 
-/// Finds the threshold at which at most `fmr` of the pairs of different people pass, over all pairs of photos of `folder`
-/// (one sub-folder per person).
+/// For each rate of `rates`, finds the threshold at which at most that share of the pairs of different people pass, over all
+/// pairs of photos of `folder` (one sub-folder per person).
 ///
 /// # Errors
 /// `invalid_argument` when there are too few pairs for the rate asked for, or no person with two photos.
-pub fn calibrate(analyzer: &Analyzer, folder: &Path, fmr: f64, options: EvaluateOptions<'_>) -> Result<Calibration> {
-    if !(fmr > 0.0 && fmr < 1.0) {
-        return Err(Error::argument("fmr", format!("expected a rate above 0 and below 1, got `{fmr}`")));
+pub fn calibrate(analyzer: &Analyzer, folder: &Path, rates: &[f64], options: EvaluateOptions<'_>) -> Result<Vec<Calibration>> {
+    if let Some(rate) = rates.iter().find(|rate| !(**rate > 0.0 && **rate < 1.0)) {
+        return Err(Error::argument("fmr", format!("expected a rate above 0 and below 1, got `{rate}`")));
     }
+    let lowest = rates.iter().copied().fold(1.0, f64::min);
     let people = people(folder)?;
     let photos: Vec<(usize, &Path)> =
         people.iter().enumerate().flat_map(|(person, folder)| folder.photos.iter().map(move |photo| (person, photo.as_path()))).collect();
@@ -55,10 +56,10 @@ pub fn calibrate(analyzer: &Analyzer, folder: &Path, fmr: f64, options: Evaluate
         genuine.extend(same);
         impostor.extend(different);
     }
-    if genuine.is_empty() || (impostor.len() as f64) * fmr < 1.0 {
-        let needed = (1.0 / fmr).ceil();
+    if genuine.is_empty() || (impostor.len() as f64) * lowest < 1.0 {
+        let needed = (1.0 / lowest).ceil();
         let reason = format!(
-            "expected a pair of the same person and at least {needed} pairs of different people for a rate of {fmr}, got `{} and {}`",
+            "expected a pair of the same person and at least {needed} pairs of different people for a rate of {lowest}, got `{} and {}`",
             genuine.len(),
             impostor.len()
         );
@@ -66,12 +67,11 @@ pub fn calibrate(analyzer: &Analyzer, folder: &Path, fmr: f64, options: Evaluate
     }
     let (pairs, genuine_pairs) = (genuine.len() + impostor.len(), genuine.len());
     let scores = Scores::new(genuine, impostor);
-    let threshold = scores.threshold_at(fmr);
-    Ok(Calibration {
-        threshold,
-        fmr: scores.fmr(threshold),
-        fnmr: 1.0 - scores.tar(threshold, genuine_pairs),
-        pairs,
-        no_face: photos.len() - known.len(),
-    })
+    let no_face = photos.len() - known.len();
+    let at = |rate: &f64| {
+        let threshold = scores.threshold_at(*rate);
+        let fnmr = 1.0 - scores.tar(threshold, genuine_pairs);
+        Calibration { threshold, fmr: scores.fmr(threshold), fnmr, pairs, no_face }
+    };
+    Ok(rates.iter().map(at).collect())
 }

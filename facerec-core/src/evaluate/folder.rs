@@ -19,7 +19,10 @@ pub(super) fn people(folder: &Path) -> Result<Vec<PersonFolder>> {
         }
     }
     if people.is_empty() {
-        return Err(Error::argument("folder", format!("expected one sub-folder of photos per person, found none in `{}`", folder.display())));
+        return Err(Error::argument(
+            "folder",
+            format!("expected one sub-folder of photos per person, found none in `{}`", folder.display()),
+        ));
     }
     Ok(people)
 }

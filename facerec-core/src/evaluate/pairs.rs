@@ -141,7 +141,10 @@ fn parse(text: &str, images: &Path) -> Result<(Vec<Pair>, usize)> {
         pairs.push(Pair { photos: [a, b], same, fold });
     }
     if pairs.len() != folds * per_class * 2 {
-        return Err(Error::argument("pairs", format!("expected {} pairs, as the header says, got `{}`", folds * per_class * 2, pairs.len())));
+        return Err(Error::argument(
+            "pairs",
+            format!("expected {} pairs, as the header says, got `{}`", folds * per_class * 2, pairs.len()),
+        ));
     }
     Ok((pairs, folds))
 }

@@ -338,7 +338,7 @@ impl AlignTemplate {
     pub fn points(&self, size: u32) -> [Point; 5] {
         match self {
             Self::Points(points) => points.map(|[x, y]| Point::new(x, y)),
-            Self::Arcface if size % 112 == 0 || size % 128 != 0 => {
+            Self::Arcface if size.is_multiple_of(112) || !size.is_multiple_of(128) => {
                 let ratio = size as f32 / 112.0;
                 ARCFACE_112.map(|[x, y]| Point::new(x * ratio, y * ratio))
             }
@@ -403,7 +403,7 @@ impl ModelManifest {
         let InputSpec { size, channels, layout, mean, scale, .. } = &self.input;
         let points = self.embed.as_ref().map(|embed| embed.template.points(size[0]));
         let text = format!("facerec-embedding-1|{file_sha256}|{size:?}|{channels:?}|{layout:?}|{mean:?}|{scale:?}|{points:?}");
-        to_hex(&Sha256::digest(text.as_bytes()))
+        digest(text.as_bytes())
     }
 }
 
@@ -441,6 +441,11 @@ impl EmbedSpec {
         }
         Ok(())
     }
+}
+
+/// The sha256 of `bytes`, lower-case hex.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    to_hex(&Sha256::digest(bytes))
 }
 
 /// Lower-case hex.

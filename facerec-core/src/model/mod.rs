@@ -12,6 +12,6 @@ pub use catalog::{ModelCatalog, ResolvedModel};
 #[cfg(feature = "fetch")]
 pub use fetch::{FetchOptions, FetchProgress};
 pub use manifest::{
-    AlignTemplate, Channels, DetectHead, DetectSpec, EmbedSpec, FmrThresholds, InputSpec, LandmarkSpec, Layout, Licence, ModelManifest, ModelPack,
-    ModelSource, ModelTask,
+    AlignTemplate, Channels, DetectHead, DetectSpec, EmbedSpec, FmrThresholds, InputSpec, LandmarkSpec, Layout, Licence, ModelManifest,
+    ModelPack, ModelSource, ModelTask,
 };

@@ -90,7 +90,7 @@ impl Device {
 
     /// The execution provider to register, `None` for the CPU. Registration errors are reported, not swallowed.
     #[cfg_attr(not(feature = "openvino"), allow(unused_variables))] // only OpenVINO takes the thread count here
-    #[allow(unreachable_code)] // in a build without any device feature every arm is the CPU's
+    #[allow(unreachable_code)] // without any device feature every arm returns
     pub(super) fn provider(&self, threads: usize) -> Option<ExecutionProviderDispatch> {
         let provider: ExecutionProviderDispatch = match self {
             #[cfg(feature = "cuda")]
@@ -103,9 +103,7 @@ impl Device {
             Self::DirectMl(n) => ep::DirectML::default().with_device_id(i32::try_from(*n).unwrap_or(i32::MAX)).build(),
             // Full precision: the answers must be those of the CPU.
             #[cfg(feature = "openvino")]
-            Self::OpenVino(name) => {
-                ep::OpenVINO::default().with_device_type(name).with_num_threads(threads).with_precision("FP32").build()
-            }
+            Self::OpenVino(name) => ep::OpenVINO::default().with_device_type(name).with_num_threads(threads).with_precision("FP32").build(),
             // The CPU, and devices that are not compiled in: `probe` has refused those.
             _ => return None,
         };

@@ -28,11 +28,11 @@ static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
 pub(super) fn load(library: Option<&Path>) -> Result<Loaded> {
     let mut slot = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(loaded) = slot.as_ref() {
-        if let (Some(wanted), Some(have)) = (library.map(library_in), &loaded.library) {
-            if wanted.canonicalize().ok() != have.canonicalize().ok() {
-                let reason = format!("this process already uses `{}`; one process can load one library", have.display());
-                return Err(Error::RuntimeLibrary { tried: wanted.display().to_string(), reason });
-            }
+        if let (Some(wanted), Some(have)) = (library.map(library_in), &loaded.library)
+            && wanted.canonicalize().ok() != have.canonicalize().ok()
+        {
+            let reason = format!("this process already uses `{}`; one process can load one library", have.display());
+            return Err(Error::RuntimeLibrary { tried: wanted.display().to_string(), reason });
         }
         return Ok(loaded.clone());
     }
@@ -59,10 +59,8 @@ fn first_load(library: Option<&Path>) -> Result<Loaded> {
         let path = if bare { path } else { std::path::absolute(&path).unwrap_or(path) };
         match ort::init_from(&path) {
             Ok(builder) => {
-                let environment = build(builder).map_err(|error| Error::RuntimeLibrary {
-                    tried: path.display().to_string(),
-                    reason: error.to_string(),
-                })?;
+                let environment = build(builder)
+                    .map_err(|error| Error::RuntimeLibrary { tried: path.display().to_string(), reason: error.to_string() })?;
                 tracing::info!(library = %path.display(), origin, "loaded ONNX Runtime");
                 return Ok(Loaded { environment, library: Some(path) });
             }
@@ -74,8 +72,8 @@ fn first_load(library: Option<&Path>) -> Result<Loaded> {
 
 #[cfg(not(feature = "load-dynamic"))]
 fn first_load(_library: Option<&Path>) -> Result<Loaded> {
-    let environment = build(ort::init())
-        .map_err(|error| Error::RuntimeLibrary { tried: "the linked library".into(), reason: error.to_string() })?;
+    let environment =
+        build(ort::init()).map_err(|error| Error::RuntimeLibrary { tried: "the linked library".into(), reason: error.to_string() })?;
     Ok(Loaded { environment, library: None })
 }
 
@@ -131,9 +129,8 @@ fn library_in(path: &Path) -> PathBuf {
     if !path.is_dir() {
         return path.to_path_buf();
     }
-    let mut names: Vec<PathBuf> = std::fs::read_dir(path)
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
-        .unwrap_or_default();
+    let mut names: Vec<PathBuf> =
+        std::fs::read_dir(path).map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect()).unwrap_or_default();
     names.retain(|p| p.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LIBRARY)));
     names.sort();
     names.pop().unwrap_or_else(|| path.join(LIBRARY))

@@ -1,1 +1,113 @@
-fn main(){}
+//! The `facerec` command: thin doors to the engine. One file per subcommand.
+//!
+//! Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or runtime; 4 gallery.
+// Public documentation is the command's own `--help`.
+#![allow(missing_docs)]
+
+mod annotated;
+mod batch;
+mod calibrate;
+mod compare;
+mod detect;
+mod doctor;
+mod enroll;
+mod evaluate;
+mod exit;
+mod fetch;
+mod gallery;
+mod identify;
+mod models;
+mod options;
+mod output;
+mod photo;
+mod record;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use exit::{Exit, Outcome};
+use options::Global;
+use output::Output;
+
+/// Find, compare, enrol and identify faces in photos.
+#[derive(Debug, Parser)]
+#[command(name = "facerec", version, arg_required_else_help = true, max_term_width = 110)]
+#[command(after_help = "Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or \
+                        runtime; 4 gallery.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find faces in photos.
+    Detect(detect::Args),
+    /// Find faces and turn them into vectors.
+    Embed(detect::EmbedArgs),
+    /// Say whether two photos show the same person.
+    Compare(compare::Args),
+    /// Add people to a gallery.
+    Enroll(enroll::Args),
+    /// Say who is in photos.
+    Identify(identify::Args),
+    /// Look into, change, check and copy a gallery.
+    Gallery(gallery::Args),
+    /// Measure how good the models are.
+    Evaluate(evaluate::Args),
+    /// Find the threshold for a false match rate on your own photos.
+    Calibrate(calibrate::Args),
+    /// List, fetch and check models.
+    Models(models::Args),
+    /// Check that everything needed is there, and say how to mend what is not.
+    Doctor(doctor::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nowhere to report that reporting failed.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    log_to_stderr(cli.global.verbose);
+    let mut output = Output::new(cli.global.json);
+    let exit = match run(&cli, &mut output) {
+        Ok(exit) => exit,
+        Err(failure) => output.failure(&failure),
+    };
+    exit.into()
+}
+
+fn run(cli: &Cli, output: &mut Output) -> Outcome {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Detect(args) => detect::run(global, args, output),
+        Command::Embed(args) => detect::run_embed(global, args, output),
+        Command::Compare(args) => compare::run(global, args, output),
+        Command::Enroll(args) => enroll::run(global, args, output),
+        Command::Identify(args) => identify::run(global, args, output),
+        Command::Gallery(args) => gallery::run(args, output),
+        Command::Evaluate(args) => evaluate::run(global, args, output),
+        Command::Calibrate(args) => calibrate::run(global, args, output),
+        Command::Models(args) => models::run(global, args, output),
+        Command::Doctor(args) => doctor::run(global, args, output),
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "error",
+        1 => "warn,facerec_core=info",
+        2 => "info,facerec_core=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("FACEREC_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}

@@ -1,0 +1,30 @@
+# Two commands suffice on a machine with Rust, Python 3 and Node: `make demo` and `make test`.
+# Everything is built in one profile (release): every other one would build FAISS again.
+
+CARGO ?= cargo
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help setup demo test bench lint
+
+help:
+	@echo "make setup   system packages, ONNX Runtime, default models, sample photos (a second run does nothing)"
+	@echo "make demo    enrol two people, find them in other photos, write annotated pictures to out/"
+	@echo "make test    all tests"
+	@echo "make bench   benchmarks, side by side with peers"
+	@echo "make lint    formatting, clippy on every feature, documentation, licences"
+
+setup:
+	scripts/setup.sh
+
+demo: setup
+	$(CARGO) build --release -p facerec-core --features cli
+	scripts/demo.sh
+
+test: setup
+	$(CARGO) test --release --workspace --features facerec-core/cli
+
+bench: setup
+	scripts/bench.sh
+
+lint: setup
+	scripts/lint.sh

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Side by side with the peers, each in the virtual environment benches/compare/.venv: `make bench` calls this.
+# FACEREC_SHARED: folder with models and photos (default ../shared beside the checkout).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+here=benches/compare
+shared=$(realpath "${FACEREC_SHARED:-../shared}")
+python=$here/.venv/bin/python
+
+if ! cmp -s "$here/requirements.txt" "$here/.venv/installed.txt"; then
+    python3 -m venv "$here/.venv"
+    "$python" -m pip install --quiet -r "$here/requirements.txt"
+    cp "$here/requirements.txt" "$here/.venv/installed.txt"
+fi
+library=$("$python" -c 'import glob, os, onnxruntime; print(glob.glob(os.path.dirname(onnxruntime.__file__) + "/capi/libonnxruntime.so.*")[0])')
+# The release profile, so that nothing is compiled twice.
+bench=$(cargo build --release -p facerec-core --bench photo --message-format=json |
+    python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("target", {}).get("name") == "photo" and m.get("executable")][-1])')
+
+"$python" "$here/insightface_photo.py" "$shared" "$bench" "$library" "$@"

@@ -1,0 +1,60 @@
+//! `--annotate DIR`: copies of the photos with their faces marked.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use facerec_core::{Annotation, Error, Face, Image, Result, Tone, annotate};
+
+/// Where the annotated copies of some photos go.
+pub(crate) struct Annotated {
+    targets: Vec<PathBuf>,
+}
+
+impl Annotated {
+    /// Plans a file in `folder` for each of `photos`, and makes the folder. Photos of one name get numbers, and no photo is
+    /// ever written over.
+    pub(crate) fn new(folder: &Path, photos: &[PathBuf]) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.to_path_buf(), source })?;
+        let home = folder.canonicalize().ok();
+        let mut taken: HashMap<String, usize> = HashMap::new();
+        let targets = photos.iter().map(|photo| {
+            let stem = photo.file_stem().map_or_else(|| "photo".into(), |stem| stem.to_string_lossy().into_owned());
+            let png = photo.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+            let extension = if png { "png" } else { "jpg" };
+            let parent = photo.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+            let beside = home.is_some() && parent.and_then(|parent| parent.canonicalize().ok()) == home;
+            let stem = if beside { format!("{stem}-annotated") } else { stem };
+            // Case is folded: some file systems do not tell `A.jpg` from `a.jpg`.
+            let number = taken.entry(format!("{stem}.{extension}").to_lowercase()).or_default();
+            *number += 1;
+            folder.join(if *number == 1 { format!("{stem}.{extension}") } else { format!("{stem}-{number}.{extension}") })
+        });
+        Ok(Self { targets: targets.collect() })
+    }
+
+    /// Marks `faces`, each with its label, in the photo and writes it.
+    pub(crate) fn write<'a>(&self, photo: usize, image: &Image, faces: impl Iterator<Item = (&'a Face, String, Tone)>) -> Result<()> {
+        let annotations: Vec<Annotation> = faces
+            .map(|(face, label, tone)| Annotation { rect: face.detection.rect, landmarks: Some(face.detection.landmarks), label, tone })
+            .collect();
+        let mut copy = image.clone();
+        annotate(&mut copy, &annotations);
+        copy.save(&self.targets[photo])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn photos_of_one_name_do_not_overwrite_each_other_or_themselves() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let out = at("out");
+        let photos = [at("a/x.jpg"), at("b/X.JPEG"), at("b/x.png"), out.join("x.jpg")];
+        let planned = Annotated::new(&out, &photos).expect("made").targets;
+        let names: Vec<_> = planned.iter().map(|path| path.file_name().expect("a name").to_string_lossy()).collect();
+        assert_eq!(names, ["x.jpg", "X-2.jpg", "x.png", "x-annotated.jpg"]);
+    }
+}

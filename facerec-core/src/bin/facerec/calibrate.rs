@@ -1,0 +1,44 @@
+//! `facerec calibrate`.
+
+use std::path::PathBuf;
+
+use facerec_core::evaluate::{EvaluateOptions, calibrate};
+use serde_json::json;
+
+use crate::evaluate::digits;
+use crate::exit::{Exit, Outcome};
+use crate::options::Global;
+use crate::output::Output;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A folder with one sub-folder of photos per person.
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    /// How often two different people may be taken for one, above 0 and below 1; may be given several times.
+    #[arg(long, value_name = "RATE", default_value = "1e-3")]
+    fmr: Vec<f64>,
+}
+
+pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
+    let engine = global.engine(usize::MAX, None)?;
+    let bar = output.bar("photos", false);
+    let progress = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let options = EvaluateOptions { workers: engine.workers(), progress: &progress };
+    let found = calibrate(engine.analyzer(), &args.from, &args.fmr, options)?;
+    bar.finish_and_clear();
+    for found in found {
+        let record = json!({
+            "threshold": digits(found.threshold.into()), "fmr": digits(found.fmr), "fnmr": digits(found.fnmr), "pairs": found.pairs,
+        });
+        let text = format!(
+            "threshold        {:.4}\nfalse matches    {:.6}\nfalse non-match  {:.6}\npairs            {}\n",
+            found.threshold, found.fmr, found.fnmr, found.pairs
+        );
+        output.emit(&record, format_args!("{text}"))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,263 @@
+//! `facerec gallery`: needs no model, since what is enrolled is there already.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Subcommand;
+use facerec_core::gallery::{FaceId, FaceRecord};
+use facerec_core::{Error, Gallery, GalleryOptions, ModelKey};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::exit::{Exit, InGallery, Outcome};
+use crate::output::Output;
+use crate::record::{QualityRecord, count};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The gallery's folder.
+    // Clap has no required global arguments.
+    #[arg(long, value_name = "DIR", global = true)]
+    gallery: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Everybody, with the number of their faces.
+    List,
+    /// A person's faces.
+    Show {
+        /// The person.
+        #[arg(value_name = "NAME")]
+        person: String,
+    },
+    /// Remove a person with all faces, or one face, from every file of the gallery.
+    Remove {
+        /// The person.
+        #[arg(value_name = "NAME", required_unless_present = "face", conflicts_with = "face")]
+        person: Option<String>,
+        /// Id of the one face to remove (see `show`).
+        #[arg(long, value_name = "ID")]
+        face: Option<i64>,
+    },
+    /// Give a person another name.
+    Rename {
+        /// The name so far.
+        #[arg(value_name = "NAME")]
+        person: String,
+        /// The name from now on.
+        #[arg(value_name = "NEW_NAME")]
+        new_name: String,
+    },
+    /// The gallery in numbers.
+    Stats,
+    /// Read and check everything; repairs nothing.
+    Verify,
+    /// Give the space of removed faces back to the disk.
+    Compact,
+    /// Write everything as JSON Lines.
+    Export {
+        /// The file to write [default: standard output].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Leave damaged faces out instead of refusing a damaged gallery.
+        #[arg(long)]
+        salvage: bool,
+    },
+    /// Add what an export holds, all or nothing.
+    Import {
+        /// The file to read.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let missing = || Error::InvalidArgument { name: "gallery", reason: "expected `--gallery DIR`".into() };
+    let folder = args.gallery.as_deref().ok_or_else(missing)?;
+    let reader = || Gallery::open_any(folder, GalleryOptions::default().read_only(true)).in_gallery();
+    let writer = || Gallery::open_any(folder, GalleryOptions::default().create(false)).in_gallery();
+    match &args.action {
+        Action::List => list(&reader()?, output),
+        Action::Show { person } => show(&reader()?, person, output),
+        Action::Remove { person: Some(person), .. } => {
+            let removed = writer()?.remove_person(person).in_gallery()?;
+            let text = format_args!("{person} removed with {}\n", count(removed, "face", "faces"));
+            output.emit(&json!({"person": person, "removed_faces": removed}), text)
+        }
+        Action::Remove { person: None, face } => {
+            let face = face.unwrap_or_default();
+            let removed = usize::from(writer()?.remove_face(FaceId(face)).in_gallery()?);
+            let text = format_args!("{}\n", if removed == 0 { "there is no such face" } else { "face removed" });
+            output.emit(&json!({"face_id": face, "removed_faces": removed}), text)
+        }
+        Action::Rename { person, new_name } => {
+            writer()?.rename(person, new_name).in_gallery()?;
+            output.emit(&json!({"person": new_name.trim(), "renamed_from": person.trim()}), format_args!("{person} is now {new_name}\n"))
+        }
+        Action::Stats => stats(&reader()?, output),
+        Action::Verify => return verify(folder, output),
+        Action::Compact => {
+            let gallery = writer()?;
+            let before = gallery.stats().in_gallery()?.bytes_on_disk;
+            gallery.compact().in_gallery()?;
+            let after = gallery.stats().in_gallery()?.bytes_on_disk;
+            output.emit(
+                &json!({"bytes_before": before, "bytes_after": after}),
+                format_args!("{} before, {} now\n", size(before), size(after)),
+            )
+        }
+        Action::Export { out, salvage } => {
+            let options = GalleryOptions::default().read_only(true).salvage(*salvage);
+            export(&Gallery::open_any(folder, options).in_gallery()?, out.as_deref(), output)
+        }
+        Action::Import { file } => import(folder, file, output),
+    }?;
+    Ok(Exit::Done)
+}
+
+fn list(gallery: &Gallery, output: &mut Output) -> Outcome<()> {
+    let persons = gallery.persons().in_gallery()?;
+    let widest = persons.iter().map(|person| person.name.chars().count()).max().unwrap_or_default();
+    for person in &persons {
+        let record = json!({"person": person.name, "id": person.id.0, "faces": person.faces, "created_ms": person.created_ms});
+        output.emit(&record, format_args!("{:<widest$}  {}\n", person.name, count(person.faces, "face", "faces")))?;
+    }
+    Ok(())
+}
+
+/// The JSON of an enrolled face.
+#[derive(Serialize)]
+struct EnrolledRecord<'a> {
+    person: &'a str,
+    face_id: i64,
+    quality: Option<QualityRecord>,
+    source: Option<&'a str>,
+    metadata: Option<Value>,
+    created_ms: i64,
+}
+
+fn show(gallery: &Gallery, person: &str, output: &mut Output) -> Outcome<()> {
+    let person = person.trim();
+    for face in gallery.faces(person).in_gallery()? {
+        let FaceRecord { id, ref quality, ref source, ref metadata, created_ms, .. } = face;
+        let record = EnrolledRecord {
+            person,
+            face_id: id.0,
+            quality: quality.as_ref().map(QualityRecord::new),
+            source: source.as_deref(),
+            metadata: metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+            created_ms,
+        };
+        let quality = quality.map_or_else(|| "quality   - ".into(), |quality| format!("quality {:.2}", quality.score));
+        output.emit(&record, format_args!("face {:<6}  {quality}  {}\n", id.0, source.as_deref().unwrap_or("")))?;
+    }
+    Ok(())
+}
+
+fn stats(gallery: &Gallery, output: &mut Output) -> Outcome<()> {
+    let stats = gallery.stats().in_gallery()?;
+    let record = json!({
+        "persons": stats.persons, "faces": stats.faces, "dim": stats.dim, "model": stats.model, "model_hash": stats.model_hash,
+        "index": stats.index_kind, "bytes": stats.bytes_on_disk, "generation": stats.generation,
+    });
+    let dim = stats.dim.map_or_else(String::new, |dim| format!(", {dim} values"));
+    let text = format!(
+        "people  {}\nfaces   {}\nmodel   {}{dim}\nindex   {}\nsize    {}\n",
+        stats.persons,
+        stats.faces,
+        stats.model,
+        stats.index_kind,
+        size(stats.bytes_on_disk)
+    );
+    output.emit(&record, format_args!("{text}"))
+}
+
+fn verify(folder: &Path, output: &mut Output) -> Outcome {
+    let options = GalleryOptions::default().read_only(true).salvage(true);
+    let report = Gallery::open_any(folder, options).and_then(|gallery| gallery.verify()).in_gallery()?;
+    let ok = report.problems.is_empty();
+    let mut text = format!("{} checked: {}\n", count(report.faces, "face", "faces"), if ok { "all is well" } else { "damaged" });
+    for problem in &report.problems {
+        text += &format!("  {problem}\n");
+    }
+    output.emit(&json!({"ok": ok, "faces": report.faces, "problems": report.problems}), format_args!("{text}"))?;
+    Ok(if ok { Exit::Done } else { Exit::Gallery })
+}
+
+fn export(gallery: &Gallery, out: Option<&Path>, output: &mut Output) -> Outcome<()> {
+    let Some(path) = out else {
+        return output.raw(|out| gallery.export(out).in_gallery().map(drop));
+    };
+    let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
+    // Beside its place and then renamed: an export is whole or not there.
+    let name = path.file_name().map_or_else(|| "export".into(), |name| name.to_string_lossy().into_owned());
+    let part = path.with_file_name(format!(".{name}.part"));
+    let write = || -> Outcome<usize> {
+        let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
+        let faces = gallery.export(&mut file).in_gallery()?;
+        file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
+        std::fs::rename(&part, path).map_err(failed)?;
+        Ok(faces)
+    };
+    let faces = write().inspect_err(|_| {
+        // The failure that matters is reported.
+        let _ = std::fs::remove_file(&part);
+    })?;
+    let text = format_args!("{} written to {}\n", count(faces, "face", "faces"), path.display());
+    output.emit(&json!({"faces": faces, "file": path.to_string_lossy()}), text)
+}
+
+fn import(folder: &Path, file: &Path, output: &mut Output) -> Outcome<()> {
+    let failed = |source| Error::Io { action: "read", path: file.to_path_buf(), source };
+    let mut input = BufReader::new(File::open(file).map_err(failed)?);
+    let gallery = match Gallery::open_any(folder, GalleryOptions::default().create(false)) {
+        // A new gallery is made for the model that the export names, so that a restore needs no model files.
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            let mut start = Vec::new();
+            File::open(file).and_then(|file| BufReader::new(file.take(1 << 20)).read_until(b'\n', &mut start)).map_err(failed)?;
+            let header: Header = serde_json::from_slice(&start).map_err(|error| Error::InvalidArgument {
+                name: "file",
+                reason: format!("expected an export of a gallery, got something whose first line is not its header: {error}"),
+            })?;
+            let model = Arc::new(ModelKey { id: header.model.id, hash: header.model.hash });
+            Gallery::open(folder, &model, GalleryOptions::default())
+        }
+        opened => opened,
+    };
+    let report = gallery.and_then(|gallery| gallery.import(&mut input)).in_gallery()?;
+    let text = format!(
+        "{} of {} added, {} there already\n",
+        count(report.faces, "face", "faces"),
+        count(report.persons, "new person", "new people"),
+        count(report.duplicates, "face", "faces")
+    );
+    let record = json!({"persons": report.persons, "faces": report.faces, "duplicates": report.duplicates});
+    output.emit(&record, format_args!("{text}"))
+}
+
+/// What a new gallery must know of an export's first line.
+#[derive(Deserialize)]
+struct Header {
+    model: HeaderModel,
+}
+
+#[derive(Deserialize)]
+struct HeaderModel {
+    id: String,
+    hash: String,
+}
+
+/// `3.4 MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}

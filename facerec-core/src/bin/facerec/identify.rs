@@ -1,0 +1,93 @@
+//! `facerec identify`.
+
+use std::path::PathBuf;
+
+use facerec_core::{GalleryOptions, Identified, Tone};
+
+use crate::annotated::Annotated;
+use crate::batch::in_order;
+use crate::exit::{Exit, InGallery, Outcome};
+use crate::options::Global;
+use crate::output::Output;
+use crate::photo::{Photo, PhotoRecord, report_failed};
+use crate::record::{FaceRecord, count};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The gallery's folder.
+    #[arg(long, value_name = "DIR")]
+    gallery: PathBuf,
+    /// Photos: JPEG, PNG, WebP, BMP, GIF or TIFF.
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// Write copies of the photos with the faces marked and named into this folder.
+    #[arg(long, value_name = "DIR")]
+    annotate: Option<PathBuf>,
+    /// Similarity from which a face is named, -1 to 1 [default: the embedder's at a false match rate of 1e-4].
+    #[arg(long, value_name = "SIMILARITY", allow_negative_numbers = true)]
+    threshold: Option<f32>,
+}
+
+pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
+    let engine = global.engine(args.images.len(), args.threshold)?;
+    let gallery = engine.open_gallery_with(&args.gallery, GalleryOptions::default().read_only(true)).in_gallery()?;
+    let annotated = args.annotate.as_ref().map(|folder| Annotated::new(folder, &args.images)).transpose()?;
+    let bar = output.bar("photos", true);
+    bar.set_length(args.images.len() as u64);
+    let mut exit = Exit::Done;
+    let work = |index: usize| {
+        Photo::open(&args.images[index], |image| {
+            let faces = engine.identify(&gallery, image)?;
+            if let Some(annotated) = &annotated {
+                let marks = faces.iter().map(|found| (&found.face, label(found), tone(found)));
+                annotated.write(index, image, marks)?;
+            }
+            Ok(faces)
+        })
+    };
+    in_order(args.images.len(), engine.workers(), work, |index, photo| {
+        bar.inc(1);
+        match photo {
+            Ok(photo) => report(&args.images[index].to_string_lossy(), &photo, output)?,
+            Err(error) => exit = report_failed(output, &args.images[index], error)?,
+        }
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    Ok(exit)
+}
+
+fn label(found: &Identified) -> String {
+    match &found.decision.name {
+        Some(name) => format!("{name} {:.2}", found.decision.similarity),
+        None => "unknown".into(),
+    }
+}
+
+fn tone(found: &Identified) -> Tone {
+    if found.decision.name.is_some() { Tone::Known } else { Tone::Unknown }
+}
+
+fn report(image: &str, photo: &Photo<Vec<Identified>>, output: &mut Output) -> Outcome<()> {
+    let Photo { width, height, ref faces } = *photo;
+    let records = faces.iter().map(|found| FaceRecord::identified(&found.face, &found.decision)).collect();
+    let record = PhotoRecord { image, width, height, embedder: None, faces: records };
+    let mut text = format!("{image}  {width}x{height}  {}\n", count(faces.len(), "face", "faces"));
+    let widest = faces.iter().map(|found| name(found).chars().count()).max().unwrap_or_default();
+    for found in faces {
+        let decision = &found.decision;
+        let guess = match (&decision.name, decision.candidates.first()) {
+            (None, Some(best)) => format!("  (nearest: {}; {})", best.name, decision.reason.code().replace('_', " ")),
+            (None, None) => format!("  ({})", decision.reason.code().replace('_', " ")),
+            _ => format!("  (threshold {:.2}, margin {:.2})", decision.threshold, decision.margin),
+        };
+        let rect = found.face.detection.rect;
+        let place = format!("at {:.0},{:.0} {:.0}x{:.0} px", rect.x1, rect.y1, rect.width(), rect.height());
+        text += &format!("  {:<widest$}  {:>5.2}  {place}{guess}\n", name(found), decision.similarity);
+    }
+    output.emit(&record, format_args!("{text}"))
+}
+
+fn name(found: &Identified) -> &str {
+    found.decision.name.as_deref().unwrap_or("unknown")
+}

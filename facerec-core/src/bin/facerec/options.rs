@@ -1,0 +1,79 @@
+//! The global options, and the engine they describe.
+
+use std::path::PathBuf;
+
+use clap::ArgAction;
+use facerec_core::{Device, Engine, EngineBuilder};
+
+use crate::exit::{InModels, Outcome};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// Folder with model files and manifests, searched first; may be given several times.
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub(crate) models: Vec<PathBuf>,
+    /// Pack whose detector and embedder are used.
+    #[arg(long, global = true, value_name = "NAME", default_value = "default", help_heading = "Global options")]
+    pub(crate) pack: String,
+    /// Another detector than the pack's.
+    #[arg(long, global = true, value_name = "ID", help_heading = "Global options")]
+    pub(crate) detector: Option<String>,
+    /// Another embedder than the pack's.
+    #[arg(long, global = true, value_name = "ID", help_heading = "Global options")]
+    pub(crate) embedder: Option<String>,
+    /// Where to compute: cpu, cuda[:N], tensorrt, coreml, directml, openvino or auto.
+    #[arg(long, global = true, value_name = "DEVICE", default_value = "cpu", help_heading = "Global options")]
+    pub(crate) device: Device,
+    /// Threads inside one inference [default: all cores for one photo, 1 when several photos share them].
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Global options")]
+    pub(crate) threads: Option<u16>,
+    /// Path of the ONNX Runtime library [default: FACEREC_ORT, or where it is usually found].
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub(crate) ort: Option<PathBuf>,
+    /// Write JSON Lines to standard output.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// Log to standard error; twice for more.
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    pub(crate) verbose: u8,
+}
+
+impl Global {
+    /// The engine's builder for `photos` inputs.
+    pub(crate) fn builder(&self, photos: usize) -> EngineBuilder {
+        let mut builder = Engine::builder().pack(&self.pack).device(self.device.clone());
+        for folder in &self.models {
+            builder = builder.model_folder(folder);
+        }
+        if let Some(id) = &self.detector {
+            builder = builder.detector(id);
+        }
+        if let Some(id) = &self.embedder {
+            builder = builder.embedder(id);
+        }
+        if let Some(path) = &self.ort {
+            builder = builder.runtime_library(path);
+        }
+        // One thread per photo makes the most of the cores; loading a session per core pays from a few photos on.
+        let many = photos > 2;
+        match self.threads {
+            Some(threads) => builder = builder.threads(threads.into()),
+            None if many => builder = builder.threads(1),
+            None => {}
+        }
+        builder.spinning(!many)
+    }
+
+    /// The engine for `photos` inputs; `threshold` overrides the embedder's.
+    pub(crate) fn engine(&self, photos: usize, threshold: Option<f32>) -> Outcome<Engine> {
+        let mut builder = self.builder(photos);
+        if let Some(threshold) = threshold {
+            builder = builder.threshold(threshold);
+        }
+        let engine = builder.build().in_models()?;
+        if self.device == Device::Auto {
+            eprintln!("facerec: computing on {}", engine.runtime().device());
+        }
+        Ok(engine)
+    }
+}

@@ -1,4 +1,0 @@
-/// stub
-#[derive(Debug)] pub struct FetchOptions;
-/// stub
-#[derive(Debug)] pub struct FetchProgress;
