@@ -74,10 +74,24 @@ impl Output {
         if !io::stderr().is_terminal() || (prints_results && io::stdout().is_terminal()) {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template("{msg} {bar:32} {human_pos}/{human_len} {per_sec} {eta}");
-        let bar = ProgressBar::new(0).with_message(what);
-        style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+        styled("{msg} {bar:32} {human_pos}/{human_len} {per_sec} {eta}").with_message(what)
     }
+
+    /// A bar for a download: hidden unless standard error is a terminal.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn bytes_bar(&self) -> ProgressBar {
+        if io::stderr().is_terminal() {
+            styled("{wide_msg} {bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+        } else {
+            ProgressBar::hidden()
+        }
+    }
+}
+
+/// A bar of this look; of the plain one should the template not be understood.
+fn styled(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    ProgressStyle::with_template(template).map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
 fn write_failed(error: io::Error) -> Failure {
