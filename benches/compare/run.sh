@@ -18,3 +18,5 @@ bench=$(cargo build --release -p facerec-core --bench photo --message-format=jso
     python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("target", {}).get("name") == "photo" and m.get("executable")][-1])')
 
 "$python" "$here/insightface_photo.py" "$shared" "$bench" "$library" "$@"
+echo
+"$python" "$here/faiss_flat.py" | tee benches/results/faiss_flat.json

@@ -99,6 +99,25 @@ fn a_flipped_bit_in_the_database_is_never_a_wrong_name() {
 }
 
 #[test]
+fn a_database_that_was_cut_short_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path());
+    let database = folder.path().join("gallery.db");
+    let whole = fs::read(&database).unwrap();
+    for tenths in 1..10 {
+        fs::write(&database, &whole[..whole.len() * tenths / 10]).unwrap();
+        for open in [reader, |folder: &Path| Gallery::open_any(folder, GalleryOptions::default().read_only(true).salvage(true))] {
+            match open(folder.path()) {
+                Err(error) => assert_eq!(error.kind().code(), "gallery_corrupt", "{tenths}/10: {error}"),
+                Ok(gallery) => assert!(!gallery.verify().unwrap().problems.is_empty(), "{tenths}/10"),
+            }
+        }
+    }
+    fs::write(&database, &whole).unwrap();
+    assert_eq!(right_answers(&reader(folder.path()).unwrap()).unwrap(), PEOPLE);
+}
+
+#[test]
 fn a_damaged_row_is_named_and_the_rest_can_be_saved() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gallery");

@@ -13,6 +13,7 @@ mod doctor;
 mod enroll;
 mod evaluate;
 mod exit;
+mod fetch;
 mod gallery;
 mod identify;
 mod models;

@@ -1,15 +1,12 @@
 //! `facerec models`.
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 use facerec_core::model::ModelTask;
-#[cfg(feature = "fetch")]
-use facerec_core::model::{FetchOptions, FetchProgress};
 use facerec_core::{ErrorKind, ModelCatalog, ModelManifest};
 use serde_json::json;
 
 use crate::exit::{Exit, InModels, Outcome};
+use crate::fetch;
 use crate::gallery::size;
 use crate::options::Global;
 use crate::output::{ErrorRecord, Output};
@@ -24,18 +21,8 @@ pub(crate) struct Args {
 enum Action {
     /// The known models: whether their files are here, and their licences.
     List,
-    /// Fetch the models of a pack (`--pack`), or those named, from where their manifests say.
-    Fetch {
-        /// Ids of models [default: what the pack needs].
-        #[arg(value_name = "ID")]
-        ids: Vec<String>,
-        /// Folder to put them into [default: the first `--models`, else the user's cache folder].
-        #[arg(long, value_name = "DIR")]
-        to: Option<PathBuf>,
-        /// Agree to licences that forbid commercial use; `models list` names them.
-        #[arg(long)]
-        accept_licence: bool,
-    },
+    /// Get models from their sources, checked before they are installed; an interrupted download goes on where it stopped.
+    Fetch(fetch::Args),
     /// Check the files of the models that are here against their checksums.
     Verify,
     /// Where model files are looked for; with an id, where that model's file is.
@@ -47,14 +34,10 @@ enum Action {
 }
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
-    let mut folders = global.models.clone();
-    if let Action::Fetch { to: Some(to), .. } = &args.action {
-        folders.insert(0, to.clone());
-    }
-    let catalog = ModelCatalog::from_env(&folders).in_models()?;
+    let catalog = ModelCatalog::from_env(&global.models).in_models()?;
     match &args.action {
+        Action::Fetch(args) => fetch::run(global, args, output),
         Action::List => list(&catalog, output),
-        Action::Fetch { ids, accept_licence, .. } => fetch(global, &catalog, ids, folders.first(), *accept_licence, output),
         Action::Verify => verify(&catalog, output),
         Action::Path { id: None } => {
             let folders: Vec<_> = catalog.folders().iter().map(|folder| folder.to_string_lossy()).collect();
@@ -91,46 +74,6 @@ fn list(catalog: &ModelCatalog, output: &mut Output) -> Outcome {
         output.emit(&record, text)?;
     }
     Ok(Exit::Done)
-}
-
-#[cfg(feature = "fetch")]
-fn fetch(global: &Global, catalog: &ModelCatalog, ids: &[String], to: Option<&PathBuf>, accept: bool, output: &mut Output) -> Outcome {
-    let mut options = FetchOptions::default().accept_licence(accept);
-    if let Some(folder) = to {
-        options = options.destination(folder);
-    }
-    let bar = output.bytes_bar();
-    let mut progress = |at: FetchProgress<'_>| {
-        bar.set_message(format!("{} from {}", at.model, at.source));
-        bar.set_length(at.total.unwrap_or(at.received));
-        bar.set_position(at.received);
-    };
-    let mut report = |id: &str, path: PathBuf| {
-        bar.suspend(|| {
-            let licence = &catalog.model(id).in_models()?.licence;
-            let record = json!({"model": id, "path": path.to_string_lossy(), "licence": licence.name});
-            output.emit(&record, format_args!("{id}  {}  (licence {})\n", path.display(), licence.name))
-        })
-    };
-    if ids.is_empty() {
-        // Together, for an archive may hold several.
-        let wanted = catalog.required(&global.pack).in_models()?;
-        let paths = catalog.fetch_pack(&global.pack, &options, &mut progress).in_models()?;
-        for (model, path) in wanted.iter().zip(paths) {
-            report(&model.id, path)?;
-        }
-    }
-    for id in ids {
-        let path = catalog.fetch(id, &options, &mut progress).in_models()?;
-        report(id, path)?;
-    }
-    bar.finish_and_clear();
-    Ok(Exit::Done)
-}
-
-#[cfg(not(feature = "fetch"))]
-fn fetch(_: &Global, _: &ModelCatalog, _: &[String], _: Option<&PathBuf>, _: bool, _: &mut Output) -> Outcome {
-    Err(facerec_core::Error::FeatureDisabled { feature: "fetch", what: "downloading models".into() }.into())
 }
 
 fn verify(catalog: &ModelCatalog, output: &mut Output) -> Outcome {

@@ -70,6 +70,10 @@ impl Global {
         if let Some(threshold) = threshold {
             builder = builder.threshold(threshold);
         }
-        builder.build().in_models()
+        let engine = builder.build().in_models()?;
+        if self.device == Device::Auto {
+            eprintln!("facerec: computing on {}", engine.runtime().device());
+        }
+        Ok(engine)
     }
 }

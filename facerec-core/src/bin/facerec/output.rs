@@ -74,24 +74,18 @@ impl Output {
         if !io::stderr().is_terminal() || (prints_results && io::stdout().is_terminal()) {
             return ProgressBar::hidden();
         }
-        styled("{msg} {bar:32} {human_pos}/{human_len} {per_sec} {eta}").with_message(what)
+        let style = ProgressStyle::with_template("{msg} {bar:32} {human_pos}/{human_len} {per_sec} {eta}");
+        let bar = ProgressBar::new(0).with_message(what);
+        style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
     }
 
-    /// A bar for a download: hidden unless standard error is a terminal.
+    /// A bar for bytes that come in, with a message that may change.
     #[cfg(feature = "fetch")]
     pub(crate) fn bytes_bar(&self) -> ProgressBar {
-        if io::stderr().is_terminal() {
-            styled("{wide_msg} {bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-        } else {
-            ProgressBar::hidden()
-        }
+        let bar = self.bar("", false);
+        let style = ProgressStyle::with_template("{msg} {bar:32} {bytes}/{total_bytes} {bytes_per_sec}");
+        style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
     }
-}
-
-/// A bar of this look; of the plain one should the template not be understood.
-fn styled(template: &str) -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    ProgressStyle::with_template(template).map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
 fn write_failed(error: io::Error) -> Failure {

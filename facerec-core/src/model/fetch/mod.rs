@@ -117,6 +117,20 @@ impl ModelCatalog {
         Ok(self.fetch_all(&[model], options, progress)?.remove(0))
     }
 
+    /// Fetches several models, in this order; an archive that holds several is fetched once.
+    ///
+    /// # Errors
+    /// As [`ModelCatalog::fetch`]. Models fetched before the error stay.
+    pub fn fetch_many(
+        &self,
+        ids: &[impl AsRef<str>],
+        options: &FetchOptions,
+        progress: &mut dyn FnMut(FetchProgress<'_>),
+    ) -> Result<Vec<PathBuf>> {
+        let models: Vec<_> = ids.iter().map(|id| self.model(id.as_ref())).collect::<Result<_>>()?;
+        self.fetch_all(&models, options, progress)
+    }
+
     /// Fetches every model that an engine with this pack needs ([`ModelCatalog::required`]); an archive that holds several is fetched once.
     ///
     /// # Errors
