@@ -1,6 +1,6 @@
 //! The command's contract: JSON keys, exit codes, nothing else on standard output, the other inputs still done.
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
