@@ -1,7 +1,7 @@
 //! Same answers as the reference: InsightFace 2.1 (SCRFD, ArcFace) and OpenCV's FaceDetectorYN, on the photos of
 //! `fixtures/reference`. Broken preprocessing must be noticed by the same comparisons.
-#![allow(clippy::print_stderr)] // what was skipped and what was measured is said aloud
-#![allow(clippy::unwrap_used, missing_docs)]
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod reference;
 

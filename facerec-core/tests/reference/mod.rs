@@ -1,7 +1,7 @@
 //! The reference's answers (`fixtures/reference`), the photos they were given on, and how ours are compared with them.
 
 // Several test programs use a part of this each.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
