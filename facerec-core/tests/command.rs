@@ -1,5 +1,4 @@
 //! The command's contract: JSON keys, exit codes, nothing else on standard output, the other inputs still done.
-#![allow(clippy::print_stderr)] // what was skipped and what was measured is said aloud
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
