@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 
 def built_bench() -> str:
     """The path of the compiled benches/gallery_flat.rs."""
-    command = ["cargo", "build", "--release", "-p", "facerec-core", "--bench", "gallery_flat", "--message-format=json"]
+    command = ["cargo", "build", "--release", "-p", "facerec-core", "--features", "cli,cuda,tensorrt,openvino", "--bench", "gallery_flat", "--message-format=json"]
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     found = [json.loads(line).get("executable") for line in output.splitlines() if '"gallery_flat"' in line]
     return next(path for path in found if path)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use ort::environment::Environment;
+use ort::environment::{Environment, GlobalThreadPoolOptions};
 
 use crate::error::{Error, Result};
 
@@ -13,6 +13,15 @@ use crate::error::{Error, Result};
 pub(super) struct Loaded {
     pub(super) environment: Environment,
     pub(super) library: Option<PathBuf>,
+    pub(super) pool: Pool,
+}
+
+/// The worker threads that sessions share. With workers of its own for each session, the idle ones of one model would
+/// wait busily while another model computes, and take its cores away: detect and embed take turns, so that halves the speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pool {
+    pub(super) threads: usize,
+    pub(super) spinning: bool,
 }
 
 impl fmt::Debug for Loaded {
@@ -24,8 +33,9 @@ impl fmt::Debug for Loaded {
 /// ONNX Runtime allows one environment per process, even after it is dropped: the first one serves everybody.
 static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
 
-/// The environment of this process: made now from `library` or from the search path, or the one already made.
-pub(super) fn load(library: Option<&Path>) -> Result<Loaded> {
+/// The environment of this process: made now from `library` or from the search path with the worker threads of `pool`, or
+/// the one already made.
+pub(super) fn load(library: Option<&Path>, pool: Pool) -> Result<Loaded> {
     let mut slot = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(loaded) = slot.as_ref() {
         if let (Some(wanted), Some(have)) = (library.map(library_in), &loaded.library)
@@ -36,13 +46,13 @@ pub(super) fn load(library: Option<&Path>) -> Result<Loaded> {
         }
         return Ok(loaded.clone());
     }
-    let loaded = first_load(library)?;
+    let loaded = first_load(library, pool)?;
     *slot = Some(loaded.clone());
     Ok(loaded)
 }
 
 #[cfg(feature = "load-dynamic")]
-fn first_load(library: Option<&Path>) -> Result<Loaded> {
+fn first_load(library: Option<&Path>, pool: Pool) -> Result<Loaded> {
     let candidates = match library {
         Some(path) => vec![("the option".to_string(), path.to_path_buf())],
         None => default_library_paths(),
@@ -59,10 +69,10 @@ fn first_load(library: Option<&Path>) -> Result<Loaded> {
         let path = if bare { path } else { std::path::absolute(&path).unwrap_or(path) };
         match ort::init_from(&path) {
             Ok(builder) => {
-                let environment = build(builder)
+                let environment = build(builder, pool)
                     .map_err(|error| Error::RuntimeLibrary { tried: path.display().to_string(), reason: error.to_string() })?;
                 tracing::info!(library = %path.display(), origin, "loaded ONNX Runtime");
-                return Ok(Loaded { environment, library: Some(path) });
+                return Ok(Loaded { environment, library: Some(path), pool });
             }
             Err(error) => tried.push(format!("{} ({origin}): {error}", path.display())),
         }
@@ -71,14 +81,15 @@ fn first_load(library: Option<&Path>) -> Result<Loaded> {
 }
 
 #[cfg(not(feature = "load-dynamic"))]
-fn first_load(_library: Option<&Path>) -> Result<Loaded> {
+fn first_load(_library: Option<&Path>, pool: Pool) -> Result<Loaded> {
     let environment =
-        build(ort::init()).map_err(|error| Error::RuntimeLibrary { tried: "the linked library".into(), reason: error.to_string() })?;
-    Ok(Loaded { environment, library: None })
+        build(ort::init(), pool).map_err(|error| Error::RuntimeLibrary { tried: "the linked library".into(), reason: error.to_string() })?;
+    Ok(Loaded { environment, library: None, pool })
 }
 
-fn build(builder: ort::environment::EnvironmentBuilder) -> ort::Result<Environment> {
-    let environment = builder.with_name("facerec").with_telemetry(false).build()?;
+fn build(builder: ort::environment::EnvironmentBuilder, pool: Pool) -> ort::Result<Environment> {
+    let workers = GlobalThreadPoolOptions::default().with_intra_threads(pool.threads)?.with_spin_control(pool.spinning)?;
+    let environment = builder.with_name("facerec").with_telemetry(false).with_global_thread_pool(workers).build()?;
     // Models exported by older tools make ONNX Runtime warn once per weight; errors come back as results anyway.
     environment.set_log_level(ort::logging::LogLevel::Error);
     Ok(environment)

@@ -78,9 +78,8 @@ pub struct Runtime {
 struct Inner {
     environment: environment::Loaded,
     device: Device,
-    threads: usize,
+    pool: environment::Pool,
     sessions: usize,
-    spinning: bool,
 }
 
 impl Runtime {
@@ -90,17 +89,17 @@ impl Runtime {
     /// `runtime_library` when no usable library is found (with every place that was tried), `device_unavailable`
     /// when the device is not compiled in, not in the library or not in the machine.
     pub fn new(options: RuntimeOptions) -> Result<Self> {
-        let environment = environment::load(options.library.as_deref())?;
-        let device = device::choose(&environment, &options.device)?;
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let pool = environment::Pool { threads: options.threads.unwrap_or(cores), spinning: options.spinning.unwrap_or(true) };
+        let environment = environment::load(options.library.as_deref(), pool)?;
+        let device = device::choose(&environment, &options.device)?;
         let inner = Inner {
             environment,
             device,
-            threads: options.threads.unwrap_or(cores),
+            pool,
             sessions: options.sessions.unwrap_or(cores),
-            spinning: options.spinning.unwrap_or(true),
         };
-        tracing::info!(device = %inner.device, threads = inner.threads, sessions = inner.sessions, "runtime ready");
+        tracing::info!(device = %inner.device, threads = pool.threads, sessions = inner.sessions, "runtime ready");
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -111,7 +110,7 @@ impl Runtime {
 
     /// Threads inside one inference.
     pub fn threads(&self) -> usize {
-        self.inner.threads
+        self.inner.pool.threads
     }
 
     /// Most inferences of one model at the same time.

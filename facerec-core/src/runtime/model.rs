@@ -153,12 +153,17 @@ impl Drop for Checkout<'_> {
 /// One session. Builder errors cannot be converted one by one (they carry the builder), so all of it is one `ort::Result`.
 fn session(inner: &Inner, path: &Path, weights: &PrepackedWeights) -> ort::Result<Session> {
     let mut builder = Session::builder(&inner.environment.environment)?
-        .with_intra_threads(inner.threads)?
-        .with_intra_op_spinning(inner.spinning)?
         // Inputs change their size from photo to photo: planned memory would be planned again each time.
         .with_memory_pattern(false)?
         .with_prepacked_weights(weights)?;
-    if let Some(provider) = inner.device.provider(inner.threads) {
+    // The first runtime of the process decided about the shared workers; one that asks for others gets its own.
+    if inner.pool != inner.environment.pool {
+        builder = builder
+            .with_independent_thread_pool()?
+            .with_intra_threads(inner.pool.threads)?
+            .with_intra_op_spinning(inner.pool.spinning)?;
+    }
+    if let Some(provider) = inner.device.provider(inner.pool.threads) {
         builder = builder.with_execution_providers([provider])?;
     }
     builder.commit_from_file(path)
