@@ -2,6 +2,8 @@
 # Everything is built in one profile (release): every other one would build FAISS again.
 
 CARGO ?= cargo
+# The same features everywhere, so that nothing is built twice. The devices cost nothing until one is asked for.
+FEATURES := facerec-core/cli,facerec-core/cuda,facerec-core/tensorrt,facerec-core/openvino
 export CARGO_TERM_COLOR ?= auto
 
 .PHONY: help setup demo test bench lint
@@ -17,11 +19,11 @@ setup:
 	scripts/setup.sh
 
 demo: setup
-	$(CARGO) build --release -p facerec-core --features cli
+	$(CARGO) build --release --workspace --features $(FEATURES)
 	scripts/demo.sh
 
 test: setup
-	$(CARGO) test --release --workspace --features facerec-core/cli
+	$(CARGO) test --release --workspace --features $(FEATURES)
 
 bench: setup
 	scripts/bench.sh

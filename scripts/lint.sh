@@ -7,7 +7,8 @@ step() { echo; echo "== $*"; "$@"; }
 skip() { echo; echo "== skipped: $*"; }
 
 step cargo fmt --all -- --check
-step cargo clippy --release --workspace --all-targets --features facerec-core/cli -- -D warnings
+features=facerec-core/cli,facerec-core/cuda,facerec-core/tensorrt,facerec-core/openvino
+step cargo clippy --release --workspace --all-targets --features "$features" -- -D warnings
 
 # Each feature alone, in the same profile, so that nothing is built twice. The inference devices only forward to `ort`,
 # and need a way to the library: `load-dynamic`.
@@ -20,7 +21,7 @@ for device in cuda tensorrt coreml directml openvino; do
 done
 skip "feature download-binaries: its build fetches ONNX Runtime from the open internet"
 
-RUSTDOCFLAGS="-D warnings" step cargo doc --release --workspace --no-deps --features facerec-core/cli
+RUSTDOCFLAGS="-D warnings" step cargo doc --release --workspace --no-deps --features "$features"
 
 if command -v cargo-deny >/dev/null; then
   step cargo deny --offline check licenses bans sources

@@ -2,7 +2,10 @@
 # Gets everything that building, testing and the demo need, into .facerec/ and, for compilers and libraries, from Debian.
 # A second run finds it all there and takes a second.
 #
-#   scripts/setup.sh [--no-system]      --no-system: do not install system packages
+#   scripts/setup.sh [--no-system] [--openvino]
+#
+#   --no-system      do not install system packages
+#   --openvino       also get ONNX Runtime with OpenVINO (60 MB), which tests/openvino.rs runs with
 #
 #   FACEREC_HOME     where to put it (default: .facerec in the repository)
 #   FACEREC_PYTHON   the Python to use, 3.11 or later (default: python3)
@@ -12,11 +15,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=${FACEREC_HOME:-$root/.facerec}
 python=${FACEREC_PYTHON:-python3}
 system=yes
+openvino=no
 
 for argument in "$@"; do
   case $argument in
     --no-system) system=no ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --openvino) openvino=yes ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "setup: unknown option \`$argument\`" >&2; exit 2 ;;
   esac
 done
@@ -98,10 +103,32 @@ photos() {
   touch "$folder/complete"
 }
 
+# Only its libraries: a process can load one ONNX Runtime, and this one is for a test of its own.
+openvino_library() {
+  local folder=$home/openvino temporary
+  [ -e "$folder/complete" ] && return
+  say "fetching ONNX Runtime with OpenVINO"
+  temporary=$(mktemp -d)
+  trap 'rm -rf "$temporary"' RETURN
+  "$home/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$temporary" onnxruntime-openvino==1.24.1
+  mkdir -p "$folder"
+  "$home/venv/bin/python" - "$temporary" "$folder" <<'PYTHON'
+import pathlib, sys, zipfile
+wheel = next(pathlib.Path(sys.argv[1]).glob("*.whl"))
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        path = pathlib.PurePosixPath(name)
+        if path.parent.as_posix() == "onnxruntime/capi" and ".so" in path.name and "pybind" not in path.name:
+            (pathlib.Path(sys.argv[2]) / path.name).write_bytes(archive.read(name))
+PYTHON
+  touch "$folder/complete"
+}
+
 mkdir -p "$home"
 [ "$system" = yes ] && system_packages
 python_packages
 runtime_library
 models
 photos
+[ "$openvino" = yes ] && openvino_library
 say "ready in $home"

@@ -14,7 +14,7 @@ if ! cmp -s "$here/requirements.txt" "$here/.venv/installed.txt"; then
 fi
 library=$("$python" -c 'import glob, os, onnxruntime; print(glob.glob(os.path.dirname(onnxruntime.__file__) + "/capi/libonnxruntime.so.*")[0])')
 # The release profile, so that nothing is compiled twice.
-bench=$(cargo build --release -p facerec-core --bench photo --message-format=json |
+bench=$(cargo build --release -p facerec-core --features cli,cuda,tensorrt,openvino --bench photo --message-format=json |
     python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("target", {}).get("name") == "photo" and m.get("executable")][-1])')
 
 "$python" "$here/insightface_photo.py" "$shared" "$bench" "$library" "$@"

@@ -25,7 +25,7 @@ const EMBEDDER: &str = "edgeface-xs";
 /// What is timed: the engine, or nothing but the inferences it makes for the same image.
 enum Subject {
     Engine(Box<Engine>),
-    Bare { detector: Model, embedder: Model },
+    Bare { detector: Box<Model>, embedder: Box<Model> },
 }
 
 fn main() {
@@ -41,7 +41,7 @@ fn main() {
         let runtime = Runtime::new(RuntimeOptions::default().library(library).threads(threads).sessions(sessions)).unwrap();
         let catalog = facerec_core::model::ModelCatalog::new(vec![models]).unwrap();
         let open = |id| runtime.open(id, catalog.resolve(id).unwrap().path).unwrap();
-        Subject::Bare { detector: open(DETECTOR), embedder: open(EMBEDDER) }
+        Subject::Bare { detector: Box::new(open(DETECTOR)), embedder: Box::new(open(EMBEDDER)) }
     } else {
         let builder = Engine::builder().model_folder(models).runtime_library(library).detector(DETECTOR).embedder(EMBEDDER);
         Subject::Engine(Box::new(builder.threads(threads).sessions(sessions).build().unwrap()))

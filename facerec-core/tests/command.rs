@@ -1,6 +1,6 @@
 //! The command's contract: JSON keys, exit codes, nothing else on standard output, the other inputs still done.
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -188,6 +188,51 @@ fn models_are_listed_with_their_licences() {
     let wrong = verify.lines().into_iter().find(|line| line["model"] == "sface").unwrap();
     assert_eq!(verify.code, 3);
     assert_eq!((&wrong["ok"], &wrong["error"]["code"]), (&Value::from(false), &Value::from("checksum_mismatch")));
+}
+
+#[test]
+#[cfg(feature = "fetch")]
+fn models_are_fetched_once_their_licence_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("source")).unwrap();
+    fs::create_dir_all(at("packs")).unwrap();
+    fs::write(at("source/toy.onnx"), "weights").unwrap();
+    let manifest = format!(
+        r#"
+        schema = 1
+        name = "toys"
+        [[model]]
+        id = "toy"
+        task = "embed"
+        file = "toy.onnx"
+        sha256 = "CHECKSUM"
+        licence = {{ name = "for toys only", url = "none", commercial = false }}
+        input = {{ size = [112, 112] }}
+        embed = {{ dim = 4 }}
+        [[model.source]]
+        kind = "folder"
+        path = {:?}
+        "#,
+        at("source")
+    );
+    let write = |sha256: &str| {
+        fs::write(at("packs/toys.toml"), manifest.replace("CHECKSUM", sha256)).unwrap();
+    };
+    let (packs, to) = (at("packs").to_string_lossy().into_owned(), at("to").to_string_lossy().into_owned());
+    let options = ["--json", "--models", packs.as_str(), "--pack", "toys", "models", "fetch", "--to", to.as_str()];
+    let fetch = |more: &[&str]| facerec(options.iter().chain(more));
+
+    write(&"0".repeat(64));
+    let wrong = fetch(&["--accept-licence"]);
+    assert_eq!((wrong.code, wrong.error_code().as_str()), (3, "checksum_mismatch"), "{}", wrong.stderr);
+    write("9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c");
+    let refused = fetch(&[]);
+    assert_eq!((refused.code, refused.error_code().as_str()), (3, "licence_not_accepted"), "{}", refused.stderr);
+    let fetched = fetch(&["--accept-licence"]);
+    assert_eq!((fetched.code, fetched.line()["model"].as_str()), (0, Some("toy")), "{}", fetched.stderr);
+    assert_eq!(fs::read(at("to/toy.onnx")).unwrap(), b"weights");
+    assert_eq!(fetch(&["toy"]).code, 0, "what is there needs no question");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `kill -9` at random moments: what was acknowledged is there, nothing is half there, `verify` is clean.
 //!
 //! The test runs itself again as the victim: a process that enrols, removes and renames, and says so after each change.
+#![allow(clippy::print_stderr)] // what was skipped and what was measured is said aloud
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
 //! Bad days: flipped bits, foreign files, full disks, folders that cannot be written.
+#![allow(clippy::print_stderr)] // what was skipped and what was measured is said aloud
 #![allow(clippy::unwrap_used)]
 
 mod gallery_vectors;
@@ -96,6 +97,25 @@ fn a_flipped_bit_in_the_database_is_never_a_wrong_name() {
     }
     eprintln!("400 flipped bits: {refused} refused, {reported} reported by verify, {in_use} without any effect");
     assert!(refused > 100 && reported > 30, "the flips missed the data");
+}
+
+#[test]
+fn a_database_that_was_cut_short_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path());
+    let database = folder.path().join("gallery.db");
+    let whole = fs::read(&database).unwrap();
+    for tenths in 1..10 {
+        fs::write(&database, &whole[..whole.len() * tenths / 10]).unwrap();
+        for open in [reader, |folder: &Path| Gallery::open_any(folder, GalleryOptions::default().read_only(true).salvage(true))] {
+            match open(folder.path()) {
+                Err(error) => assert_eq!(error.kind().code(), "gallery_corrupt", "{tenths}/10: {error}"),
+                Ok(gallery) => assert!(!gallery.verify().unwrap().problems.is_empty(), "{tenths}/10"),
+            }
+        }
+    }
+    fs::write(&database, &whole).unwrap();
+    assert_eq!(right_answers(&reader(folder.path()).unwrap()).unwrap(), PEOPLE);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! One writer, many readers: across processes and across threads.
+#![allow(clippy::print_stderr)] // what was skipped and what was measured is said aloud
 #![allow(clippy::unwrap_used)]
 
 mod gallery_vectors;

@@ -2,6 +2,7 @@
 //!
 //! Its library comes from the Python package `onnxruntime-openvino` (`scripts/setup.sh --openvino` puts it into
 //! `.facerec/openvino`) and needs a process of its own, since a process can load one ONNX Runtime only.
+#![allow(clippy::print_stderr)] // what was skipped and what was measured is said aloud
 #![cfg(feature = "openvino")]
 
 use std::path::{Path, PathBuf};

@@ -18,9 +18,10 @@ pub struct DecisionOptions {
 impl DecisionOptions {
     /// The smallest lead over the runner-up, unless another is asked for.
     ///
-    /// The same photo saved again as JPEG or framed a pixel differently moves a cosine similarity by about 0.01, so two
-    /// people closer than twice that are told apart by chance. It matters when one person was enrolled under two
-    /// names, and for twins; between strangers the lead of the right person is ten times larger.
+    /// Saving a photo again as JPEG, or framing it one pixel differently, moves its similarity with another photo of the same
+    /// person by up to 0.01 (0.009 at the 95th percentile: 120 people of LFW, edgeface-xs), so two people closer than twice that
+    /// are told apart by chance. It matters when one person was enrolled under two names, and for twins. The right person
+    /// leads everybody else by 0.47 in the median there, and by more than 0.18 in 95 % of cases.
     pub const DEFAULT_MIN_MARGIN: f32 = 0.02;
 
     /// Names a person from `threshold` on, a cosine similarity `-1..=1`. Take it from the embedder at a chosen false

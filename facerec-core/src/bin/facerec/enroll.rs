@@ -91,7 +91,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
                         persons.insert(person.as_str());
                         record.accepted = true;
                         record.face_id = Some(face_id.0);
-                        return output.emit(&record, format_args!("{image}  enrolled as {person} (face {})\n", face_id.0));
+                        output.emit(&record, format_args!("{image}  enrolled as {person} (face {})\n", face_id.0))
                     }
                     Enrolment::Rejected { reason, .. } => {
                         record.reason = Some(reason.code());

@@ -1,8 +1,8 @@
 //! The `facerec` command: thin doors to the engine. One file per subcommand.
 //!
 //! Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or runtime; 4 gallery.
-// Public documentation is the command's own `--help`.
-#![allow(missing_docs)]
+// Public documentation is the command's own `--help`; standard error is its to write to.
+#![allow(missing_docs, clippy::print_stderr)]
 
 mod annotated;
 mod batch;

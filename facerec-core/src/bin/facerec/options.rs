@@ -72,7 +72,8 @@ impl Global {
         }
         let engine = builder.build().in_models()?;
         if self.device == Device::Auto {
-            eprintln!("facerec: computing on {}", engine.runtime().device());
+            #[expect(clippy::print_stderr)] // what was chosen is for people, whatever the log level
+            let () = eprintln!("facerec: computing on {}", engine.runtime().device());
         }
         Ok(engine)
     }
