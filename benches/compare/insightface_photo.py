@@ -18,7 +18,7 @@ MODELS = ("scrfd_2.5g_bnkps.onnx", "edgeface_xs_dequant.onnx")
 PHOTOS = {"t1.jpg (6 faces)": "groups/t1.jpg", "obama.jpg (1 face)": "face_recognition/examples/obama.jpg"}
 CALLS = 5  # per round and side
 CALLERS = 8
-SECONDS = 4.0  # of each throughput measurement
+SECONDS = 3.0  # of each throughput measurement
 
 
 class Worker:
