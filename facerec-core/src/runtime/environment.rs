@@ -82,8 +82,8 @@ fn first_load(library: Option<&Path>, pool: Pool) -> Result<Loaded> {
 
 #[cfg(not(feature = "load-dynamic"))]
 fn first_load(_library: Option<&Path>, pool: Pool) -> Result<Loaded> {
-    let environment =
-        build(ort::init(), pool).map_err(|error| Error::RuntimeLibrary { tried: "the linked library".into(), reason: error.to_string() })?;
+    let environment = build(ort::init(), pool)
+        .map_err(|error| Error::RuntimeLibrary { tried: "the linked library".into(), reason: error.to_string() })?;
     Ok(Loaded { environment, library: None, pool })
 }
 

@@ -93,12 +93,7 @@ impl Runtime {
         let pool = environment::Pool { threads: options.threads.unwrap_or(cores), spinning: options.spinning.unwrap_or(true) };
         let environment = environment::load(options.library.as_deref(), pool)?;
         let device = device::choose(&environment, &options.device)?;
-        let inner = Inner {
-            environment,
-            device,
-            pool,
-            sessions: options.sessions.unwrap_or(cores),
-        };
+        let inner = Inner { environment, device, pool, sessions: options.sessions.unwrap_or(cores) };
         tracing::info!(device = %inner.device, threads = pool.threads, sessions = inner.sessions, "runtime ready");
         Ok(Self { inner: Arc::new(inner) })
     }

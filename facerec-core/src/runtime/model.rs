@@ -158,10 +158,8 @@ fn session(inner: &Inner, path: &Path, weights: &PrepackedWeights) -> ort::Resul
         .with_prepacked_weights(weights)?;
     // The first runtime of the process decided about the shared workers; one that asks for others gets its own.
     if inner.pool != inner.environment.pool {
-        builder = builder
-            .with_independent_thread_pool()?
-            .with_intra_threads(inner.pool.threads)?
-            .with_intra_op_spinning(inner.pool.spinning)?;
+        builder =
+            builder.with_independent_thread_pool()?.with_intra_threads(inner.pool.threads)?.with_intra_op_spinning(inner.pool.spinning)?;
     }
     if let Some(provider) = inner.device.provider(inner.pool.threads) {
         builder = builder.with_execution_providers([provider])?;
