@@ -15,6 +15,7 @@ pub use options::DetectOptions;
 
 use crate::error::{Error, Result};
 use crate::face::Detection;
+use crate::geometry::Rect;
 use crate::image::{ImageView, resize_bilinear};
 use crate::model::{DetectSpec, InputSpec, ModelCatalog, ModelTask, ResolvedModel};
 use crate::runtime::{Model, Output, Runtime};
@@ -128,12 +129,26 @@ impl Detector {
         })
     }
 
-    /// The second pass where it is needed, suppression, landmarks and limits.
+    /// Further passes where they are needed, suppression, landmarks and limits.
     fn finish(&self, rgb: &[u8], size: (u32, u32), faces: &mut Vec<Detection>) -> Result<()> {
         let iou = self.options.nms_iou.unwrap_or(self.spec.nms_iou);
         nms::suppress(faces, iou);
+        let mut side = self.options.max_side;
+        while self.input.dynamic && side / 2 >= SMALLEST_PASS && faces.iter().any(|face| self.is_outgrown(face, size, side)) {
+            side /= 2;
+            let mut again = self.pass(&[(rgb, size)], side)?.pop().unwrap_or_default();
+            nms::suppress(&mut again, iou);
+            // The smaller copy frames these faces better; one that it does not show stays as it is.
+            faces.retain(|face| !self.is_outgrown(face, size, side * 2) || again.iter().all(|new| apart(&new.rect, &face.rect)));
+            again.retain(|new| faces.iter().all(|face| face.rect.iou(&new.rect) < SAME_FACE));
+            if again.is_empty() {
+                break;
+            }
+            faces.extend(again);
+            nms::suppress(faces, iou);
+        }
         let small = self.options.max_side / SECOND_PASS;
-        if self.options.second_pass && self.input.dynamic && small >= 64 && needs_second_look(faces, size) {
+        if self.options.second_pass && self.input.dynamic && small >= SMALLEST_PASS && needs_second_look(faces, size) {
             let mut again = self.pass(&[(rgb, size)], small)?.pop().unwrap_or_default();
             nms::suppress(&mut again, iou);
             // A face that both passes see keeps the answer of the first, which saw more detail.
@@ -152,7 +167,21 @@ impl Detector {
         }
         Ok(())
     }
+
+    /// Whether `face` was too large for the network when the picture's longer side was `side`.
+    fn is_outgrown(&self, face: &Detection, size: (u32, u32), side: u32) -> bool {
+        let scale = Canvas::plan(&self.input, &self.spec.strides, size, side).scale;
+        self.spec.max_face > 0.0 && face.rect.width().max(face.rect.height()) * scale > self.spec.max_face
+    }
 }
+
+/// Whether two boxes have nothing to do with each other.
+fn apart(a: &Rect, b: &Rect) -> bool {
+    a.intersection(b) < 0.3 * a.area().min(b.area())
+}
+
+/// Least side of a copy of the picture that is worth a pass.
+const SMALLEST_PASS: u32 = 64;
 
 /// Tightly packed RGB, and its width and height.
 type Picture<'a> = (&'a [u8], (u32, u32));

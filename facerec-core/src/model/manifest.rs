@@ -236,6 +236,10 @@ pub struct DetectSpec {
     /// Id of the landmark model, for a head that only gives boxes.
     #[serde(default)]
     pub landmark_model: Option<String>,
+    /// Longest side, in pixels of the network's input, of a face that the network still frames well; 0 for any. A larger one
+    /// is looked at again in a smaller copy of the picture.
+    #[serde(default)]
+    pub max_face: f32,
     /// Default score threshold, `0..=1`.
     #[serde(default = "half")]
     pub score_threshold: f32,
@@ -417,6 +421,9 @@ impl DetectSpec {
         }
         if !(1..=16).contains(&self.anchors) {
             return Err(format!("expected `detect.anchors` in 1..=16, got `{}`", self.anchors));
+        }
+        if !self.max_face.is_finite() || self.max_face < 0.0 {
+            return Err(format!("expected `detect.max_face` of 0 or more, got `{}`", self.max_face));
         }
         if self.head == DetectHead::Ultraface && self.landmark_model.is_none() {
             return Err("head `ultraface` gives no landmarks: name a `detect.landmark_model`".into());
