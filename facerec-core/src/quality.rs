@@ -140,7 +140,7 @@ const DETAIL_HALF: f64 = 0.05;
 /// the nose tip stands out about half the distance between the eyes, the mouth corners a seventh.
 const FRONTAL: [[f64; 3]; 5] = [[-17.6, 0.0, 0.0], [17.6, 0.0, 0.0], [0.0, 20.1, 18.0], [-14.6, 40.7, 5.0], [14.6, 40.6, 5.0]];
 
-/// Yaw, pitch and roll in degrees from five landmarks: a scaled orthographic camera is fitted to [`FRONTAL`]
+/// Yaw, pitch and roll in degrees from five landmarks: a scaled orthographic camera is fitted to a frontal face
 /// (POS, DeMenthon and Davis 1995). Good to about ten degrees.
 pub fn pose(landmarks: &Landmarks) -> (f32, f32, f32) {
     let [left, right] = [landmarks.left_eye(), landmarks.right_eye()];

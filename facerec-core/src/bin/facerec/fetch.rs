@@ -25,7 +25,6 @@ pub(crate) struct Args {
     ca: Option<PathBuf>,
 }
 
-#[cfg(feature = "fetch")]
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
     let catalog = ModelCatalog::from_env(&global.models).in_models()?;
     let mut options = facerec_core::model::FetchOptions::default().accept_licence(args.accept_licence);
@@ -53,9 +52,4 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         output.emit(&record, format_args!("{id}: {path} ({})\n", licence.name))?;
     }
     Ok(Exit::Done)
-}
-
-#[cfg(not(feature = "fetch"))]
-pub(crate) fn run(_: &Global, _: &Args, _: &mut Output) -> Outcome {
-    Err(facerec_core::Error::FeatureDisabled { feature: "fetch", what: "`facerec models fetch`".into() }.into())
 }
