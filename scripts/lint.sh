@@ -21,7 +21,7 @@ for device in cuda tensorrt coreml directml openvino; do
 done
 skip "feature download-binaries: its build fetches ONNX Runtime from the open internet"
 
-RUSTDOCFLAGS="-D warnings" step cargo doc --release --workspace --no-deps --features "$features"
+RUSTDOCFLAGS="-D warnings" step cargo doc --release --workspace --lib --no-deps --features "$features"
 
 if command -v cargo-deny >/dev/null; then
   step cargo deny --offline check licenses bans sources
