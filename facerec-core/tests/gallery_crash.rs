@@ -8,7 +8,7 @@
 mod gallery_vectors;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -94,7 +94,8 @@ fn be_killed(folder: &Path, first: u64) {
         let change = Change::number(number, &people);
         change.make(&gallery);
         change.apply_to(&mut people);
-        eprintln!("ack {number}");
+        // One write, so that the signal cannot come between the word and the number.
+        std::io::stderr().write_all(format!("ack {number}\n").as_bytes()).unwrap();
     }
 }
 
