@@ -2,10 +2,11 @@
 # Gets everything that building, testing and the demo need, into .facerec/ and, for compilers and libraries, from Debian.
 # A second run finds it all there and takes a second.
 #
-#   scripts/setup.sh [--no-system] [--openvino]
+#   scripts/setup.sh [--no-system] [--tests]
 #
 #   --no-system      do not install system packages
-#   --openvino       also get ONNX Runtime with OpenVINO (60 MB), which tests/openvino.rs runs with
+#   --tests          also get what some tests need and otherwise skip aloud: ONNX Runtime with OpenVINO (60 MB)
+#                    and an emulator of older processors (qemu-user)
 #
 #   FACEREC_HOME     where to put it (default: .facerec in the repository)
 #   FACEREC_PYTHON   the Python to use, 3.11 or later (default: python3)
@@ -15,13 +16,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=${FACEREC_HOME:-$root/.facerec}
 python=${FACEREC_PYTHON:-python3}
 system=yes
-openvino=no
+tests=no
 
 for argument in "$@"; do
   case $argument in
     --no-system) system=no ;;
-    --openvino) openvino=yes ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --tests) tests=yes ;;
+    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "setup: unknown option \`$argument\`" >&2; exit 2 ;;
   esac
 done
@@ -38,6 +39,7 @@ system_packages() {
     libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev)
   command -v "$python" >/dev/null && "$python" -c 'import ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
   command -v npm >/dev/null || wanted+=(npm)
+  [ "$tests" = yes ] && wanted+=(qemu-user)
   local missing=() package
   for package in "${wanted[@]}"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
@@ -130,5 +132,5 @@ python_packages
 runtime_library
 models
 photos
-[ "$openvino" = yes ] && openvino_library
+[ "$tests" = yes ] && openvino_library
 say "ready in $home"

@@ -1,6 +1,6 @@
 //! The provider path, proven with the one provider that runs on a machine without a GPU: OpenVINO on the CPU.
 //!
-//! Its library comes from the Python package `onnxruntime-openvino` (`scripts/setup.sh --openvino` puts it into
+//! Its library comes from the Python package `onnxruntime-openvino` (`scripts/setup.sh --tests` puts it into
 //! `.facerec/openvino`) and needs a process of its own, since a process can load one ONNX Runtime only.
 #![allow(clippy::print_stderr)] // what was skipped and what was measured is said aloud
 #![cfg(feature = "openvino")]
@@ -39,7 +39,7 @@ fn median(mut run: impl FnMut()) -> Duration {
 #[test]
 fn openvino_gives_the_answers_of_the_cpu_and_other_devices_fail_loudly() {
     let (Some(library), Some(shared)) = (library(), shared()) else {
-        eprintln!("SKIPPED: needs .facerec/openvino (scripts/setup.sh --openvino) and ../shared");
+        eprintln!("SKIPPED: needs .facerec/openvino (scripts/setup.sh --tests) and ../shared");
         return;
     };
     let builder = || -> EngineBuilder {

@@ -104,13 +104,13 @@ impl Detector {
     /// One run of the network over pictures of equal canvas: candidates above the threshold, in image pixels, before suppression.
     fn pass(&self, pictures: &[Picture<'_>], side: u32) -> Result<Vec<Vec<Detection>>> {
         let Some(&(_, first)) = pictures.first() else { return Ok(Vec::new()) };
-        let canvas = Canvas::plan(&self.input, &self.spec.strides, first, side);
+        let canvas = self.plan(first, side);
         let shape = self.input.shape(pictures.len(), canvas.size.0, canvas.size.1);
         let per_picture = shape[1] * shape[2] * shape[3];
         let mut data = vec![0.0; per_picture * pictures.len()];
         let mut scales = Vec::with_capacity(pictures.len());
         for (&(rgb, size), out) in pictures.iter().zip(data.chunks_exact_mut(per_picture)) {
-            let canvas = Canvas::plan(&self.input, &self.spec.strides, size, side);
+            let canvas = self.plan(size, side);
             let resized = resize_bilinear(rgb, size, canvas.content)?;
             self.input.fill(&resized, canvas.content, canvas.size, out)?;
             scales.push(canvas.scale);
@@ -131,30 +131,18 @@ impl Detector {
 
     /// Further passes where they are needed, suppression, landmarks and limits.
     fn finish(&self, rgb: &[u8], size: (u32, u32), faces: &mut Vec<Detection>) -> Result<()> {
-        let iou = self.options.nms_iou.unwrap_or(self.spec.nms_iou);
-        nms::suppress(faces, iou);
-        let mut side = self.options.max_side;
-        while self.input.dynamic && side / 2 >= SMALLEST_PASS && faces.iter().any(|face| self.is_outgrown(face, size, side)) {
-            side /= 2;
-            let mut again = self.pass(&[(rgb, size)], side)?.pop().unwrap_or_default();
-            nms::suppress(&mut again, iou);
-            // The smaller copy frames these faces better; one that it does not show stays as it is.
-            faces.retain(|face| !self.is_outgrown(face, size, side * 2) || again.iter().all(|new| apart(&new.rect, &face.rect)));
-            again.retain(|new| faces.iter().all(|face| face.rect.iou(&new.rect) < SAME_FACE));
-            if again.is_empty() {
+        nms::suppress(faces, self.nms_iou());
+        let most = self.options.max_side;
+        let mut side = most;
+        while side / 2 >= SMALLEST_PASS && faces.iter().any(|face| self.is_outgrown(face, size, side)) {
+            let outgrown = |face: &Detection| self.is_outgrown(face, size, side);
+            if !self.look_again(rgb, size, side / 2, faces, outgrown)? {
                 break;
             }
-            faces.extend(again);
-            nms::suppress(faces, iou);
+            side /= 2;
         }
-        let small = self.options.max_side / SECOND_PASS;
-        if self.options.second_pass && self.input.dynamic && small >= SMALLEST_PASS && needs_second_look(faces, size) {
-            let mut again = self.pass(&[(rgb, size)], small)?.pop().unwrap_or_default();
-            nms::suppress(&mut again, iou);
-            // A face that both passes see keeps the answer of the first, which saw more detail.
-            again.retain(|face| faces.iter().all(|first| first.rect.iou(&face.rect) < SAME_FACE));
-            faces.extend(again);
-            nms::suppress(faces, iou);
+        if self.options.second_pass && most / SECOND_PASS >= SMALLEST_PASS && needs_second_look(faces, size) {
+            self.look_again(rgb, size, most / SECOND_PASS, faces, |_| false)?;
         }
         faces.retain(|face| face.rect.area() >= self.options.min_face_px * self.options.min_face_px);
         if let Some(most) = self.options.max_faces.filter(|&most| faces.len() > most) {
@@ -168,9 +156,41 @@ impl Detector {
         Ok(())
     }
 
+    /// Looks at a copy of the picture of `side` pixels and adds what only it shows. Faces for which `replace` holds give way
+    /// to what the copy shows in their place. Returns whether there was anything new.
+    fn look_again(
+        &self,
+        rgb: &[u8],
+        size: (u32, u32),
+        side: u32,
+        faces: &mut Vec<Detection>,
+        replace: impl Fn(&Detection) -> bool,
+    ) -> Result<bool> {
+        if !self.input.dynamic {
+            return Ok(false);
+        }
+        let mut again = self.pass(&[(rgb, size)], side)?.pop().unwrap_or_default();
+        nms::suppress(&mut again, self.nms_iou());
+        faces.retain(|face| !replace(face) || again.iter().all(|new| apart(&new.rect, &face.rect)));
+        // A face that both passes see keeps the answer of the first, which saw more detail.
+        again.retain(|new| faces.iter().all(|face| face.rect.iou(&new.rect) < SAME_FACE));
+        let found = !again.is_empty();
+        faces.extend(again);
+        nms::suppress(faces, self.nms_iou());
+        Ok(found)
+    }
+
+    fn plan(&self, photo: (u32, u32), side: u32) -> Canvas {
+        Canvas::plan(&self.input, &self.spec.strides, photo, side)
+    }
+
+    fn nms_iou(&self) -> f32 {
+        self.options.nms_iou.unwrap_or(self.spec.nms_iou)
+    }
+
     /// Whether `face` was too large for the network when the picture's longer side was `side`.
     fn is_outgrown(&self, face: &Detection, size: (u32, u32), side: u32) -> bool {
-        let scale = Canvas::plan(&self.input, &self.spec.strides, size, side).scale;
+        let scale = self.plan(size, side).scale;
         self.spec.max_face > 0.0 && face.rect.width().max(face.rect.height()) * scale > self.spec.max_face
     }
 }
@@ -208,7 +228,7 @@ impl Detect for Detector {
         let mut results = Vec::with_capacity(images.len());
         let mut rest = pictures.as_slice();
         while let Some((_, size)) = rest.first() {
-            let plan = |size| Canvas::plan(&self.input, &self.spec.strides, size, self.options.max_side).size;
+            let plan = |size| self.plan(size, self.options.max_side).size;
             // Neighbours with the same canvas go through the network together.
             let together = rest.iter().take(most).take_while(|(_, other)| plan(*other) == plan(*size)).count();
             let (run, tail) = rest.split_at(together);

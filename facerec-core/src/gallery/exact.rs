@@ -25,11 +25,6 @@ impl VectorIndex {
     /// The file it is saved in.
     pub(super) const FILE: &'static str = "index.bin";
 
-    /// Runs on any processor.
-    pub(super) fn check_processor() -> Result<()> {
-        Ok(())
-    }
-
     pub(super) fn new(dim: usize) -> Result<Self> {
         if !(1..=1 << 16).contains(&dim) {
             return Err(Error::argument("dim", format!("expected 1 to 65536 values in a vector, got `{dim}`")));

@@ -23,6 +23,7 @@ mod flat {
     use faiss::selector::IdSelector;
     use faiss::{FlatIndex, MetricType};
 
+    use super::super::processor;
     use super::Hit;
     use crate::error::{Error, Result};
 
@@ -42,22 +43,8 @@ mod flat {
         /// The file it is saved in.
         pub(in super::super) const FILE: &'static str = "index.faiss";
 
-        /// Fails with `device_unavailable` when this build of FAISS needs more than the processor has.
-        pub(in super::super) fn check_processor() -> Result<()> {
-            #[cfg(faiss_avx2)]
-            if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")) {
-                return Err(Error::DeviceUnavailable {
-                    device: "cpu".into(),
-                    reason: "this build's search needs a processor with AVX2, FMA and F16C (2013 and later); \
-                             rebuild without `-mavx2` in CXXFLAGS, or without the feature `faiss`"
-                        .into(),
-                });
-            }
-            Ok(())
-        }
-
         pub(in super::super) fn new(dim: usize) -> Result<Self> {
-            Self::check_processor()?;
+            processor::check()?;
             let d = u32::try_from(dim).ok().filter(|&d| d > 0 && d <= 1 << 16);
             let d = d.ok_or_else(|| Error::argument("dim", format!("expected 1 to 65536 values in a vector, got `{dim}`")))?;
             Ok(Self { flat: FlatIndex::new(d, MetricType::InnerProduct).map_err(failed)?, dim })
@@ -124,7 +111,7 @@ mod flat {
 
         /// Reads what [`save`](Self::save) wrote. The caller has compared the file's checksum: FAISS trusts its bytes.
         pub(in super::super) fn load(path: &Path, dim: usize) -> Result<Self> {
-            Self::check_processor()?;
+            processor::check()?;
             let name = path.to_str().ok_or_else(|| unusable(path, "FAISS needs a path in UTF-8"))?;
             let index = read_index(name).map_err(|e| unusable(path, &e.to_string()))?;
             if index.d() as usize != dim || !matches!(index.metric_type(), MetricType::InnerProduct) {

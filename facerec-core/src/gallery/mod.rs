@@ -9,6 +9,8 @@ mod exact;
 mod index;
 mod live;
 mod lock;
+#[cfg(feature = "faiss")]
+mod processor;
 mod records;
 mod rows;
 mod saved;
@@ -133,7 +135,8 @@ impl Gallery {
     }
 
     fn open_as(folder: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
-        VectorIndex::check_processor()?;
+        #[cfg(feature = "faiss")]
+        processor::check()?;
         let create = options.create && !options.read_only && model.is_some();
         let exists = folder.join(store::FILE).try_exists().map_err(|e| Error::io("open", folder, e))?;
         if !exists && !create {

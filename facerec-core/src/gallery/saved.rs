@@ -4,7 +4,7 @@
 //! database: when anything about it does not fit, it is left alone and the index is built anew.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use super::records::{FaceId, PersonId};
 use super::rows::State;
 use super::store::Snapshot;
 use crate::error::{Error, Result};
+use crate::model::{hash_file, to_hex};
 
 const VERSION: u32 = 1;
 const MANIFEST: &str = "index.json";
@@ -61,7 +62,7 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>) -> Result<Live, Strin
         return Err("its faces are not those of the database".into());
     }
     let path = folder.join(VectorIndex::FILE);
-    if file_sha256(&path).map_err(|e| e.to_string())? != manifest.sha256 {
+    if hash_file(&path).map_err(|e| e.to_string())? != manifest.sha256 {
         return Err("its checksum does not match".into());
     }
     let index = VectorIndex::load(&path, manifest.dim).map_err(|e| e.to_string())?;
@@ -98,7 +99,7 @@ pub(super) fn save(folder: &Path, live: &Live, state: &State) -> Result<()> {
         generation: live.generation,
         last_face: live.owners.last().map_or(0, |owner| owner.0.0),
         owners_sha256: owners_sha256(&live.owners),
-        sha256: file_sha256(&part).map_err(|e| Error::io("read", &part, e))?,
+        sha256: hash_file(&part)?,
     };
     let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::internal(e.to_string()))?;
     let manifest_path = folder.join(MANIFEST);
@@ -153,21 +154,5 @@ fn owners_sha256(owners: &[(FaceId, PersonId)]) -> String {
         hash.update(face.0.to_le_bytes());
         hash.update(person.0.to_le_bytes());
     }
-    hex(&hash.finalize())
-}
-
-fn file_sha256(path: &Path) -> io::Result<String> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            read => hash.update(&buffer[..read]),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    to_hex(&hash.finalize())
 }
