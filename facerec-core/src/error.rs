@@ -26,6 +26,15 @@ pub enum Error {
         #[source]
         source: Option<Cause>,
     },
+    /// The video cannot be read, or not to its end.
+    #[error("cannot decode the video: {reason}")]
+    DecodeVideo {
+        /// What the decoder met.
+        reason: String,
+        /// The decoder's own error.
+        #[source]
+        source: Option<Cause>,
+    },
     /// The picture or file is of a kind this build does not read.
     #[error("unsupported format: {reason}")]
     UnsupportedFormat {
@@ -203,6 +212,7 @@ impl Error {
         match self {
             Self::Cancelled => ErrorKind::Cancelled,
             Self::DecodeImage { .. } => ErrorKind::DecodeImage,
+            Self::DecodeVideo { .. } => ErrorKind::DecodeVideo,
             Self::UnsupportedFormat { .. } => ErrorKind::UnsupportedFormat,
             Self::LimitExceeded { .. } => ErrorKind::LimitExceeded,
             Self::ModelNotFound { .. } => ErrorKind::ModelNotFound,
@@ -249,6 +259,7 @@ impl Error {
 pub enum ErrorKind {
     Cancelled,
     DecodeImage,
+    DecodeVideo,
     UnsupportedFormat,
     LimitExceeded,
     ModelNotFound,
@@ -277,6 +288,7 @@ impl ErrorKind {
         match self {
             Self::Cancelled => "cancelled",
             Self::DecodeImage => "decode_image",
+            Self::DecodeVideo => "decode_video",
             Self::UnsupportedFormat => "unsupported_format",
             Self::LimitExceeded => "limit_exceeded",
             Self::ModelNotFound => "model_not_found",

@@ -43,6 +43,7 @@
 //! |---|---|---|
 //! | `load-dynamic` | yes | ONNX Runtime loaded at run time from a path ([`RuntimeOptions::library`]) |
 //! | `faiss` | yes | search with FAISS, built from source; without it a plain exact search |
+//! | `video` | yes | reading and writing videos with FFmpeg; without it frames of one's own |
 //! | `fetch` | yes | downloading models over https |
 //! | `cli` | | the `facerec` command |
 //! | `cuda` `tensorrt` `coreml` `directml` `openvino` | | devices, used only when a [`Device`] asks for them |
@@ -64,8 +65,11 @@ pub mod gallery;
 pub mod geometry;
 pub mod image;
 pub mod model;
+pub mod pipeline;
 pub mod quality;
 pub mod runtime;
+pub mod track;
+pub mod video;
 
 pub use analyze::Analyzer;
 pub use detect::{Detect, DetectOptions, Detector};
@@ -78,8 +82,13 @@ pub use gallery::{Candidate, Decision, DecisionOptions, DecisionReason, FaceId, 
 pub use geometry::{Landmarks, Point, Rect};
 pub use image::{Annotation, DecodeLimits, Image, ImageView, PixelFormat, Tone, annotate};
 pub use model::{ModelCatalog, ModelManifest, ModelPack};
+pub use pipeline::{BestShot, Cadence, CancelToken, KnownPeople, PipelineOptions, Sighting, Sightings, VideoPipeline, VideoSummary};
 pub use quality::{QualityGate, QualityIssue};
 pub use runtime::{Device, Runtime, RuntimeOptions};
+pub use track::{TrackId, TrackOptions, TrackStep, TrackedFace, Tracker};
+pub use video::{Frame, FrameSource, VideoInfo};
+#[cfg(feature = "video")]
+pub use video::{LiveOptions, LiveSource, VideoOptions, VideoReader, VideoWriter};
 
 /// The README's examples, compiled.
 #[cfg(doctest)]

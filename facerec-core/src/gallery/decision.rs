@@ -45,7 +45,7 @@ impl DecisionOptions {
         self
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if !(-1.0..=1.0).contains(&self.threshold) {
             return Err(Error::argument("threshold", format!("expected a cosine similarity from -1 to 1, got `{}`", self.threshold)));
         }
@@ -74,6 +74,12 @@ pub enum DecisionReason {
     Ambiguous,
     /// Nobody is enrolled.
     EmptyGallery,
+    /// In a video: good shots of the track show different people.
+    Conflict,
+    /// In a video: the best person was in view elsewhere at the same time, with better evidence.
+    SeenElsewhere,
+    /// In a video: no shot of the track is good enough to look anybody up.
+    NoEvidence,
 }
 
 impl DecisionReason {
@@ -84,6 +90,9 @@ impl DecisionReason {
             Self::BelowThreshold => "below_threshold",
             Self::Ambiguous => "ambiguous",
             Self::EmptyGallery => "empty_gallery",
+            Self::Conflict => "conflict",
+            Self::SeenElsewhere => "seen_elsewhere",
+            Self::NoEvidence => "no_evidence",
         }
     }
 }
@@ -122,6 +131,20 @@ pub struct Decision {
     pub reason: DecisionReason,
     /// The best people, best first, as many as were asked for.
     pub candidates: Vec<Candidate>,
+}
+
+impl Decision {
+    /// Decides again without the people of `taken`, who cannot be it. The candidates stay as they are: they are the evidence.
+    pub(crate) fn decide_without(&mut self, taken: &[PersonId], options: &DecisionOptions) {
+        let left: Vec<Candidate> = self.candidates.iter().filter(|candidate| !taken.contains(&candidate.person)).cloned().collect();
+        let again = decide(left, options);
+        if again.person.is_some() {
+            let candidates = std::mem::take(&mut self.candidates);
+            *self = Self { candidates, ..again };
+        } else {
+            (self.person, self.name, self.reason) = (None, None, DecisionReason::SeenElsewhere);
+        }
+    }
 }
 
 /// The best evidence per person, best person first; equal similarities in the order of enrolment.

@@ -16,6 +16,9 @@ pub(crate) use warp::warp_affine;
 
 use crate::error::{Error, Result};
 
+/// Width and height of the small grey pictures by which scene cuts are found.
+pub const THUMBNAIL: (u32, u32) = (64, 36);
+
 /// The order and number of 8-bit channels of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -1,0 +1,222 @@
+//! Who a track is: one decision from a few shots. The rule and its sources are in `docs/track-decision.md`.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::face::Embedding;
+use crate::gallery::{Decision, DecisionOptions, DecisionReason, Gallery, PersonId};
+
+/// How sure a track must be before it is named.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct TrackDecisionOptions {
+    /// Smallest similarity that names a track with independent shots, `-1..=1`.
+    pub threshold: f32,
+    /// How much higher the threshold is for a single shot, `0..=1`; half of it for shots of less than a second.
+    pub strict_step: f32,
+    /// Smallest lead over the runner-up, `0..=2`.
+    pub min_margin: f32,
+    /// How many people to list as evidence.
+    pub candidates: usize,
+}
+
+impl TrackDecisionOptions {
+    /// Names from `threshold` on. Take it from the embedder at a false match rate of 1e-4, and `strict_step` as what one
+    /// more decade costs: the step from its threshold at 1e-3 to that at 1e-4.
+    pub fn new(threshold: f32, strict_step: f32) -> Self {
+        Self { threshold, strict_step, min_margin: DecisionOptions::DEFAULT_MIN_MARGIN, candidates: 5 }
+    }
+
+    /// Smallest lead of the best person over the runner-up, `0..=2`, default [`DecisionOptions::DEFAULT_MIN_MARGIN`].
+    #[must_use]
+    pub fn min_margin(mut self, margin: f32) -> Self {
+        self.min_margin = margin;
+        self
+    }
+
+    /// How many people to list as evidence, default 5. The runner-up of a person who is seen elsewhere at the same time is
+    /// looked for among them.
+    #[must_use]
+    pub fn candidates(mut self, count: usize) -> Self {
+        self.candidates = count;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if !(0.0..=1.0).contains(&self.strict_step) {
+            return Err(Error::argument("strict_step", format!("expected 0 to 1, got `{}`", self.strict_step)));
+        }
+        self.for_shots(self.threshold).check()
+    }
+
+    fn for_shots(&self, threshold: f32) -> DecisionOptions {
+        DecisionOptions::new(threshold.min(1.0)).min_margin(self.min_margin).candidates(self.candidates)
+    }
+
+    /// Similarity from which two shots of one track may be the same person's: two decades of false matches below the
+    /// threshold, since the tracker has said already that they belong together.
+    fn link(&self) -> f32 {
+        self.threshold - 2.0 * self.strict_step
+    }
+}
+
+/// A shot as evidence.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence<'a> {
+    pub(super) time: Duration,
+    /// Weight, above 0.
+    pub(super) quality: f32,
+    pub(super) embedding: &'a Embedding,
+}
+
+/// Shots over at least this time are evidence of their own: head, light and blur have changed. InsightFace 2.1's PrivateFrame
+/// asks for a second between neighbours; the spread over the whole track serves short tracks better at the same count.
+const INDEPENDENT: Duration = Duration::from_secs(1);
+
+/// So many shots are needed for the threshold as it is. PrivateFrame's number.
+const INDEPENDENT_SHOTS: usize = 3;
+
+/// Another person's share of the shots' weight from which they disagree.
+const DISAGREEMENT: f32 = 1.0 / 3.0;
+
+/// Who the person of `shots` is.
+pub(super) fn decide_track(gallery: Option<&Gallery>, shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Decision> {
+    let Some(gallery) = gallery else { return Ok(unnamed(options.threshold, DecisionReason::EmptyGallery)) };
+    let agreeing = largest_cluster(shots, options.link())?;
+    let Some(template) = template(shots, &agreeing)? else { return Ok(unnamed(options.threshold, DecisionReason::NoEvidence)) };
+    let threshold = options.threshold + strictness(shots, &agreeing) * options.strict_step;
+    let mut decision = gallery.identify(&template, &options.for_shots(threshold))?;
+    if shots.len() > 1 && disagree(gallery, shots, decision.person, options)? {
+        (decision.person, decision.name, decision.reason) = (None, None, DecisionReason::Conflict);
+    }
+    Ok(decision)
+}
+
+/// What the shots that agree have in common, `None` without a shot.
+pub(super) fn agreeing_template(shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Option<Embedding>> {
+    template(shots, &largest_cluster(shots, options.link())?)
+}
+
+fn unnamed(threshold: f32, reason: DecisionReason) -> Decision {
+    Decision { person: None, name: None, similarity: -1.0, threshold, margin: 0.0, reason, candidates: Vec::new() }
+}
+
+/// How many decades stricter than for independent shots: 1 for a single one, a half for shots of about the same moment.
+fn strictness(shots: &[Evidence<'_>], agreeing: &[usize]) -> f32 {
+    let times = || agreeing.iter().map(|&index| shots[index].time);
+    let span = times().max().unwrap_or_default() - times().min().unwrap_or_default();
+    match agreeing.len() {
+        0 | 1 => 1.0,
+        count if count >= INDEPENDENT_SHOTS && span >= INDEPENDENT => 0.0,
+        _ => 0.5,
+    }
+}
+
+/// The shots that are alike, each with each (complete link, so that a chain of look-alikes does not form), with the
+/// greatest weight together: shots of somebody else, who passed in front, and failed ones are left out.
+fn largest_cluster(shots: &[Evidence<'_>], link: f32) -> Result<Vec<usize>> {
+    let mut clusters: Vec<Vec<usize>> = (0..shots.len()).map(|index| vec![index]).collect();
+    loop {
+        let mut best: Option<(f32, usize, usize)> = None;
+        for a in 0..clusters.len() {
+            for b in a + 1..clusters.len() {
+                let mut weakest = f32::INFINITY;
+                for &i in &clusters[a] {
+                    for &j in &clusters[b] {
+                        weakest = weakest.min(shots[i].embedding.similarity(shots[j].embedding)?);
+                    }
+                }
+                if weakest >= link && best.is_none_or(|(similarity, ..)| weakest > similarity) {
+                    best = Some((weakest, a, b));
+                }
+            }
+        }
+        let Some((_, a, b)) = best else { break };
+        let joined = clusters.swap_remove(b);
+        clusters[a].extend(joined);
+    }
+    let weight = |cluster: &Vec<usize>| cluster.iter().map(|&index| shots[index].quality).sum::<f32>();
+    let mut largest = clusters.into_iter().max_by(|a, b| weight(a).total_cmp(&weight(b))).unwrap_or_default();
+    largest.sort_unstable();
+    Ok(largest)
+}
+
+/// The quality-weighted mean of the agreeing shots as one vector, `None` without a shot.
+///
+/// A mean vector is no nearer to a stranger than one shot is, so the threshold keeps its false match rate, while what the
+/// shots of the right person have in common grows: the template of Whitelam et al. 2017 (IJB-B), there with equal weights.
+fn template(shots: &[Evidence<'_>], agreeing: &[usize]) -> Result<Option<Embedding>> {
+    let Some(&first) = agreeing.first() else { return Ok(None) };
+    let mut sum = vec![0.0f32; shots[first].embedding.as_slice().len()];
+    for &index in agreeing {
+        let shot = &shots[index];
+        for (total, value) in sum.iter_mut().zip(shot.embedding.as_slice()) {
+            *total += shot.quality.max(MIN_WEIGHT) * value;
+        }
+    }
+    Embedding::new(shots[first].embedding.model().clone(), sum).map(Some)
+}
+
+/// A shot is never worth nothing: a template needs a direction.
+const MIN_WEIGHT: f32 = 1e-3;
+
+/// Whether good shots say somebody else than `named`: two people were taken for one track.
+fn disagree(gallery: &Gallery, shots: &[Evidence<'_>], named: Option<PersonId>, options: &TrackDecisionOptions) -> Result<bool> {
+    let embeddings: Vec<Embedding> = shots.iter().map(|shot| shot.embedding.clone()).collect();
+    let single = gallery.identify_many(&embeddings, &options.for_shots(options.threshold))?;
+    let total: f32 = shots.iter().map(|shot| shot.quality).sum();
+    let mut votes: Vec<(PersonId, f32)> = Vec::new();
+    for (shot, person) in shots.iter().zip(&single).filter_map(|(shot, decision)| Some((shot, decision.person?))) {
+        match votes.iter_mut().find(|(voted, _)| *voted == person) {
+            Some((_, weight)) => *weight += shot.quality,
+            None => votes.push((person, shot.quality)),
+        }
+    }
+    let strong = |weight: f32| weight >= DISAGREEMENT * total;
+    let others = votes.iter().filter(|(person, weight)| Some(*person) != named && strong(*weight)).count();
+    // Nobody named: two strong opinions disagree; one is only weak evidence. Somebody named: one other suffices.
+    Ok(others >= if named.is_some() { 1 } else { 2 })
+}
+
+/// What one track says, for [`settle`].
+pub(super) struct Claim<'a> {
+    /// When the person was seen.
+    pub(super) spans: &'a [(Duration, Duration)],
+    pub(super) decision: Decision,
+    /// It was said already and stands.
+    pub(super) fixed: bool,
+}
+
+/// Two tracks in view together for less than this may be one person handed over from one track to the other.
+const TOGETHER: Duration = Duration::from_millis(200);
+
+/// Nobody is in two places at once: of the tracks that claim one person at the same time the better evidence wins, the
+/// others are decided again without that person.
+pub(super) fn settle(claims: &mut [Claim<'_>], options: &TrackDecisionOptions) {
+    let mut order: Vec<usize> = (0..claims.len()).collect();
+    order.sort_by(|&a, &b| {
+        let (a, b) = (&claims[a], &claims[b]);
+        b.fixed.cmp(&a.fixed).then(b.decision.similarity.total_cmp(&a.decision.similarity))
+    });
+    for (place, &index) in order.iter().enumerate() {
+        if claims[index].fixed {
+            continue;
+        }
+        let spans = claims[index].spans;
+        let taken: Vec<PersonId> = order[..place]
+            .iter()
+            .filter(|&&other| together(claims[other].spans, spans) >= TOGETHER)
+            .filter_map(|&other| claims[other].decision.person)
+            .collect();
+        if claims[index].decision.person.is_some_and(|person| taken.contains(&person)) {
+            let threshold = claims[index].decision.threshold;
+            claims[index].decision.decide_without(&taken, &options.for_shots(threshold));
+        }
+    }
+}
+
+/// How long two tracks were in view together.
+pub(super) fn together(a: &[(Duration, Duration)], b: &[(Duration, Duration)]) -> Duration {
+    let overlap = |x: &(Duration, Duration), y: &(Duration, Duration)| x.1.min(y.1).saturating_sub(x.0.max(y.0));
+    a.iter().flat_map(|x| b.iter().map(move |y| overlap(x, y))).sum()
+}

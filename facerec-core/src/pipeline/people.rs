@@ -1,0 +1,245 @@
+//! The people of a video: which tracklets are one person's, who that is, and when it can be said for good.
+
+use std::time::{Duration, Instant};
+
+use super::decide::{Claim, Evidence, agreeing_template, decide_track, settle};
+use super::options::PipelineOptions;
+use super::sighting::{BestShot, Sighting, VideoSummary};
+use super::tracklet::{Shot, ShotState, Tracklet};
+use super::workers::{Workers, embed};
+use crate::error::Result;
+use crate::gallery::{Decision, Gallery, PersonId};
+use crate::image::Image;
+use crate::track::{self, Kept, RejoinOptions, rejoin};
+
+/// Spans of time in view.
+type Spans = Vec<(Duration, Duration)>;
+
+/// Finished tracklets that wait for their person's return, and what was said already.
+#[derive(Default)]
+pub(super) struct People {
+    waiting: Vec<Tracklet>,
+    /// What was reported of people who were in view with somebody still to be decided.
+    said: Vec<(Spans, Decision)>,
+    /// Running tracks that were announced, and as whom.
+    announced: Vec<(u64, PersonId)>,
+    next_look: Option<Duration>,
+}
+
+/// While the person of a finished tracklet is in view again, it is looked at again after this time.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// What reporting needs besides the tracklets.
+pub(super) struct Means<'a> {
+    pub(super) gallery: Option<&'a Gallery>,
+    pub(super) workers: &'a Workers,
+    pub(super) embedder: &'a std::sync::Arc<dyn crate::embed::Embed>,
+    pub(super) options: &'a PipelineOptions,
+    pub(super) summary: &'a mut VideoSummary,
+}
+
+impl People {
+    /// A tracklet ended.
+    pub(super) fn add(&mut self, tracklet: Tracklet, options: &PipelineOptions) {
+        let due = tracklet.end + options.rejoin_within;
+        self.next_look = Some(self.next_look.map_or(due, |next| next.min(due)));
+        self.announced.retain(|(track, _)| *track != tracklet.id);
+        self.waiting.push(tracklet);
+    }
+
+    /// Whether somebody may have been away for long enough at `now`.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.next_look.is_some_and(|next| now > next)
+    }
+
+    /// The sightings that are final at `now` (`None`: the video is over), given the tracks that are still `running`.
+    pub(super) fn report<'t>(
+        &mut self,
+        now: Option<Duration>,
+        running: impl Iterator<Item = &'t mut Tracklet>,
+        means: &mut Means<'_>,
+    ) -> Result<Vec<Sighting>> {
+        let mut running: Vec<&mut Tracklet> = running.collect();
+        embed_shots(self.waiting.iter_mut().chain(running.iter_mut().map(|tracklet| &mut **tracklet)), means)?;
+        let start = Instant::now();
+        let parts: Vec<&Tracklet> = self.waiting.iter().chain(running.iter().map(|tracklet| &**tracklet)).collect();
+        let groups = group(&parts, means)?;
+        let decisions = decide(&parts, &groups, &self.said, means)?;
+        let finished = |group: &Vec<usize>| {
+            let all_ended = group.iter().all(|&index| index < self.waiting.len());
+            let end = group.iter().map(|&index| parts[index].end).max().unwrap_or_default();
+            all_ended && now.is_none_or(|now| now > end + means.options.rejoin_within)
+        };
+        let verdicts: Vec<bool> = groups.iter().map(finished).collect();
+        let earliest = groups.iter().zip(&verdicts).filter(|(_, done)| !**done).flat_map(|(group, _)| group).map(|&index| parts[index].start).min();
+
+        let mut waiting: Vec<Option<Tracklet>> = std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
+        let mut sightings = Vec::new();
+        for ((group, decision), done) in groups.iter().zip(decisions).zip(verdicts) {
+            if done {
+                let members: Vec<Tracklet> = group.iter().filter_map(|&index| waiting[index].take()).collect();
+                self.said.push((spans(members.iter()), decision.clone()));
+                sightings.push(sighting(members, decision, means.options));
+            }
+        }
+        self.waiting = waiting.into_iter().flatten().collect();
+        self.said.retain(|(spans, _)| spans.last().is_some_and(|(_, end)| earliest.is_some_and(|earliest| *end >= earliest)));
+        self.next_look = self.waiting.iter().map(|tracklet| tracklet.end + means.options.rejoin_within).min();
+        if let (Some(next), Some(now)) = (&mut self.next_look, now) {
+            *next = (*next).max(now + LOOK_AGAIN);
+        }
+        sightings.sort_by_key(|sighting| (sighting.start, sighting.track));
+        sightings.iter().for_each(|sighting| means.summary.count(sighting));
+        means.summary.stages.identify += start.elapsed();
+        Ok(sightings)
+    }
+
+    /// Running tracks that can be named and were not announced yet under that name.
+    pub(super) fn announce<'t>(
+        &mut self,
+        running: impl Iterator<Item = &'t mut Tracklet>,
+        means: &mut Means<'_>,
+    ) -> Result<Vec<Sighting>> {
+        let mut running: Vec<&mut Tracklet> = running.collect();
+        embed_shots(running.iter_mut().map(|tracklet| &mut **tracklet), means)?;
+        let start = Instant::now();
+        let parts: Vec<&Tracklet> = running.iter().map(|tracklet| &**tracklet).collect();
+        let alone: Vec<Vec<usize>> = (0..parts.len()).map(|index| vec![index]).collect();
+        let decisions = decide(&parts, &alone, &self.said, means)?;
+        let mut sightings = Vec::new();
+        for (part, decision) in parts.iter().zip(decisions) {
+            let Some(person) = decision.person else { continue };
+            if self.announced.contains(&(part.id, person)) {
+                continue;
+            }
+            self.announced.retain(|(track, _)| *track != part.id);
+            self.announced.push((part.id, person));
+            sightings.push(Sighting {
+                track: part.id,
+                start: part.start,
+                end: part.end,
+                spans: vec![(part.start, part.end)],
+                frames: part.frames,
+                decision,
+                best_shots: part.shots.iter().map(best_shot).collect(),
+                embeddings: part.embedded,
+                boxes: part.boxes.clone(),
+                provisional: true,
+            });
+        }
+        means.summary.stages.identify += start.elapsed();
+        Ok(sightings)
+    }
+}
+
+/// Embeds every shot that has no vector yet, all tracks together.
+fn embed_shots<'t>(tracklets: impl Iterator<Item = &'t mut Tracklet>, means: &mut Means<'_>) -> Result<()> {
+    let (mut open, mut faces): (Vec<&mut ShotState>, Vec<Image>) = (Vec::new(), Vec::new());
+    for tracklet in tracklets {
+        for kept in tracklet.shots.iter_mut() {
+            if let ShotState::Aligned(image) = &mut kept.value.state {
+                faces.push(std::mem::replace(image, Image::filled(1, 1, [0; 3])));
+                tracklet.embedded += 1;
+                open.push(&mut kept.value.state);
+            }
+        }
+    }
+    if faces.is_empty() {
+        return Ok(());
+    }
+    means.summary.embeddings += faces.len() as u64;
+    let (embeddings, time) = embed(means.workers, means.embedder, faces)?;
+    means.summary.stages.embed += time;
+    for (state, embedding) in open.into_iter().zip(embeddings) {
+        *state = ShotState::Embedded(embedding);
+    }
+    Ok(())
+}
+
+/// Indices of the tracklets of each person.
+fn group(parts: &[&Tracklet], means: &Means<'_>) -> Result<Vec<Vec<usize>>> {
+    let options = &means.options;
+    let summarise = |part: &&Tracklet| -> Result<track::Tracklet> {
+        let evidence: Vec<Evidence<'_>> = part.evidence().collect();
+        let decision = decide_track(means.gallery, &evidence, &options.decision)?;
+        let template = agreeing_template(&evidence, &options.decision)?;
+        Ok(track::Tracklet { start: part.start, end: part.end, template, identity: decision.person.map(|person| person.0) })
+    };
+    let tracklets: Vec<track::Tracklet> = parts.iter().map(summarise).collect::<Result<_>>()?;
+    let numbers = rejoin(&tracklets, &RejoinOptions::new(options.rejoin_similarity, options.rejoin_within))?;
+    let mut groups = vec![Vec::new(); numbers.iter().max().map_or(0, |most| most + 1)];
+    for (index, number) in numbers.into_iter().enumerate() {
+        groups[number].push(index);
+    }
+    Ok(groups)
+}
+
+/// Who each group is, settled among those who were in view together and with what was `said`.
+fn decide(parts: &[&Tracklet], groups: &[Vec<usize>], said: &[(Spans, Decision)], means: &Means<'_>) -> Result<Vec<Decision>> {
+    let options = &means.options.decision;
+    let all_spans: Vec<Spans> = groups.iter().map(|group| spans(group.iter().map(|&index| parts[index]))).collect();
+    let mut claims = Vec::with_capacity(groups.len() + said.len());
+    for (group, spans) in groups.iter().zip(&all_spans) {
+        let evidence: Vec<Evidence<'_>> = group.iter().flat_map(|&index| parts[index].evidence()).collect();
+        claims.push(Claim { spans, decision: decide_track(means.gallery, &evidence, options)?, fixed: false });
+    }
+    claims.extend(said.iter().map(|(spans, decision)| Claim { spans, decision: decision.clone(), fixed: true }));
+    settle(&mut claims, options);
+    Ok(claims.into_iter().take(groups.len()).map(|claim| claim.decision).collect())
+}
+
+/// When the tracklets' person was in view, in order, neighbours that touch joined.
+fn spans<'t>(parts: impl Iterator<Item = &'t Tracklet>) -> Spans {
+    let mut spans: Spans = parts.map(|part| (part.start, part.end)).collect();
+    spans.sort();
+    spans.dedup_by(|next, previous| {
+        let touching = next.0 <= previous.1;
+        if touching {
+            previous.1 = previous.1.max(next.1);
+        }
+        touching
+    });
+    spans
+}
+
+/// The person's sighting from the tracklets of one group.
+fn sighting(mut members: Vec<Tracklet>, decision: Decision, options: &PipelineOptions) -> Sighting {
+    members.sort_by_key(|member| (member.start, member.id));
+    let spans = spans(members.iter());
+    let (start, end) = (spans.first().map_or(Duration::ZERO, |span| span.0), spans.last().map_or(Duration::ZERO, |span| span.1));
+    let (mut frames, mut embeddings, mut boxes, mut shots) = (0, 0, Vec::new(), Vec::new());
+    let track = members.iter().map(|member| member.id).min().unwrap_or_default();
+    for member in members {
+        frames += member.frames;
+        embeddings += member.embedded;
+        boxes.extend(member.boxes);
+        shots.push(member.shots.into_vec());
+    }
+    let best_shots = choose(shots, options.best_shots).iter().map(best_shot).collect();
+    Sighting { track, start, end, spans, frames, decision, best_shots, embeddings, boxes, provisional: false }
+}
+
+/// At most `most` shots: the best of each part in turn, so that every appearance is shown if there is room.
+fn choose(mut parts: Vec<Vec<Kept<Shot>>>, most: usize) -> Vec<Kept<Shot>> {
+    for part in &mut parts {
+        part.sort_by(|a, b| a.score.total_cmp(&b.score));
+    }
+    let mut chosen = Vec::new();
+    while chosen.len() < most && parts.iter().any(|part| !part.is_empty()) {
+        let mut round: Vec<Kept<Shot>> = parts.iter_mut().filter_map(Vec::pop).collect();
+        round.sort_by(|a, b| b.score.total_cmp(&a.score));
+        round.truncate(most - chosen.len());
+        chosen.extend(round);
+    }
+    chosen.sort_by_key(|shot| shot.time);
+    chosen
+}
+
+fn best_shot(kept: &Kept<Shot>) -> BestShot {
+    let Shot { frame, rect, quality, picture, state } = &kept.value;
+    let embedding = match state {
+        ShotState::Embedded(embedding) => Some(embedding.clone()),
+        ShotState::Aligned(_) => None,
+    };
+    BestShot { frame: *frame, time: kept.time, rect: *rect, quality: *quality, embedding, picture: picture.clone() }
+}

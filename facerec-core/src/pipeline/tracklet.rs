@@ -1,0 +1,122 @@
+//! What is kept of a track while it runs: its extent, its boxes when asked for, and its best shots.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::decide::Evidence;
+use super::options::PipelineOptions;
+use super::sighting::TrackBox;
+use super::workers::LookedFace;
+use crate::error::Result;
+use crate::face::{Embedding, Quality};
+use crate::geometry::Rect;
+use crate::image::Image;
+use crate::track::BestShots;
+
+/// A frame's number and presentation time.
+pub(super) type Moment = (u64, Duration);
+
+/// A part of a person's track between two losses.
+pub(super) struct Tracklet {
+    pub(super) id: u64,
+    pub(super) start: Duration,
+    pub(super) end: Duration,
+    pub(super) frames: u64,
+    pub(super) boxes: Vec<TrackBox>,
+    pub(super) shots: BestShots<Shot>,
+    /// Embeddings made for it, some of shots that better ones have replaced.
+    pub(super) embedded: usize,
+    last: Option<(u64, Rect)>,
+}
+
+/// A shot that may become evidence.
+pub(super) struct Shot {
+    pub(super) frame: u64,
+    pub(super) rect: Rect,
+    pub(super) quality: Quality,
+    pub(super) picture: Option<Image>,
+    pub(super) state: ShotState,
+}
+
+/// An aligned picture until it is embedded, then the vector.
+pub(super) enum ShotState {
+    Aligned(Image),
+    Embedded(Embedding),
+}
+
+/// A face that is missed for longer than this was not to be seen: no box is made up for it.
+const FILL: Duration = Duration::from_millis(350);
+
+/// A shot of a face of which another face covers more than this share may show the other one.
+const MOST_COVERED: f32 = 0.4;
+
+/// Sides of a shot's picture: the face, with this much of its side around it, at most so many pixels.
+const SURROUNDINGS: f32 = 0.35;
+const PICTURE_SIDE: u32 = 160;
+
+impl Tracklet {
+    pub(super) fn new(id: u64, time: Duration, options: &PipelineOptions) -> Self {
+        let shots = BestShots::new(options.best_shots, options.shot_gap);
+        Self { id, start: time, end: time, frames: 0, boxes: Vec::new(), shots, embedded: 0, last: None }
+    }
+
+    /// The face was detected. Boxes of the frames since the last detection (among `recent`) are interpolated.
+    pub(super) fn see(&mut self, (frame, time): Moment, rect: Rect, recent: &VecDeque<Moment>, keep_boxes: bool) {
+        if let Some((last_frame, last_rect)) = self.last
+            && time.saturating_sub(self.end) <= FILL
+        {
+            let whole = (time - self.end).as_secs_f32();
+            for &(between, at) in recent.iter().filter(|(between, _)| (last_frame + 1..frame).contains(between)) {
+                let part = if whole > 0.0 { at.saturating_sub(self.end).as_secs_f32() / whole } else { 0.0 };
+                self.add_box(TrackBox { frame: between, time: at, rect: blend(&last_rect, &rect, part), detected: false }, keep_boxes);
+            }
+        }
+        self.add_box(TrackBox { frame, time, rect, detected: true }, keep_boxes);
+        (self.end, self.last) = (time, Some((frame, rect)));
+    }
+
+    fn add_box(&mut self, new: TrackBox, keep: bool) {
+        self.frames += 1;
+        if keep {
+            self.boxes.push(new);
+        }
+    }
+
+    /// Offers the face as a shot; `covered` is the largest share of it that another face covers.
+    pub(super) fn offer(&mut self, (frame, time): Moment, image: &Image, face: &LookedFace, covered: f32, options: &PipelineOptions) {
+        let score = face.quality.score * (1.0 - covered);
+        if covered > MOST_COVERED || score < options.min_quality {
+            return;
+        }
+        self.shots.offer(time, score, || Shot {
+            frame,
+            rect: face.detection.rect,
+            quality: face.quality,
+            // A picture that cannot be made is left out: the shot is evidence without it.
+            picture: options.pictures.then(|| picture(image, &face.detection.rect).ok()).flatten(),
+            state: ShotState::Aligned(face.aligned.clone()),
+        });
+    }
+
+    /// The shots that are embedded, as evidence.
+    pub(super) fn evidence(&self) -> impl Iterator<Item = Evidence<'_>> {
+        self.shots.iter().filter_map(|kept| match &kept.value.state {
+            ShotState::Embedded(embedding) => Some(Evidence { time: kept.time, quality: kept.score, embedding }),
+            ShotState::Aligned(_) => None,
+        })
+    }
+}
+
+/// The box `part` of the way from `a` to `b`.
+fn blend(a: &Rect, b: &Rect, part: f32) -> Rect {
+    let mix = |a: f32, b: f32| a + (b - a) * part;
+    Rect::new(mix(a.x1, b.x1), mix(a.y1, b.y1), mix(a.x2, b.x2), mix(a.y2, b.y2))
+}
+
+/// The face with some surroundings, small.
+fn picture(image: &Image, rect: &Rect) -> Result<Image> {
+    let side = rect.width().max(rect.height()) * (1.0 + 2.0 * SURROUNDINGS);
+    let center = rect.center();
+    let around = Rect::new(center.x - side / 2.0, center.y - side / 2.0, center.x + side / 2.0, center.y + side / 2.0);
+    image.crop(&around)?.fit(PICTURE_SIDE)
+}

@@ -1,0 +1,144 @@
+//! Threads that look at frames and embed faces, and the two jobs they do.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::align::align_rgb;
+use crate::detect::Detect;
+use crate::embed::Embed;
+use crate::error::{Error, Result};
+use crate::face::{Detection, Embedding, Quality};
+use crate::image::Image;
+use crate::quality::assess;
+use crate::video::Frame;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A few threads that take jobs in order. Dropped, it finishes the jobs at hand and forgets the rest.
+pub(super) struct Workers {
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// The result of a job, when it comes.
+pub(super) struct Promise<T>(Receiver<Result<T>>);
+
+impl<T> Promise<T> {
+    /// Waits for the result.
+    pub(super) fn wait(self) -> Result<T> {
+        self.0.recv().unwrap_or_else(|_| Err(Error::internal("a worker thread ended without an answer")))
+    }
+}
+
+impl Workers {
+    pub(super) fn new(count: usize) -> Result<Self> {
+        let (jobs, inbox) = channel::<Job>();
+        let inbox = Arc::new(Mutex::new(inbox));
+        let start = |number: usize| {
+            let inbox = Arc::clone(&inbox);
+            let work = move || {
+                loop {
+                    let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(job) = job else { break };
+                    job();
+                }
+            };
+            let name = format!("facerec-worker-{number}");
+            std::thread::Builder::new().name(name).spawn(work).map_err(|error| Error::internal(format!("cannot start a thread: {error}")))
+        };
+        let threads = (0..count.max(1)).map(start).collect::<Result<_>>()?;
+        Ok(Self { jobs: Some(jobs), threads })
+    }
+
+    /// Does `work` on one of the threads.
+    pub(super) fn submit<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Promise<T> {
+        let (answer, promise) = sync_channel(1);
+        let job = Box::new(move || {
+            // A panic of a detector or embedder that is not ours must not take the thread with it.
+            let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::internal("detection or embedding panicked")));
+            let _ = answer.send(result); // nobody may be waiting any more
+        });
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(job); // fails only without threads, and then the promise says so
+        }
+        Promise(promise)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.threads.len()
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        for thread in self.threads.drain(..) {
+            let _ = thread.join(); // jobs catch their panics
+        }
+    }
+}
+
+/// A frame that was looked at.
+pub(super) struct Looked {
+    pub(super) image: Image,
+    pub(super) faces: Vec<LookedFace>,
+    pub(super) convert: Duration,
+    pub(super) detect: Duration,
+    pub(super) quality: Duration,
+}
+
+/// A face of a frame, with its aligned picture.
+pub(super) struct LookedFace {
+    pub(super) detection: Detection,
+    pub(super) quality: Quality,
+    pub(super) aligned: Image,
+}
+
+/// Finds the faces of a frame and judges them.
+pub(super) fn look(frame: &Frame, detector: &dyn Detect, embedder: &dyn Embed) -> Result<Looked> {
+    let start = Instant::now();
+    let image = frame.to_image()?;
+    let converted = Instant::now();
+    let found = detector.detect_batch(&[(&image).into()])?.pop().unwrap_or_default();
+    let detected = Instant::now();
+    let (template, side) = embedder.template();
+    let size = (image.width(), image.height());
+    let judge = |detection: Detection| {
+        // Landmarks on one point: not a face that anything can be done with.
+        let aligned = align_rgb(image.data(), size, &detection.landmarks, &template, side).ok()?;
+        Some(LookedFace { quality: assess(&detection, &aligned), detection, aligned })
+    };
+    let faces = found.into_iter().filter_map(judge).collect();
+    Ok(Looked { faces, image, convert: converted - start, detect: detected - converted, quality: detected.elapsed() })
+}
+
+/// Embeds `faces` on all threads; in order.
+pub(super) fn embed(workers: &Workers, embedder: &Arc<dyn Embed>, faces: Vec<Image>) -> Result<(Vec<Embedding>, Duration)> {
+    let share = faces.len().div_ceil(workers.count()).clamp(1, MOST_PER_BATCH);
+    let mut rest = faces.into_iter();
+    let mut promises = Vec::new();
+    loop {
+        let batch: Vec<Image> = rest.by_ref().take(share).collect();
+        if batch.is_empty() {
+            break;
+        }
+        let embedder = Arc::clone(embedder);
+        promises.push(workers.submit(move || {
+            let start = Instant::now();
+            Ok((embedder.embed_batch(&batch)?, start.elapsed()))
+        }));
+    }
+    let (mut embeddings, mut time) = (Vec::new(), Duration::ZERO);
+    for promise in promises {
+        let (batch, took) = promise.wait()?;
+        embeddings.extend(batch);
+        time += took;
+    }
+    Ok((embeddings, time))
+}
+
+/// Larger batches gain nothing on a processor and cost memory.
+const MOST_PER_BATCH: usize = 16;

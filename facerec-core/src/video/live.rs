@@ -1,0 +1,229 @@
+//! Live sources: network cameras and webcams. Frames that nobody takes in time are lost, the newest wins.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::decoder::{DecodeOptions, Decoding};
+use super::ffmpeg::format::context::Input;
+use super::ffmpeg::{Dictionary, broken, device, failed, format, init};
+use super::{Frame, FrameSource, VideoInfo};
+use crate::error::{Error, Result};
+
+/// How a live source is opened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LiveOptions {
+    timeout: Duration,
+    decode: DecodeOptions,
+    options: Vec<(String, String)>,
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        // One thread: frame threads would hold frames back.
+        let decode = DecodeOptions { threads: 1, hardware: None, max_pixels: 1 << 27 };
+        Self { timeout: Duration::from_secs(10), decode, options: Vec::new() }
+    }
+}
+
+impl LiveOptions {
+    /// How long to wait for the connection and for each next frame; default 10 s. Shorter gives up on slow cameras.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Threads that decode; default 1. More keep up with larger pictures and delay each by a frame.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.decode.threads = threads.clamp(1, 64);
+        self
+    }
+
+    /// Decodes on a device; see [`VideoOptions::hardware`](super::VideoOptions::hardware).
+    #[must_use]
+    pub fn hardware(mut self, device: impl Into<String>) -> Self {
+        self.decode.hardware = Some(device.into());
+        self
+    }
+
+    /// An option for FFmpeg's protocol or device, such as `video_size` for a webcam. Repeatable.
+    #[must_use]
+    pub fn option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// A network camera (`rtsp://`, `http://`, `udp://`, ...) or a webcam (`/dev/video0`). When frames come faster than they are
+/// taken, the newest is given and those in between are counted as [`LiveSource::lost`].
+#[derive(Debug)]
+pub struct LiveSource {
+    info: VideoInfo,
+    shared: Arc<Shared>,
+    timeout: Duration,
+    thread: Option<JoinHandle<()>>,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    newest: Mutex<Slot>,
+    changed: Condvar,
+    stop: AtomicBool,
+    lost: AtomicU64,
+    /// The moment until which FFmpeg may block, in milliseconds after `opened`.
+    patience: AtomicU64,
+    opened: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    frame: Option<Frame>,
+    /// Why there will be no more.
+    end: Option<Option<Error>>,
+}
+
+impl LiveSource {
+    /// Connects with default options.
+    ///
+    /// # Errors
+    /// As [`LiveSource::open_with`].
+    pub fn open(address: &str) -> Result<Self> {
+        Self::open_with(address, LiveOptions::default())
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// `decode_video` when nobody answers within the timeout, or not with a video; `unsupported_format`, `limit_exceeded` and
+    /// `device_unavailable` as for files.
+    pub fn open_with(address: &str, options: LiveOptions) -> Result<Self> {
+        init()?;
+        if address.contains('\0') {
+            return Err(Error::argument("address", "expected text without a zero byte"));
+        }
+        let shared = Arc::new(Shared {
+            newest: Mutex::default(),
+            changed: Condvar::new(),
+            stop: AtomicBool::new(false),
+            lost: AtomicU64::new(0),
+            patience: AtomicU64::new(0),
+            opened: Instant::now(),
+        });
+        shared.wait_at_most(options.timeout);
+        let mut decoding = Decoding::new(connect(address, &options, &shared)?, &options.decode)?;
+        decoding.info.live = true;
+        (decoding.info.frames, decoding.info.duration) = (None, None);
+        let info = decoding.info.clone();
+        let (work, timeout) = (Arc::clone(&shared), options.timeout);
+        let thread = std::thread::Builder::new().name("facerec-live".into()).spawn(move || work.pump(&mut decoding, timeout));
+        let thread = thread.map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?;
+        Ok(Self { info, shared, timeout: options.timeout, thread: Some(thread), over: false })
+    }
+
+    /// Frames that came while nobody took them.
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
+    }
+}
+
+fn connect(address: &str, options: &LiveOptions, shared: &Arc<Shared>) -> Result<Input> {
+    let mut settings = Dictionary::new();
+    if address.starts_with("rtsp://") || address.starts_with("rtsps://") {
+        settings.set("rtsp_transport", "tcp"); // UDP loses packets, and faces with them
+    }
+    for (name, value) in &options.options {
+        settings.set(name, value);
+    }
+    let silent = |error: &super::ffmpeg::Error| match error {
+        super::ffmpeg::Error::Exit => broken(format!("`{address}` did not answer within {:?}", options.timeout)),
+        error => failed(format!("`{address}` cannot be opened as a live source"), error),
+    };
+    if address.starts_with("/dev/") {
+        let webcam = device::input::video().find(|format| ["v4l2", "video4linux2"].iter().any(|name| format.name().contains(name)));
+        let Some(webcam) = webcam else {
+            return Err(Error::UnsupportedFormat { reason: "this FFmpeg has no Video4Linux input for webcams".into() });
+        };
+        return match format::open_with(address, &webcam, settings) {
+            Ok(context) => Ok(context.input()),
+            Err(error) => Err(silent(&error)),
+        };
+    }
+    let patience = Arc::clone(shared);
+    format::input_with_interrupt_and_dictionary(address, move || patience.is_impatient(), settings).map_err(|error| silent(&error))
+}
+
+impl Shared {
+    fn wait_at_most(&self, time: Duration) {
+        let until = self.opened.elapsed() + time;
+        self.patience.store(until.as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether a blocked read must give up.
+    fn is_impatient(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.opened.elapsed().as_millis() > u128::from(self.patience.load(Ordering::Relaxed))
+    }
+
+    fn pump(&self, decoding: &mut Decoding, timeout: Duration) {
+        let end = loop {
+            self.wait_at_most(timeout);
+            match decoding.next_frame(&self.stop) {
+                Ok(Some(frame)) => {
+                    let mut slot = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+                    if slot.frame.replace(frame).is_some() {
+                        self.lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                    self.changed.notify_one();
+                }
+                Ok(None) if self.stop.load(Ordering::Relaxed) || !self.is_impatient() => break None,
+                Ok(None) => break Some(broken(format!("no frame came within {timeout:?}: the connection is lost"))),
+                Err(error) => break Some(error),
+            }
+        };
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).end = Some(end);
+        self.changed.notify_one();
+    }
+}
+
+impl FrameSource for LiveSource {
+    fn next_frame(&mut self) -> Result<Option<Frame>> {
+        if self.over {
+            return Ok(None);
+        }
+        // The thread ends its waits itself; this only guards against one that died.
+        let deadline = Instant::now() + self.timeout + Duration::from_secs(5);
+        let mut slot = self.shared.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(frame) = slot.frame.take() {
+                return Ok(Some(frame));
+            }
+            if let Some(end) = slot.end.take() {
+                self.over = true;
+                return end.map_or(Ok(None), Err);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.over = true;
+                return Err(Error::internal("the receiving thread does not answer"));
+            }
+            slot = self.shared.changed.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn info(&self) -> VideoInfo {
+        self.info.clone()
+    }
+}
+
+impl Drop for LiveSource {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // its panic has no one left to matter to
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A decoded frame and its way to RGB.
+
+use std::cell::RefCell;
+
+use super::ffmpeg::format::Pixel;
+use super::ffmpeg::software::scaling::{Context as Scaler, Flags};
+use super::ffmpeg::util::frame::Video as AvFrame;
+use super::ffmpeg::{color, failed, ffi};
+use super::frame::shrink;
+use super::orientation::Orientation;
+use crate::error::{Error, Result};
+use crate::image::{Image, THUMBNAIL};
+
+/// A frame as FFmpeg decoded it, in the decoder's own buffers, and how it is to be turned.
+pub(super) struct Decoded {
+    frame: AvFrame,
+    orientation: Orientation,
+}
+
+impl std::fmt::Debug for Decoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Decoded({} x {}, {:?})", self.frame.width(), self.frame.height(), self.frame.format())
+    }
+}
+
+thread_local! {
+    /// Setting a converter up costs more than converting a small frame; a thread mostly sees frames of one kind.
+    static TO_RGB: RefCell<Option<Converter>> = const { RefCell::new(None) };
+    static TO_GRAY: RefCell<Option<Converter>> = const { RefCell::new(None) };
+}
+
+struct Converter {
+    scaler: Scaler,
+    kind: Kind,
+}
+
+/// What a converter is made for.
+#[derive(Clone, Copy, PartialEq)]
+struct Kind {
+    format: Pixel,
+    from: (u32, u32),
+    to: (u32, u32),
+    space: color::Space,
+    range: color::Range,
+}
+
+impl Decoded {
+    pub(super) fn new(frame: AvFrame, orientation: Orientation) -> Self {
+        Self { frame, orientation }
+    }
+
+    pub(super) fn size(&self) -> (u32, u32) {
+        self.orientation.size((self.frame.width(), self.frame.height()))
+    }
+
+    pub(super) fn to_image(&self) -> Result<Image> {
+        let size = (self.frame.width(), self.frame.height());
+        let rgb = self.convert(&TO_RGB, Pixel::RGB24, size)?;
+        self.orientation.apply(Image::from_rgb(size.0, size.1, packed(&rgb, size, 3))?)
+    }
+
+    pub(super) fn thumbnail(&self) -> Result<Vec<u8>> {
+        if has_luma_plane(self.frame.format()) {
+            let (stride, luma) = (self.frame.stride(0), self.frame.data(0));
+            let at = |x: usize, y: usize| u32::from(luma[y * stride + x]);
+            return Ok(shrink(self.frame.width() as usize, self.frame.height() as usize, at));
+        }
+        let gray = self.convert(&TO_GRAY, Pixel::GRAY8, THUMBNAIL)?;
+        Ok(packed(&gray, THUMBNAIL, 1))
+    }
+
+    fn convert(&self, cache: &'static std::thread::LocalKey<RefCell<Option<Converter>>>, to: Pixel, size: (u32, u32)) -> Result<AvFrame> {
+        let frame = &self.frame;
+        let from = (frame.width(), frame.height());
+        let kind = Kind { format: frame.format(), from, to: size, space: frame.color_space(), range: frame.color_range() };
+        cache.with_borrow_mut(|cache| {
+            let converter = match cache.take().filter(|converter| converter.kind == kind) {
+                Some(converter) => cache.insert(converter),
+                None => cache.insert(Converter::new(kind, to)?),
+            };
+            let mut out = AvFrame::empty();
+            converter.scaler.run(frame, &mut out).map_err(|error| failed("cannot convert the frame to RGB", &error))?;
+            Ok(out)
+        })
+    }
+}
+
+impl Converter {
+    fn new(kind: Kind, to: Pixel) -> Result<Self> {
+        let Kind { format, from, to: size, .. } = kind;
+        let scaler = Scaler::get(format, from.0, from.1, to, size.0, size.1, Flags::BILINEAR);
+        let mut scaler = scaler.map_err(|error| failed(format!("no conversion from {format:?} to RGB"), &error))?;
+        colours(&mut scaler, &kind)?;
+        Ok(Self { scaler, kind })
+    }
+}
+
+/// Tells the converter which matrix and range the video was made with. Videos that do not say are BT.601, as FFmpeg and
+/// OpenCV take them.
+fn colours(scaler: &mut Scaler, kind: &Kind) -> Result<()> {
+    let space = match kind.space {
+        color::Space::BT709 => ffi::SWS_CS_ITU709,
+        color::Space::BT2020NCL | color::Space::BT2020CL => ffi::SWS_CS_BT2020,
+        color::Space::SMPTE240M => ffi::SWS_CS_SMPTE240M,
+        color::Space::FCC => ffi::SWS_CS_FCC,
+        _ => ffi::SWS_CS_DEFAULT,
+    };
+    let name = format!("{:?}", kind.format);
+    let full = kind.range == color::Range::JPEG || name.starts_with("YUVJ");
+    let neutral = 1 << 16; // contrast and saturation, 16.16 fixed point
+    // SAFETY: the context is live and owned by `scaler`; the coefficients are FFmpeg's own static tables.
+    #[allow(unsafe_code)]
+    let result = unsafe {
+        let table = ffi::sws_getCoefficients(space);
+        ffi::sws_setColorspaceDetails(scaler.as_mut_ptr(), table, i32::from(full), table, 1, 0, neutral, neutral)
+    };
+    // Formats that are RGB already have nothing to set and say -1.
+    tracing::trace!(result, format = name, "colour space of the video");
+    Ok(())
+}
+
+/// 8-bit formats whose first plane is luma.
+fn has_luma_plane(format: Pixel) -> bool {
+    use Pixel::{GRAY8, NV12, NV21, YUV410P, YUV411P, YUV420P, YUV422P, YUV440P, YUV444P, YUVA420P, YUVJ420P, YUVJ422P, YUVJ440P, YUVJ444P};
+    matches!(
+        format,
+        GRAY8 | NV12 | NV21 | YUV410P | YUV411P | YUV420P | YUV422P | YUV440P | YUV444P | YUVA420P | YUVJ420P | YUVJ422P | YUVJ440P | YUVJ444P
+    )
+}
+
+/// The first plane without the padding of its rows.
+fn packed(frame: &AvFrame, size: (u32, u32), channels: usize) -> Vec<u8> {
+    let (row, stride, data) = (size.0 as usize * channels, frame.stride(0), frame.data(0));
+    if row == stride {
+        return data[..row * size.1 as usize].to_vec();
+    }
+    data.chunks(stride.max(1)).take(size.1 as usize).flat_map(|line| &line[..row]).copied().collect()
+}
+
+/// Refuses frames larger than `most` pixels before any buffer is made for them.
+pub(super) fn check_size((width, height): (u32, u32), most: u64) -> Result<()> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > most {
+        return Err(Error::LimitExceeded { what: "video frame in pixels", limit: most, actual: pixels });
+    }
+    Ok(())
+}

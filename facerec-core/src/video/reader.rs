@@ -1,0 +1,203 @@
+//! Video files.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::decoder::{DecodeOptions, Decoding, interrupt};
+use super::ffmpeg::format::context::StreamIo;
+use super::ffmpeg::{Dictionary, broken, failed, format, init};
+use super::{Frame, FrameSource, VideoInfo};
+use crate::error::{Error, Result};
+
+/// How a video file is read.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VideoOptions {
+    start: Duration,
+    end: Option<Duration>,
+    queue: usize,
+    decode: DecodeOptions,
+}
+
+impl Default for VideoOptions {
+    fn default() -> Self {
+        let decode = DecodeOptions { threads: 0, hardware: None, max_pixels: 1 << 27 };
+        Self { start: Duration::ZERO, end: None, queue: 4, decode }
+    }
+}
+
+impl VideoOptions {
+    /// Skips what comes before `start`; default the beginning. Times stay those of the whole video; frame numbers are then
+    /// computed from the times and the average frame rate, and exact only where that is constant.
+    #[must_use]
+    pub fn start(mut self, start: Duration) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Stops after `end`; default the end.
+    #[must_use]
+    pub fn end(mut self, end: Duration) -> Self {
+        self.end = Some(end);
+        self
+    }
+
+    /// Threads that decode; default FFmpeg's choice, one per core. More shorten nothing and cost a frame's memory each.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.decode.threads = threads.min(64);
+        self
+    }
+
+    /// Decoded frames that may wait to be taken, default 4, at least 1. Each costs a frame's memory.
+    #[must_use]
+    pub fn queue(mut self, frames: usize) -> Self {
+        self.queue = frames.clamp(1, 1024);
+        self
+    }
+
+    /// Decodes on a device, by FFmpeg's name for it: `vaapi`, `cuda`, `videotoolbox`, `d3d11va`, `qsv`. Default the processor.
+    /// A device that is not there is an error.
+    #[must_use]
+    pub fn hardware(mut self, device: impl Into<String>) -> Self {
+        self.decode.hardware = Some(device.into());
+        self
+    }
+
+    /// Most pixels of a frame, default 134 million (16384 x 8192). A hostile file can state any size.
+    #[must_use]
+    pub fn max_pixels(mut self, pixels: u64) -> Self {
+        self.decode.max_pixels = pixels;
+        self
+    }
+}
+
+/// Reads a video file, decoding on a thread of its own: any container and codec that the FFmpeg at hand knows (mp4, mov, mkv,
+/// webm, avi, gif; H.264, HEVC, VP9, AV1, MPEG-4, ...). An iterator over frames.
+///
+/// A damaged or truncated file gives the frames that can be decoded, then the error, once.
+#[derive(Debug)]
+pub struct VideoReader {
+    info: VideoInfo,
+    frames: Option<Receiver<Result<Frame>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl VideoReader {
+    /// Opens a file with default options.
+    ///
+    /// # Errors
+    /// As [`VideoReader::open_with`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, VideoOptions::default())
+    }
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `io` when it cannot be read, `decode_video` when it is no video or has no video stream, `unsupported_format` without a
+    /// decoder for it, `limit_exceeded` when its frames are too large, `device_unavailable` for a decoding device.
+    pub fn open_with(path: impl AsRef<Path>, options: VideoOptions) -> Result<Self> {
+        init()?;
+        let path = path.as_ref();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut decoding = Decoding::new(open_file(path, &stop)?, &options.decode)?;
+        if options.start > Duration::ZERO {
+            decoding.seek(options.start)?;
+        }
+        let info = decoding.info.clone();
+        let (out, frames) = sync_channel(options.queue);
+        let stopped = Arc::clone(&stop);
+        let work = move || pump(&mut decoding, &options, &stopped, &out);
+        let thread = std::thread::Builder::new().name("facerec-decode".into()).spawn(work);
+        let thread = thread.map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?;
+        Ok(Self { info, frames: Some(frames), stop, thread: Some(thread) })
+    }
+}
+
+fn open_file(path: &Path, stop: &Arc<AtomicBool>) -> Result<format::context::Input> {
+    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+    let metadata = file.metadata().map_err(|error| Error::io("read", path, error))?;
+    if metadata.is_dir() {
+        return Err(Error::io("read", path, io::ErrorKind::IsADirectory.into()));
+    }
+    if metadata.is_file() && metadata.len() == 0 {
+        return Err(broken("the file is empty"));
+    }
+    let reading = StreamIo::from_read_seek(file).map_err(|error| failed("it cannot be read", &error))?;
+    let mut options = Dictionary::new();
+    // A playlist must not make us open other files or addresses.
+    options.set("protocol_whitelist", "data");
+    let name = path.to_str();
+    let opened = format::input_from_stream_with_interrupt(reading, name, Some(options), interrupt(stop));
+    opened.map_err(|error| failed("it is no video that FFmpeg can read", &error))
+}
+
+/// Decodes until the end, the end of the range, an error, or nobody listens any more.
+fn pump(decoding: &mut Decoding, options: &VideoOptions, stop: &AtomicBool, out: &SyncSender<Result<Frame>>) {
+    loop {
+        match decoding.next_frame(stop) {
+            Ok(Some(frame)) if frame.time() < options.start => {}
+            Ok(Some(frame)) if options.end.is_some_and(|end| frame.time() > end) => break,
+            Ok(Some(frame)) => {
+                if out.send(Ok(frame)).is_err() {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                let _ = out.send(Err(error)); // nobody listens: nobody to tell
+                break;
+            }
+        }
+    }
+}
+
+impl FrameSource for VideoReader {
+    fn next_frame(&mut self) -> Result<Option<Frame>> {
+        let Some(frames) = &self.frames else { return Ok(None) };
+        let next = frames.recv();
+        if !matches!(next, Ok(Ok(_))) {
+            self.frames = None;
+        }
+        match next {
+            Ok(frame) => frame.map(Some),
+            // The thread is through; had it panicked, the end would look like a regular one.
+            Err(_) => match self.thread.take().map(JoinHandle::join) {
+                Some(Err(_)) => Err(Error::internal("the decoding thread panicked")),
+                _ => Ok(None),
+            },
+        }
+    }
+
+    fn info(&self) -> VideoInfo {
+        self.info.clone()
+    }
+}
+
+impl Iterator for VideoReader {
+    type Item = Result<Frame>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_frame().transpose()
+    }
+}
+
+impl std::iter::FusedIterator for VideoReader {}
+
+impl Drop for VideoReader {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.frames.take()); // a thread that waits to hand over a frame wakes up
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // its panic has no one left to matter to
+        }
+    }
+}
