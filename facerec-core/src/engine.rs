@@ -1,7 +1,7 @@
 //! The front door: an engine owns a runtime, a detector and an embedder, and does each job in one call.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::analyze::Analyzer;
 use crate::detect::{DetectOptions, Detector};
@@ -11,8 +11,10 @@ use crate::error::{Error, Result};
 use crate::face::{Face, ModelKey};
 use crate::gallery::{DecisionOptions, Gallery, GalleryOptions};
 use crate::image::ImageView;
-use crate::model::ModelCatalog;
+use crate::model::{FmrThresholds, ModelCatalog};
+use crate::pipeline::{KnownPeople, PipelineOptions, Sightings, TrackDecisionOptions, VideoPipeline};
 use crate::runtime::{Device, Runtime, RuntimeOptions};
+use crate::video::FrameSource;
 
 /// Finds, compares, enrols and identifies faces. Cheap to clone; shared by `&self` between any number of threads.
 ///
@@ -30,6 +32,17 @@ pub struct Engine {
     embedder: Arc<Embedder>,
     analyzer: Analyzer,
     threshold: Option<f32>,
+    throughput: Option<Arc<Throughput>>,
+}
+
+/// The engine's models opened once more, for many pictures at a time: one thread per inference and an inference per core does
+/// a fifth more than all cores for one inference after the other. Made when first needed.
+#[derive(Debug)]
+struct Throughput {
+    catalog: ModelCatalog,
+    detect: DetectOptions,
+    runtime: RuntimeOptions,
+    opened: OnceLock<(Arc<Detector>, Arc<Embedder>)>,
 }
 
 /// Whether two photos show the same person.
@@ -164,16 +177,25 @@ impl EngineBuilder {
         };
         let detector = choose(self.detector, &pack.detector, "detector")?;
         let embedder = choose(self.embedder, &pack.embedder, "embedder")?;
+        // Who chose threads or a device of their own gets just those.
+        let own_threads = Some(&self.runtime).filter(|options| self.opened.is_none() && options.is_free_on_cpu()).cloned();
         let runtime = match self.opened {
             Some(runtime) => runtime,
             None => Runtime::new(self.runtime)?,
         };
-        let detector = Arc::new(Detector::open(&runtime, &catalog, &detector, self.detect)?);
+        let detector = Arc::new(Detector::open(&runtime, &catalog, &detector, self.detect.clone())?);
         let embedder = Arc::new(Embedder::open(&runtime, &catalog, &embedder)?);
         let analyzer = Analyzer::new(Arc::clone(&detector) as _, Arc::clone(&embedder) as _);
-        Ok(Engine { runtime, detector, embedder, analyzer, threshold: self.threshold })
+        let throughput = own_threads.map(|options| {
+            let runtime = options.threads(1).spinning(false);
+            Arc::new(Throughput { catalog, detect: self.detect, runtime, opened: OnceLock::new() })
+        });
+        Ok(Engine { runtime, detector, embedder, analyzer, threshold: self.threshold, throughput })
     }
 }
+
+/// What a decade of false matches costs in similarity where an embedder's thresholds do not tell; about what they say.
+const DECADE: f32 = 0.07;
 
 impl Engine {
     /// The default pack on the processor.
@@ -283,6 +305,64 @@ impl Engine {
         options: &DecisionOptions,
     ) -> Result<Vec<Identified>> {
         enroll::identify_faces(gallery, self.embed(image)?, options)
+    }
+
+    /// Looks through a video and says who of `known` (a [`Gallery`], or [`KnownPeople::Nobody`]) is in it: an iterator of one
+    /// sighting per track, each as soon as it is final. Dropping it stops the work.
+    ///
+    /// # Errors
+    /// As [`VideoReader::open`](crate::video::VideoReader::open) and [`VideoPipeline::run`]; the iterator gives what goes wrong later.
+    #[cfg(feature = "video")]
+    pub fn video<'g>(&self, path: impl AsRef<Path>, known: impl Into<KnownPeople<'g>>) -> Result<Sightings<'g>> {
+        self.watch(crate::video::VideoReader::open(path)?, known, self.video_options()?)
+    }
+
+    /// [`Engine::video`] for any source of frames, with options of one's own (start from [`Engine::video_options`]).
+    ///
+    /// # Errors
+    /// As [`VideoPipeline::new`] and [`VideoPipeline::run`].
+    pub fn watch<'g>(
+        &self,
+        source: impl FrameSource + 'g,
+        known: impl Into<KnownPeople<'g>>,
+        options: PipelineOptions,
+    ) -> Result<Sightings<'g>> {
+        self.pipeline(options)?.run(source, known)
+    }
+
+    /// This engine's models as a pipeline, for many videos.
+    ///
+    /// # Errors
+    /// `invalid_argument` for options out of range; those of opening the models once more.
+    pub fn pipeline(&self, options: PipelineOptions) -> Result<VideoPipeline> {
+        let Some(throughput) = &self.throughput else {
+            return VideoPipeline::new(Arc::clone(&self.detector) as _, Arc::clone(&self.embedder) as _, options);
+        };
+        let (detector, embedder) = match throughput.opened.get() {
+            Some(opened) => opened,
+            None => {
+                let runtime = Runtime::new(throughput.runtime.clone())?;
+                let detector = Detector::open(&runtime, &throughput.catalog, self.detector.id(), throughput.detect.clone())?;
+                let embedder = Embedder::open(&runtime, &throughput.catalog, self.embedder.id())?;
+                // Two callers at once: the first one's is kept.
+                throughput.opened.get_or_init(|| (Arc::new(detector), Arc::new(embedder)))
+            }
+        };
+        VideoPipeline::new(Arc::clone(detector) as _, Arc::clone(embedder) as _, options)
+    }
+
+    /// How videos are looked through by default: thresholds of the embedder, one worker per inference that fits the cores.
+    ///
+    /// # Errors
+    /// As [`Engine::identify_threshold`].
+    pub fn video_options(&self) -> Result<PipelineOptions> {
+        let threshold = self.identify_threshold()?;
+        let decade = match (self.threshold, self.embedder.thresholds()) {
+            (None, FmrThresholds { fmr_1e3: Some(at_1e3), .. }) => (threshold - at_1e3).max(0.0),
+            _ => DECADE,
+        };
+        let options = PipelineOptions::new(TrackDecisionOptions::new(threshold, decade));
+        Ok(if self.throughput.is_some() { options } else { options.workers(self.workers()) })
     }
 
     /// Similarity from which two photos show the same person: the one given, or the embedder's at a false match rate of 1e-3.

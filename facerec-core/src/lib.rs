@@ -67,6 +67,7 @@ pub mod image;
 pub mod model;
 pub mod pipeline;
 pub mod quality;
+pub mod report;
 pub mod runtime;
 pub mod track;
 pub mod video;
@@ -84,6 +85,7 @@ pub use image::{Annotation, DecodeLimits, Image, ImageView, PixelFormat, Tone, a
 pub use model::{ModelCatalog, ModelManifest, ModelPack};
 pub use pipeline::{BestShot, Cadence, CancelToken, KnownPeople, PipelineOptions, Sighting, Sightings, VideoPipeline, VideoSummary};
 pub use quality::{QualityGate, QualityIssue};
+pub use report::Report;
 pub use runtime::{Device, Runtime, RuntimeOptions};
 pub use track::{TrackId, TrackOptions, TrackStep, TrackedFace, Tracker};
 pub use video::{Frame, FrameSource, VideoInfo};

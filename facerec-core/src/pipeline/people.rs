@@ -132,15 +132,14 @@ impl People {
     }
 }
 
-/// Embeds every shot that has no vector yet, all tracks together.
+/// Embeds the shots that are worth it and have no vector yet, all tracks together.
 fn embed_shots<'t>(tracklets: impl Iterator<Item = &'t mut Tracklet>, means: &mut Means<'_>) -> Result<()> {
     let (mut open, mut faces): (Vec<&mut ShotState>, Vec<Image>) = (Vec::new(), Vec::new());
     for tracklet in tracklets {
-        for kept in tracklet.shots.iter_mut() {
-            if let ShotState::Aligned(image) = &mut kept.value.state {
+        for state in tracklet.to_embed() {
+            if let ShotState::Aligned(image) = state {
                 faces.push(std::mem::replace(image, Image::filled(1, 1, [0; 3])));
-                tracklet.embedded += 1;
-                open.push(&mut kept.value.state);
+                open.push(state);
             }
         }
     }

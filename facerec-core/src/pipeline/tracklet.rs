@@ -22,6 +22,8 @@ pub(super) struct Tracklet {
     pub(super) start: Duration,
     pub(super) end: Duration,
     pub(super) frames: u64,
+    /// Frames in which it was detected.
+    pub(super) detections: usize,
     pub(super) boxes: Vec<TrackBox>,
     pub(super) shots: BestShots<Shot>,
     /// Embeddings made for it, some of shots that better ones have replaced.
@@ -50,6 +52,9 @@ const FILL: Duration = Duration::from_millis(350);
 /// A shot of a face of which another face covers more than this share may show the other one.
 const MOST_COVERED: f32 = 0.4;
 
+/// Neighbouring shots say the same thing again: a short track is decided on a few.
+const DETECTIONS_PER_EMBEDDING: usize = 10;
+
 /// Sides of a shot's picture: the face, with this much of its side around it, at most so many pixels.
 const SURROUNDINGS: f32 = 0.35;
 const PICTURE_SIDE: u32 = 160;
@@ -57,7 +62,7 @@ const PICTURE_SIDE: u32 = 160;
 impl Tracklet {
     pub(super) fn new(id: u64, time: Duration, options: &PipelineOptions) -> Self {
         let shots = BestShots::new(options.best_shots, options.shot_gap);
-        Self { id, start: time, end: time, frames: 0, boxes: Vec::new(), shots, embedded: 0, last: None }
+        Self { id, start: time, end: time, frames: 0, detections: 0, boxes: Vec::new(), shots, embedded: 0, last: None }
     }
 
     /// The face was detected. Boxes of the frames since the last detection (among `recent`) are interpolated.
@@ -73,6 +78,7 @@ impl Tracklet {
         }
         self.add_box(TrackBox { frame, time, rect, detected: true }, keep_boxes);
         (self.end, self.last) = (time, Some((frame, rect)));
+        self.detections += 1;
     }
 
     fn add_box(&mut self, new: TrackBox, keep: bool) {
@@ -96,6 +102,16 @@ impl Tracklet {
             picture: options.pictures.then(|| picture(image, &face.detection.rect).ok()).flatten(),
             state: ShotState::Aligned(face.aligned.clone()),
         });
+    }
+
+    /// The shots that are worth embedding now, best first: one in [`DETECTIONS_PER_EMBEDDING`] detections, at least one.
+    pub(super) fn to_embed(&mut self) -> Vec<&mut ShotState> {
+        let budget = (self.detections / DETECTIONS_PER_EMBEDDING).max(1).saturating_sub(self.embedded);
+        let mut open: Vec<_> = self.shots.iter_mut().filter(|kept| matches!(kept.value.state, ShotState::Aligned(_))).collect();
+        open.sort_by(|a, b| b.score.total_cmp(&a.score));
+        open.truncate(budget);
+        self.embedded += open.len();
+        open.into_iter().map(|kept| &mut kept.value.state).collect()
     }
 
     /// The shots that are embedded, as evidence.

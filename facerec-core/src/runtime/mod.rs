@@ -68,6 +68,13 @@ impl RuntimeOptions {
     }
 }
 
+impl RuntimeOptions {
+    /// Whether it computes on the processor with as many threads and sessions as are best there.
+    pub(crate) fn is_free_on_cpu(&self) -> bool {
+        self.device == Device::Cpu && self.threads.is_none() && self.sessions.is_none()
+    }
+}
+
 /// ONNX Runtime, loaded: what models are opened with. Cheap to clone and to share between threads.
 #[derive(Debug, Clone)]
 pub struct Runtime {

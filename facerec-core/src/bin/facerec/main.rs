@@ -21,6 +21,7 @@ mod options;
 mod output;
 mod photo;
 mod record;
+mod video;
 
 use std::process::ExitCode;
 
@@ -31,7 +32,7 @@ use exit::{Exit, Outcome};
 use options::Global;
 use output::Output;
 
-/// Find, compare, enrol and identify faces in photos.
+/// Find, compare, enrol and identify faces in photos and videos.
 #[derive(Debug, Parser)]
 #[command(name = "facerec", version, arg_required_else_help = true, max_term_width = 110)]
 #[command(after_help = "Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or \
@@ -55,6 +56,8 @@ enum Command {
     Enroll(enroll::Args),
     /// Say who is in photos.
     Identify(identify::Args),
+    /// Say who is in a video, from when to when.
+    Video(video::Args),
     /// Look into, change, check and copy a gallery.
     Gallery(gallery::Args),
     /// Measure how good the models are.
@@ -93,6 +96,7 @@ fn run(cli: &Cli, output: &mut Output) -> Outcome {
         Command::Compare(args) => compare::run(global, args, output),
         Command::Enroll(args) => enroll::run(global, args, output),
         Command::Identify(args) => identify::run(global, args, output),
+        Command::Video(args) => video::run(global, args, output),
         Command::Gallery(args) => gallery::run(args, output),
         Command::Evaluate(args) => evaluate::run(global, args, output),
         Command::Calibrate(args) => calibrate::run(global, args, output),

@@ -40,7 +40,7 @@ struct DecisionRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct CandidateRecord<'a> {
+pub(crate) struct CandidateRecord<'a> {
     person: &'a str,
     similarity: f64,
 }
@@ -92,7 +92,7 @@ impl QualityRecord {
 }
 
 impl<'a> CandidateRecord<'a> {
-    fn new(candidate: &'a Candidate) -> Self {
+    pub(crate) fn new(candidate: &'a Candidate) -> Self {
         Self { person: &candidate.name, similarity: round(candidate.similarity, 4) }
     }
 }
