@@ -5,12 +5,14 @@ mod curve;
 mod folder;
 mod identification;
 mod pairs;
+mod tracks;
 
 use std::path::Path;
 
 pub use calibrate::{Calibration, calibrate};
 pub use identification::{IdentificationReport, identification};
 pub use pairs::{PairsReport, pairs};
+pub use tracks::{FrameBox, Identification, TrackFile, TrackReport, TruthTrack, tracks};
 
 use crate::analyze::{Analyzer, parallel};
 use crate::error::Result;

@@ -4,7 +4,7 @@
 /// forbids the pair), where leaving a row without a column costs `alone`: the column of each row, or `None`.
 ///
 /// Shortest augmenting paths (Jonker and Volgenant 1987; Crouse 2016 for rectangular matrices), O(rows² columns).
-pub(super) fn assign(cost: &[f32], rows: usize, columns: usize, alone: f32) -> Vec<Option<usize>> {
+pub(crate) fn assign(cost: &[f32], rows: usize, columns: usize, alone: f32) -> Vec<Option<usize>> {
     debug_assert_eq!(cost.len(), rows * columns);
     // A dummy column per row lets every row stay alone; a forbidden pair is dearer than that, so it is never taken.
     let alone = f64::from(alone);

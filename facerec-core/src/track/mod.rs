@@ -25,7 +25,7 @@ pub use rejoin::{RejoinOptions, Tracklet, rejoin};
 use crate::error::{Error, Result};
 use crate::face::Detection;
 use crate::geometry::Rect;
-use assignment::assign;
+pub(crate) use assignment::assign;
 use motion::{Motion, side};
 
 /// A track's number: 1, 2, 3 in the order in which tracks are confirmed.

@@ -1,9 +1,9 @@
 //! `facerec evaluate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use facerec_core::evaluate::{EvaluateOptions, identification, pairs};
+use facerec_core::evaluate::{EvaluateOptions, TrackFile, identification, pairs, tracks};
 use serde_json::json;
 
 use crate::exit::{Exit, Outcome};
@@ -33,9 +33,21 @@ enum What {
         #[arg(long, value_name = "FOLDER")]
         from: PathBuf,
     },
+    /// Compare tracks with a truth.
+    Tracks {
+        /// The truth: JSON Lines like the command `video --boxes` prints, or MOT text.
+        #[arg(long, value_name = "FILE")]
+        truth: PathBuf,
+        /// The tracks to judge, in either format.
+        #[arg(long, value_name = "FILE")]
+        result: PathBuf,
+    },
 }
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
+    if let What::Tracks { truth, result } = &args.what {
+        return judge(truth, result, output);
+    }
     let engine = global.engine(usize::MAX, None)?;
     let bar = output.bar("photos", false);
     let progress = |done: usize, all: usize| {
@@ -82,7 +94,41 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
             );
             output.emit(&record, format_args!("{text}"))?;
         }
+        What::Tracks { .. } => {} // needs no models: done above
     }
+    Ok(Exit::Done)
+}
+
+fn judge(truth: &Path, result: &Path, output: &mut Output) -> Outcome {
+    let report = tracks(&TrackFile::read(truth)?, &TrackFile::read(result)?);
+    let mut record = json!({
+        "mota": digits(report.mota), "idf1": digits(report.idf1), "id_switches": report.id_switches, "fragments": report.fragments,
+        "purity": digits(report.purity), "misses": report.misses, "false_boxes": report.false_boxes, "boxes": report.true_boxes,
+        "tracks_per_person": digits(report.tracks_per_person),
+    });
+    let mut text = format!(
+        "MOTA               {:.4}\nIDF1               {:.4}\nswitches           {}\nfragments          {}\npurity             {:.4}\n\
+         missed boxes       {} of {}\nfalse boxes        {}\ntracks per person  {:.2}\n",
+        report.mota,
+        report.idf1,
+        report.id_switches,
+        report.fragments,
+        report.purity,
+        report.misses,
+        report.true_boxes,
+        report.false_boxes,
+        report.tracks_per_person
+    );
+    if let Some(named) = report.identification {
+        record["identification"] = json!({
+            "precision": digits(named.precision), "recall": digits(named.recall), "named": named.named, "appearances": named.appearances,
+        });
+        text += &format!(
+            "named rightly      {:.4} of {} tracks\nfound by name      {:.4} of {} appearances\n",
+            named.precision, named.named, named.recall, named.appearances
+        );
+    }
+    output.emit(&record, format_args!("{text}"))?;
     Ok(Exit::Done)
 }
 
