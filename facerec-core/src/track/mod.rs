@@ -74,7 +74,7 @@ struct Track {
     motion: Motion,
     last: Rect,
     last_time: Duration,
-    /// While it was missed, another face stood where it should be.
+    /// It vanished behind another face.
     hidden: bool,
 }
 
@@ -92,6 +92,8 @@ const MOST_GROWTH: f32 = 2.0;
 const GATE: (f32, f32) = (0.5, 3.0);
 /// How many standard deviations of the foreseen place are added to the gate.
 const GATE_DEVIATIONS: f32 = 2.0;
+/// A face of which another one covers more than this share can vanish behind it.
+const COVERED: f32 = 0.2;
 /// A track of which nothing was seen for this time is worth less than one in view.
 const WEAK_AFTER: Duration = Duration::from_millis(350);
 
@@ -135,23 +137,23 @@ impl Tracker {
         });
 
         let mut step = TrackStep { faces: Vec::new(), ended };
-        let seen: Vec<Rect> = matched.iter().flatten().map(|&c| candidates[c].detection.rect).collect();
+        let doubtful = self.doubtful(&foreseen, &matched, &candidates);
         let mut again = Vec::new();
         for (index, track) in self.tracks.iter_mut().enumerate() {
             let Some(candidate) = matched[index].map(|c| &candidates[c]) else {
-                track.hidden |= seen.iter().any(|rect| touches(rect, &foreseen[index].rect()));
+                track.hidden |= doubtful[index];
                 continue;
             };
             let rect = candidate.detection.rect;
             let missed = time.saturating_sub(track.last_time);
-            if track.hidden && missed > self.options.split_after {
-                // It ends here; whoever appeared starts anew.
+            if doubtful[index] || track.hidden || missed > self.options.split_after {
+                // It ends here; whoever this is starts anew.
                 step.ended.extend(track.id.take());
                 *track = Track::new(rect, time);
             } else {
                 track.motion = foreseen[index];
                 track.motion.update(&rect, &track.last, missed.as_secs_f32());
-                (track.last, track.last_time, track.hidden) = (rect, time, false);
+                (track.last, track.last_time) = (rect, time);
                 if track.id.is_some() {
                     continue;
                 }
@@ -175,6 +177,25 @@ impl Tracker {
         let detection = |index: usize| matched[index].map(|c| candidates[c].index);
         step.faces = self.in_view(time, detection);
         Ok(step)
+    }
+
+    /// Tracks of which motion cannot say any more who they are: those that should be seen and are not while another face
+    /// stands there, and the track that the other face was given to.
+    fn doubtful(&self, foreseen: &[Motion], matched: &[Option<usize>], candidates: &[Candidate<'_>]) -> Vec<bool> {
+        let mut doubtful = vec![false; self.tracks.len()];
+        for (lost, _) in matched.iter().enumerate().filter(|(_, found)| found.is_none()) {
+            if self.tracks[lost].hidden {
+                continue; // it was told already when it vanished
+            }
+            let place = foreseen[lost].rect();
+            for (other, found) in matched.iter().enumerate() {
+                let covering = found.map(|c| candidates[c].detection.rect.intersection(&place));
+                if covering.is_some_and(|covering| covering > COVERED * place.area()) {
+                    (doubtful[lost], doubtful[other]) = (true, true);
+                }
+            }
+        }
+        doubtful
     }
 
     /// Where the tracked faces should be at `time`, in a frame without detections. Changes nothing.

@@ -20,7 +20,7 @@ impl Default for TrackOptions {
             sure_score: 0.7,
             keep_lost: Duration::from_secs(1),
             coast: Duration::from_millis(300),
-            split_after: Duration::from_millis(180),
+            split_after: Duration::from_millis(std::env::var("SPLIT").ok().and_then(|v| v.parse().ok()).unwrap_or(350)),
         }
     }
 }
