@@ -71,7 +71,8 @@ impl People {
             all_ended && now.is_none_or(|now| now > end + means.options.rejoin_within)
         };
         let verdicts: Vec<bool> = groups.iter().map(finished).collect();
-        let earliest = groups.iter().zip(&verdicts).filter(|(_, done)| !**done).flat_map(|(group, _)| group).map(|&index| parts[index].start).min();
+        let earliest =
+            groups.iter().zip(&verdicts).filter(|(_, done)| !**done).flat_map(|(group, _)| group).map(|&index| parts[index].start).min();
 
         let mut waiting: Vec<Option<Tracklet>> = std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
         let mut sightings = Vec::new();
@@ -95,11 +96,7 @@ impl People {
     }
 
     /// Running tracks that can be named and were not announced yet under that name.
-    pub(super) fn announce<'t>(
-        &mut self,
-        running: impl Iterator<Item = &'t mut Tracklet>,
-        means: &mut Means<'_>,
-    ) -> Result<Vec<Sighting>> {
+    pub(super) fn announce<'t>(&mut self, running: impl Iterator<Item = &'t mut Tracklet>, means: &mut Means<'_>) -> Result<Vec<Sighting>> {
         let mut running: Vec<&mut Tracklet> = running.collect();
         embed_shots(running.iter_mut().map(|tracklet| &mut **tracklet), means)?;
         let start = Instant::now();

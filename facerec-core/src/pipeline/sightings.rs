@@ -168,8 +168,7 @@ impl<'g> Sightings<'g> {
         let step = state.tracker.update(moment.1, &detections)?;
         for tracked in &step.faces {
             let Some(face) = tracked.detection.and_then(|index| looked.faces.get(index)) else { continue };
-            let tracklet =
-                state.running.entry(tracked.track).or_insert_with(|| Tracklet::new(tracked.track.0, moment.1, options));
+            let tracklet = state.running.entry(tracked.track).or_insert_with(|| Tracklet::new(tracked.track.0, moment.1, options));
             tracklet.see(moment, tracked.rect, &state.recent, options.boxes);
             tracklet.offer(moment, &looked.image, face, covered(&face.detection, &detections), options);
         }

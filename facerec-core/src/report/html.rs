@@ -125,9 +125,8 @@ fn evidence(sighting: &Sighting) -> String {
     let spans: Vec<String> = sighting.spans.iter().map(|&(start, end)| format!("{}&ndash;{}", clock(start), clock(end))).collect();
     let verdict = match (sighting.name(), decision.candidates.first()) {
         (Some(_), _) => {
-            let runner_up = decision.candidates.get(1).map_or_else(String::new, |next| {
-                format!(", next {} {:.2}", escape(&next.name), next.similarity)
-            });
+            let runner_up =
+                decision.candidates.get(1).map_or_else(String::new, |next| format!(", next {} {:.2}", escape(&next.name), next.similarity));
             format!("similarity {:.2} (needed {:.2}{runner_up})", decision.similarity, decision.threshold)
         }
         (None, Some(best)) => {
@@ -136,7 +135,12 @@ fn evidence(sighting: &Sighting) -> String {
         }
         (None, None) => decision.reason.code().replace('_', " "),
     };
-    format!("<strong>{}</strong> &middot; {verdict} &middot; <span>track {}, {} frames</span>", spans.join(", "), sighting.track, sighting.frames)
+    format!(
+        "<strong>{}</strong> &middot; {verdict} &middot; <span>track {}, {} frames</span>",
+        spans.join(", "),
+        sighting.track,
+        sighting.frames
+    )
 }
 
 fn picture(out: &mut String, shot: &BestShot) -> Result<()> {
@@ -167,7 +171,13 @@ fn numbers(out: &mut String, report: &Report) {
     for (name, value) in rows {
         push(out, format_args!("<div><dt>{name}</dt><dd>{value}</dd></div>"));
     }
-    push(out, format_args!("</dl>\n<p class=\"foot\">Made by facerec {}. Faces are biometric data: keep this page as you keep the video.</p></section>\n", env!("CARGO_PKG_VERSION")));
+    push(
+        out,
+        format_args!(
+            "</dl>\n<p class=\"foot\">Made by facerec {}. Faces are biometric data: keep this page as you keep the video.</p></section>\n",
+            env!("CARGO_PKG_VERSION")
+        ),
+    );
 }
 
 /// The person's name, or a number among the unknown.

@@ -95,8 +95,7 @@ impl Report {
                 None => unknown.push(sighting),
             }
         }
-        let mut people: Vec<Person<'_>> =
-            known.into_iter().map(|(name, sightings)| Person { name: Some(name), sightings }).collect();
+        let mut people: Vec<Person<'_>> = known.into_iter().map(|(name, sightings)| Person { name: Some(name), sightings }).collect();
         people.sort_by_key(|person| person.start());
         let mut strangers = group_unknown(&unknown)?;
         strangers.sort_by_key(Person::start);

@@ -94,6 +94,8 @@ const GATE: (f32, f32) = (0.5, 3.0);
 const GATE_DEVIATIONS: f32 = 2.0;
 /// A face of which another one covers more than this share can vanish behind it.
 const COVERED: f32 = 0.2;
+/// A face that was missed for longer and then stands where motion did not lead it may be another's: one leaves, one enters.
+const UNFORESEEN: Duration = Duration::from_millis(150);
 /// A track of which nothing was seen for this time is worth less than one in view.
 const WEAK_AFTER: Duration = Duration::from_millis(350);
 
@@ -114,9 +116,8 @@ impl Tracker {
         self.time = Some(time);
         let ended = self.end_where(|track, options| time.saturating_sub(track.last_time) > options.keep_lost);
 
-        let usable = |rect: &Rect| {
-            [rect.x1, rect.y1, rect.x2, rect.y2].iter().all(|v| v.abs() < 1e6) && rect.width() > 0.0 && rect.height() > 0.0
-        };
+        let usable =
+            |rect: &Rect| [rect.x1, rect.y1, rect.x2, rect.y2].iter().all(|v| v.abs() < 1e6) && rect.width() > 0.0 && rect.height() > 0.0;
         let candidates = detections.iter().enumerate().filter(|(_, d)| usable(&d.rect) && d.score.is_finite());
         let candidates: Vec<Candidate<'_>> = candidates.map(|(index, detection)| Candidate { index, detection }).collect();
         let foreseen: Vec<Motion> = self.tracks.iter().map(|track| track.motion.after(track.missed(time))).collect();
@@ -131,6 +132,7 @@ impl Tracker {
             let in_view = time.saturating_sub(track.last_time) <= WEAK_AFTER;
             if in_view { self.cost(track, &foreseen[index], rect, time) } else { f32::INFINITY }
         });
+        let foreseeable = matched.clone();
         self.assign_stage(&candidates, &mut free, &mut matched, &strong, |track, _, rect| {
             let standing = Motion::new(&track.last).after(track.missed(time));
             self.cost(track, &standing, rect, time)
@@ -146,7 +148,8 @@ impl Tracker {
             };
             let rect = candidate.detection.rect;
             let missed = time.saturating_sub(track.last_time);
-            if doubtful[index] || track.hidden || missed > self.options.split_after {
+            let unforeseen = foreseeable[index].is_none() && missed > UNFORESEEN;
+            if doubtful[index] || track.hidden || unforeseen || missed > self.options.split_after {
                 // It ends here; whoever this is starts anew.
                 step.ended.extend(track.id.take());
                 *track = Track::new(rect, time);
@@ -265,7 +268,9 @@ impl Tracker {
             .iter()
             .enumerate()
             .filter(|(_, track)| near(track))
-            .map(|(index, track)| (index, if detection(index).is_some() { track.last } else { track.motion.after(track.missed(time)).rect() }))
+            .map(|(index, track)| {
+                (index, if detection(index).is_some() { track.last } else { track.motion.after(track.missed(time)).rect() })
+            })
             .collect();
         let face = |&(index, rect): &(usize, Rect)| {
             let track = &self.tracks[index];

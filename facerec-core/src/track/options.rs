@@ -20,7 +20,7 @@ impl Default for TrackOptions {
             sure_score: 0.7,
             keep_lost: Duration::from_secs(1),
             coast: Duration::from_millis(300),
-            split_after: Duration::from_millis(std::env::var("SPLIT").ok().and_then(|v| v.parse().ok()).unwrap_or(350)),
+            split_after: Duration::from_millis(350),
         }
     }
 }
@@ -41,8 +41,7 @@ impl TrackOptions {
         self
     }
 
-    /// How long a face may be missed and still continue its track by motion, default 1 s. Longer joins people who took each
-    /// other's place; after it, only embeddings can join ([`rejoin`](super::rejoin)).
+    /// How long a missed face's track stays open, default 1 s: whoever appears near it until then ends it.
     #[must_use]
     pub fn keep_lost(mut self, time: Duration) -> Self {
         self.keep_lost = time;
@@ -56,8 +55,8 @@ impl TrackOptions {
         self
     }
 
-    /// A face that was hidden by another for longer than this starts a new track when it appears again, default 180 ms: who
-    /// came out from behind whom is not for motion to say. Longer trusts motion more.
+    /// A face that was missed for longer than this starts a new track when it appears again, default 350 ms: whether it is the
+    /// same person is then for [`rejoin`](super::rejoin) to say. Longer trusts motion more.
     #[must_use]
     pub fn split_after(mut self, time: Duration) -> Self {
         self.split_after = time;

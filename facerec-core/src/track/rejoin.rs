@@ -93,7 +93,13 @@ fn link(a: &Tracklet, b: &Tracklet) -> Result<Link> {
         return Ok(Link::Never);
     }
     Ok(match (a.identity, b.identity, &a.template, &b.template) {
-        (Some(a), Some(b), ..) => if a == b { Link::Known } else { Link::Never },
+        (Some(a), Some(b), ..) => {
+            if a == b {
+                Link::Known
+            } else {
+                Link::Never
+            }
+        }
         (_, _, Some(a), Some(b)) => Link::Free(a.similarity(b)?),
         _ => Link::Free(0.0),
     })

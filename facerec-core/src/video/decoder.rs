@@ -54,8 +54,12 @@ impl Decoding {
     pub(super) fn new(input: Input, options: &DecodeOptions) -> Result<Self> {
         let stream = input.streams().best(media::Type::Video).filter(|stream| !stream.disposition().contains(Disposition::ATTACHED_PIC));
         let Some(stream) = stream else { return Err(broken("it has no video stream (sound, subtitles or a cover picture only)")) };
-        let mut context = codec::Context::from_parameters(stream.parameters()).map_err(|e| failed("its video stream is not described", &e))?;
-        context.set_threading(codec::threading::Config { count: options.threads, ..codec::threading::Config::kind(codec::threading::Type::Frame) });
+        let mut context =
+            codec::Context::from_parameters(stream.parameters()).map_err(|e| failed("its video stream is not described", &e))?;
+        context.set_threading(codec::threading::Config {
+            count: options.threads,
+            ..codec::threading::Config::kind(codec::threading::Type::Frame)
+        });
         if let Some(name) = &options.hardware {
             use_hardware(&mut context, name)?;
         }

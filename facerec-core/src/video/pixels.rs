@@ -121,10 +121,25 @@ fn colours(scaler: &mut Scaler, kind: &Kind) -> Result<()> {
 
 /// 8-bit formats whose first plane is luma.
 fn has_luma_plane(format: Pixel) -> bool {
-    use Pixel::{GRAY8, NV12, NV21, YUV410P, YUV411P, YUV420P, YUV422P, YUV440P, YUV444P, YUVA420P, YUVJ420P, YUVJ422P, YUVJ440P, YUVJ444P};
+    use Pixel::{
+        GRAY8, NV12, NV21, YUV410P, YUV411P, YUV420P, YUV422P, YUV440P, YUV444P, YUVA420P, YUVJ420P, YUVJ422P, YUVJ440P, YUVJ444P,
+    };
     matches!(
         format,
-        GRAY8 | NV12 | NV21 | YUV410P | YUV411P | YUV420P | YUV422P | YUV440P | YUV444P | YUVA420P | YUVJ420P | YUVJ422P | YUVJ440P | YUVJ444P
+        GRAY8
+            | NV12
+            | NV21
+            | YUV410P
+            | YUV411P
+            | YUV420P
+            | YUV422P
+            | YUV440P
+            | YUV444P
+            | YUVA420P
+            | YUVJ420P
+            | YUVJ422P
+            | YUVJ440P
+            | YUVJ444P
     )
 }
 

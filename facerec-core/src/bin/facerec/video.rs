@@ -97,7 +97,9 @@ impl From<crate::exit::Failure> for Stopped {
 fn look_through(engine: &Engine, gallery: Option<&Gallery>, args: &Args, output: &mut Output) -> Result<Exit, Stopped> {
     let live = args.video.to_string_lossy().contains("://") || args.video.starts_with("/dev");
     if live && args.annotate.is_some() {
-        return Err(Error::InvalidArgument { name: "annotate", reason: "a live source cannot be read twice; record it first".into() }.into());
+        return Err(
+            Error::InvalidArgument { name: "annotate", reason: "a live source cannot be read twice; record it first".into() }.into()
+        );
     }
     let source: Box<dyn FrameSource> = if live {
         Box::new(LiveSource::open(&args.video.to_string_lossy())?)

@@ -150,7 +150,10 @@ fn match_frame(truths: &[(usize, FrameBox)], results: &[(usize, FrameBox)], curr
     let free: Vec<&(usize, FrameBox)> = results.iter().zip(&taken).filter(|(_, taken)| !**taken).map(|(found, _)| found).collect();
     let mut costs = Vec::with_capacity(open.len() * free.len());
     for (_, true_box) in &open {
-        costs.extend(free.iter().map(|(_, found)| Some(true_box.rect.iou(&found.rect)).filter(|iou| *iou >= SAME).map_or(f32::INFINITY, |iou| 1.0 - iou)));
+        costs.extend(
+            free.iter()
+                .map(|(_, found)| Some(true_box.rect.iou(&found.rect)).filter(|iou| *iou >= SAME).map_or(f32::INFINITY, |iou| 1.0 - iou)),
+        );
     }
     // As many pairs as possible: staying alone costs more than any chain of swaps.
     let alone = (open.len().min(free.len()) + 1) as f32;
