@@ -17,7 +17,8 @@ impl Image {
         let inside = rect.clamp(self.width, self.height);
         let (x, y) = (inside.x1 as u32, inside.y1 as u32);
         let (width, height) = ((inside.x2.ceil() as u32).saturating_sub(x), (inside.y2.ceil() as u32).saturating_sub(y));
-        if width == 0 || height == 0 {
+        let finite = [rect.x1, rect.y1, rect.x2, rect.y2].iter().all(|edge| edge.is_finite());
+        if width == 0 || height == 0 || !finite {
             let reason = format!("expected a part of the {} x {} picture, got `{rect:?}`", self.width, self.height);
             return Err(Error::argument("rect", reason));
         }

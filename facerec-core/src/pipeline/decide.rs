@@ -82,11 +82,14 @@ const DISAGREEMENT: f32 = 1.0 / 3.0;
 /// Who the person of `shots` is.
 pub(super) fn decide_track(gallery: Option<&Gallery>, shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Decision> {
     let Some(gallery) = gallery else { return Ok(unnamed(options.threshold, DecisionReason::EmptyGallery)) };
-    let agreeing = largest_cluster(shots, options.link())?;
+    let clusters = clusters(shots, options.link())?;
+    let agreeing = clusters.first().cloned().unwrap_or_default();
     let Some(template) = template(shots, &agreeing)? else { return Ok(unnamed(options.threshold, DecisionReason::NoEvidence)) };
     let threshold = options.threshold + strictness(shots, &agreeing) * options.strict_step;
     let mut decision = gallery.identify(&template, &options.for_shots(threshold))?;
-    if shots.len() > 1 && disagree(gallery, shots, decision.person, options)? {
+    let total: f32 = shots.iter().map(|shot| shot.quality).sum();
+    let two_faces = clusters.get(1).is_some_and(|second| second.len() > 1 && weight(shots, second) >= DISAGREEMENT * total);
+    if two_faces || shots.len() > 1 && disagree(gallery, shots, decision.person, options)? {
         (decision.person, decision.name, decision.reason) = (None, None, DecisionReason::Conflict);
     }
     Ok(decision)
@@ -94,7 +97,7 @@ pub(super) fn decide_track(gallery: Option<&Gallery>, shots: &[Evidence<'_>], op
 
 /// What the shots that agree have in common, `None` without a shot.
 pub(super) fn agreeing_template(shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Option<Embedding>> {
-    template(shots, &largest_cluster(shots, options.link())?)
+    template(shots, clusters(shots, options.link())?.first().map_or(&[], Vec::as_slice))
 }
 
 fn unnamed(threshold: f32, reason: DecisionReason) -> Decision {
@@ -112,9 +115,9 @@ fn strictness(shots: &[Evidence<'_>], agreeing: &[usize]) -> f32 {
     }
 }
 
-/// The shots that are alike, each with each (complete link, so that a chain of look-alikes does not form), with the
-/// greatest weight together: shots of somebody else, who passed in front, and failed ones are left out.
-fn largest_cluster(shots: &[Evidence<'_>], link: f32) -> Result<Vec<usize>> {
+/// Shots that are alike, each with each (complete link, so that a chain of look-alikes does not form), those with the greatest
+/// weight together first. Shots of somebody else, who passed in front, and failed ones are in the later clusters.
+fn clusters(shots: &[Evidence<'_>], link: f32) -> Result<Vec<Vec<usize>>> {
     let mut clusters: Vec<Vec<usize>> = (0..shots.len()).map(|index| vec![index]).collect();
     loop {
         let mut best: Option<(f32, usize, usize)> = None;
@@ -132,13 +135,16 @@ fn largest_cluster(shots: &[Evidence<'_>], link: f32) -> Result<Vec<usize>> {
             }
         }
         let Some((_, a, b)) = best else { break };
-        let joined = clusters.swap_remove(b);
+        let joined = clusters.remove(b);
         clusters[a].extend(joined);
+        clusters[a].sort_unstable();
     }
-    let weight = |cluster: &Vec<usize>| cluster.iter().map(|&index| shots[index].quality).sum::<f32>();
-    let mut largest = clusters.into_iter().max_by(|a, b| weight(a).total_cmp(&weight(b))).unwrap_or_default();
-    largest.sort_unstable();
-    Ok(largest)
+    clusters.sort_by(|a, b| weight(shots, b).total_cmp(&weight(shots, a)));
+    Ok(clusters)
+}
+
+fn weight(shots: &[Evidence<'_>], cluster: &[usize]) -> f32 {
+    cluster.iter().map(|&index| shots[index].quality).sum()
 }
 
 /// The quality-weighted mean of the agreeing shots as one vector, `None` without a shot.

@@ -133,7 +133,7 @@ impl People {
 fn embed_shots<'t>(tracklets: impl Iterator<Item = &'t mut Tracklet>, means: &mut Means<'_>) -> Result<()> {
     let (mut open, mut faces): (Vec<&mut ShotState>, Vec<Image>) = (Vec::new(), Vec::new());
     for tracklet in tracklets {
-        for state in tracklet.to_embed() {
+        for state in tracklet.open_shots() {
             if let ShotState::Aligned(image) = state {
                 faces.push(std::mem::replace(image, Image::filled(1, 1, [0; 3])));
                 open.push(state);

@@ -105,7 +105,7 @@ impl Tracklet {
     }
 
     /// The shots that are worth embedding now, best first: one in [`DETECTIONS_PER_EMBEDDING`] detections, at least one.
-    pub(super) fn to_embed(&mut self) -> Vec<&mut ShotState> {
+    pub(super) fn open_shots(&mut self) -> Vec<&mut ShotState> {
         let budget = (self.detections / DETECTIONS_PER_EMBEDDING).max(1).saturating_sub(self.embedded);
         let mut open: Vec<_> = self.shots.iter_mut().filter(|kept| matches!(kept.value.state, ShotState::Aligned(_))).collect();
         open.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -94,8 +94,11 @@ const GATE: (f32, f32) = (0.5, 3.0);
 const GATE_DEVIATIONS: f32 = 2.0;
 /// A face of which another one covers more than this share can vanish behind it.
 const COVERED: f32 = 0.2;
-/// A face that was missed for longer and then stands where motion did not lead it may be another's: one leaves, one enters.
+/// A face that was missed for longer and then stands where motion did not lead it, or has turned back, may be another's: one
+/// leaves, one enters.
 const UNFORESEEN: Duration = Duration::from_millis(150);
+/// From here on [`turn`] means that a face goes back where it came from.
+const TURNED_BACK: f32 = 0.7;
 /// A track of which nothing was seen for this time is worth less than one in view.
 const WEAK_AFTER: Duration = Duration::from_millis(350);
 
@@ -148,7 +151,8 @@ impl Tracker {
             };
             let rect = candidate.detection.rect;
             let missed = time.saturating_sub(track.last_time);
-            let unforeseen = foreseeable[index].is_none() && missed > UNFORESEEN;
+            let astray = foreseeable[index].is_none() || turn(track, &rect) > TURNED_BACK;
+            let unforeseen = astray && missed > UNFORESEEN;
             if doubtful[index] || track.hidden || unforeseen || missed > self.options.split_after {
                 // It ends here; whoever this is starts anew.
                 step.ended.extend(track.id.take());
