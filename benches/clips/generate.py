@@ -11,12 +11,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from kinds import KINDS, make
+from kinds import KINDS, SEEDS, make
 from render import Renderer
 from scene import FPS
 
 HERE = Path(__file__).parent
-SEEDS = (1, 2)
 
 
 def write_clip(kind, seed, lfw, out, width=1280, height=720, seconds=None):
@@ -24,7 +23,7 @@ def write_clip(kind, seed, lfw, out, width=1280, height=720, seconds=None):
     out.mkdir(parents=True, exist_ok=True)
     renderer = Renderer(clip, lfw, width, height)
     frames = round((seconds or clip.seconds) * FPS)
-    tracks = {name: [] for name in clip.cast}
+    tracks, hidden = {name: [] for name in clip.cast}, {name: [] for name in clip.cast}
     # B-frames and a closed loop of quantiser: what cameras and editors make; one thread, so that the file is the same each time.
     encoder = subprocess.Popen(
         ["ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}", "-r", str(FPS), "-i", "-",
@@ -33,26 +32,31 @@ def write_clip(kind, seed, lfw, out, width=1280, height=720, seconds=None):
     for index in range(frames):
         picture, truth = renderer.frame(index)
         encoder.stdin.write(picture.tobytes())
-        for name, *box in truth:
-            tracks[name].append([index, round(index * 1000 / FPS), *box])
+        for name, visible, *box in truth:
+            (tracks if visible else hidden)[name].append([index, round(index * 1000 / FPS), *box])
     encoder.stdin.close()
     if encoder.wait():
         raise SystemExit(f"ffmpeg failed with {encoder.returncode} on {out / 'clip.mp4'}")
-    write_truth(clip, tracks, out)
+    write_truth(clip, tracks, hidden, out)
     write_enrolment(clip, lfw, out)
     (out / "scene.json").write_text(json.dumps(dataclasses.asdict(clip), indent=1) + "\n")
     return frames, tracks
 
 
-def write_truth(clip, tracks, out):
-    """truth.jsonl: a line per identity, boxes [frame from 0, ms, x1, y1, x2, y2]; truth.txt: the same as MOT text, frames from 1."""
+def write_truth(clip, tracks, hidden, out):
+    """truth.jsonl: a line per identity, boxes [frame from 0, ms, x1, y1, x2, y2]; truth.txt: the same as MOT text, frames from 1.
+
+    `hidden` are boxes of faces that can only be glimpsed; in MOT text their seventh value is 0 and their class 8 (a distractor there).
+    """
     lines, rows = [], []
     for identity, name in enumerate(clip.cast, 1):
         boxes = tracks[name]
         if not boxes:
             continue
-        lines.append({"track": identity, "person": name, "enrolled": name in clip.enrolled, "start_ms": boxes[0][1], "end_ms": boxes[-1][1], "boxes": boxes})
-        rows += [(frame + 1, identity, x1, y1, round(x2 - x1, 1), round(y2 - y1, 1), 1, -1, -1, -1) for frame, _, x1, y1, x2, y2 in boxes]
+        lines.append({"track": identity, "person": name, "enrolled": name in clip.enrolled, "start_ms": boxes[0][1], "end_ms": boxes[-1][1],
+                      "boxes": boxes, "hidden": hidden[name]})
+        for counted, some in ((1, boxes), (0, hidden[name])):
+            rows += [(frame + 1, identity, x1, y1, round(x2 - x1, 1), round(y2 - y1, 1), counted, 1 if counted else 8, 1) for frame, _, x1, y1, x2, y2 in some]
     (out / "truth.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (out / "truth.txt").write_text("".join(",".join(map(str, row)) + "\n" for row in sorted(rows)))
 

@@ -6,6 +6,7 @@ from people import people
 from scene import Appearance, Clip, Path, Pillar, Shot
 
 KINDS = ("two_crossing", "five_walking", "three_scenes", "exits_returns", "crowd")
+SEEDS = (1, 2)  # of the ten clips
 BACKGROUNDS = ("garage", "garden", "park", "night", "table", "wall")
 OUT = 0.14  # this far beyond the edge nobody is seen
 
@@ -48,25 +49,42 @@ def finish(kind, seed, seconds, shots, casting, rng, dark=True):
 
 
 def two_crossing(rng, seed):
-    """Two people pass each other four times, now one in front, now the other; once they only meet and turn back."""
-    seconds, casting = 11.0, Casting(rng, 2, 1 + seed % 2)
+    """Two people pass each other: briskly, slowly, only meeting, and one waiting unseen behind the other, who then goes on or turns back."""
+    seconds, casting = 13.0, Casting(rng, 2, 1 + seed % 2)
     scene = shot(rng, 0, seconds, str(rng.choice(BACKGROUNDS)))
-    legs = np.cumsum([0.6, 2.2, 2.0, 1.2, 2.2, 2.0]) + rng.uniform(-0.15, 0.15, 6)
-    for index, name in enumerate(casting.names):
-        side = index == 0
-        near = [(95, 125), (60, 78)] if side else [(60, 78), (95, 125)]
-        keys = [(0.0, 0.2 if side else 0.8, 0.36, rng.uniform(*near[0]))]
-        left = side
-        for leg, time in enumerate(legs):
-            if leg == 2:  # they meet, faces side by side, and turn back
-                keys.append((time, 0.42 if left else 0.58, rng.uniform(0.33, 0.42), keys[-1][3]))
-                keys.append((time + 0.4, 0.42 if left else 0.58, keys[-1][2], keys[-1][3]))
-                continue
-            if leg != 3 and leg > 0:
-                left = not left
-            x = rng.uniform(0.12, 0.26) if left else rng.uniform(0.74, 0.88)
-            keys.append((time, x, rng.uniform(0.32, 0.42), rng.uniform(*near[(leg // 2) % 2])))
-        keys.append((seconds, keys[-1][1], keys[-1][2], keys[-1][3]))
+    first, second = [], []  # key points of the two, drawn together because they meet
+    sides = [0.2, 0.8]
+    near = int(rng.integers(2))
+
+    def key(time, xs, ys=(0.37, 0.37)):
+        widths = [rng.uniform(96, 122) if index == near else rng.uniform(62, 80) for index in (0, 1)]
+        for keys, x, y, width in zip((first, second), xs, ys, widths):
+            keys.append((time, float(x), float(y + rng.uniform(-0.02, 0.02)), float(width)))
+
+    def rest(time):
+        key(time, [side + rng.uniform(-0.06, 0.06) for side in sides])
+
+    rest(0.0)
+    for number, act in enumerate(rng.permutation(["brisk", "slow", "meet", "wait", "return"])):
+        begin = 0.3 + 2.5 * number
+        middle = rng.uniform(0.42, 0.58)
+        if act == "meet":  # side by side, then back
+            step = 0.05 if sides[0] < sides[1] else -0.05
+            key(begin + 0.9, (middle - step, middle + step))
+            key(begin + 1.4, (middle - step, middle + step))
+        elif act in ("wait", "return"):  # the farther one stands behind the nearer one for most of a second
+            key(begin + 0.8, (middle, middle), (0.36, 0.36))
+            key(begin + 1.6, (middle, middle), (0.36, 0.36))
+        elif act == "slow":
+            step = 0.08 if sides[0] < sides[1] else -0.08
+            key(begin + 0.6, (middle - step, middle + step))
+            key(begin + 1.7, (middle + step, middle - step))
+        if act not in ("meet", "return"):
+            sides.reverse()
+        rest(begin + 2.4)
+        near = int(rng.integers(2))
+    rest(seconds + 0.5)
+    for name, keys in zip(casting.names, (first, second)):
         scene.people.append(casting.appear(name, 0.0, seconds, keys))
     return finish("two_crossing", seed, seconds, [scene], casting, rng)
 
@@ -147,18 +165,18 @@ def crowd(rng, seed):
     """Ten people in three rows mill about and hide one another."""
     seconds, casting = 11.0, Casting(rng, 10, 4)
     scene = shot(rng, 0, seconds, str(rng.choice(("park", "garage", "wall", "night"))))
-    rows = [(0.20, 36, 4), (0.34, 54, 3), (0.50, 80, 3)]
+    rows = [(0.24, 37, 4), (0.34, 54, 3), (0.45, 78, 3)]
     names = list(rng.permutation(casting.names))
     times = np.arange(0, seconds + 1.5, 1.5)
     for y, width, count in rows:
         for place in range(count):
             home = (place + 0.5) / count + rng.uniform(-0.04, 0.04)
             width_own = width * rng.uniform(0.88, 1.12)
-            phase, rate = rng.uniform(0, 2 * np.pi, 3), rng.uniform(0.05, 0.11, 3)
+            phase, rate = rng.uniform(0, 2 * np.pi, 3), rng.uniform(0.06, 0.13, 3)
             keys = []
             for time in times:
                 sway = np.sin(2 * np.pi * rate * time + phase)
-                keys.append((float(time), float(np.clip(home + 0.11 * sway[0], 0.05, 0.95)), float(y + 0.05 * sway[1]),
+                keys.append((float(time), float(np.clip(home + 0.19 * sway[0], 0.05, 0.95)), float(y + 0.07 * sway[1]),
                              float(width_own * (1 + 0.12 * sway[2]))))
             scene.people.append(casting.appear(str(names.pop()), 0.0, seconds, keys))
     return finish("crowd", seed, seconds, [scene], casting, rng)

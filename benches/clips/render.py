@@ -17,6 +17,7 @@ SPARE = 1.12  # the background is this much larger than the picture: room for th
 SHUTTER = 0.5  # part of a frame's time that it is exposed
 # What truth leaves out, because nobody could be asked to see it: see README.md.
 VISIBLE = 0.5  # part of the face box that is in the picture and not covered
+GLIMPSE = 0.15  # between this and VISIBLE a detector may or may not see it: neither asked for nor held against anybody
 NARROWEST = 20  # pixels of face width
 SMEARED = 0.35  # length of the motion blur as part of the face width
 
@@ -45,7 +46,7 @@ class Renderer:
         self.grain = (0.6 * grain + 0.4 * grain.mean(axis=2, keepdims=True) * 1.7) * 3.2
 
     def frame(self, index):
-        """Picture (BGR) and truth [(name, x1, y1, x2, y2)] of a frame."""
+        """Picture (BGR) and truth [(name, visible, x1, y1, x2, y2)] of a frame."""
         time = index / FPS
         shot = next((s for s in self.clip.shots if s.start - 1e-9 <= time < s.end - 1e-9), self.clip.shots[-1])
         picture = self.window(shot, time)
@@ -102,7 +103,8 @@ class Renderer:
         high = face * (box[3] - box[1]) / (box[2] - box[0])
         frame_of_face = (centre_x - face / 2, centre_y - high / 2, centre_x + face / 2, centre_y + high / 2)
         sharp = face >= NARROWEST * unit and length <= SMEARED * face
-        return {"depth": face / unit, "at": (int(left), int(top)), "pixels": pixels, "box": frame_of_face if who.person and sharp else None, "name": who.person}
+        return {"depth": face / unit, "at": (int(left), int(top)), "pixels": pixels, "box": frame_of_face if who.person else None, "sharp": sharp,
+                "name": who.person}
 
     def pillar(self, pillar):
         width, height = self.size
@@ -125,8 +127,9 @@ class Renderer:
                     inside = (inner[2] - inner[0]) * (inner[3] - inner[1]) / ((x2 - x1) * (y2 - y1))
                     a, b, c, d = (int(round(v)) for v in inner)
                     hidden = covered[b:d + 1, a:c + 1].mean()
-                    if inside * (1 - hidden) >= VISIBLE:
-                        truth.append((layer["name"], *(round(float(v), 1) for v in inner)))
+                    part = inside * (1 - hidden)
+                    if part >= GLIMPSE:
+                        truth.append((layer["name"], bool(part >= VISIBLE and layer["sharp"]), *(round(float(v), 1) for v in inner)))
             left, top = layer["at"]
             alpha = layer["pixels"][..., 3]
             covered[top:top + alpha.shape[0], left:left + alpha.shape[1]] |= (alpha > 127).astype(np.uint8)
