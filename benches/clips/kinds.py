@@ -140,14 +140,14 @@ def three_scenes(rng, seed):
 
 def exits_returns(rng, seed):
     """Four people leave the picture and come back one to four seconds later, mostly at the other side."""
-    seconds, casting = 14.0, Casting(rng, 4, 3)
+    seconds, casting = 16.0, Casting(rng, 4, 3)
     scene = shot(rng, 0, seconds, str(rng.choice(BACKGROUNDS)))
     for index, name in enumerate(casting.names):
-        width, y = (56, 76, 96, 118)[index] * rng.uniform(0.93, 1.07), 0.26 + 0.05 * index
+        width, y = (64, 80, 98, 118)[index] * rng.uniform(0.93, 1.07), 0.26 + 0.05 * index
         start = -float(rng.uniform(0, 1.5))
         left = bool(index % 2)
         while start < seconds - 1.5:
-            stay, across = float(rng.uniform(3.2, 5.0)), rng.random() < 0.7
+            stay, across = float(rng.uniform(4.5, 6.5)), rng.random() < 0.7
             middle = rng.uniform(0.3, 0.7)
             enter = -OUT if left else 1 + OUT
             leave = (1 + OUT if left else -OUT) if across else enter
@@ -155,7 +155,7 @@ def exits_returns(rng, seed):
             keys = [(start, enter, y, wide), (start + 0.4 * stay, middle, y, wide * 1.05),
                     (start + 0.55 * stay, middle + 0.03, y + 0.01, wide * 1.05), (start + stay, leave, y, wide)]
             scene.people.append(casting.appear(name, start, start + stay, keys))
-            start += stay + float(rng.uniform(1.0, 4.0))
+            start += stay + float(rng.uniform(0.8, 3.5))  # and about half a second on the way beyond the edge
             # Mostly back from the other side: who left on the right returns on the left.
             left = (leave > 0.5) if rng.random() < 0.75 else not (leave > 0.5)
     return finish("exits_returns", seed, seconds, [scene], casting, rng)
