@@ -29,15 +29,18 @@ from detections import DETECTOR, EMBEDDER, LONGER_SIDE, canvas, frames, session_
 KEPT = 16  # inputs made beforehand, used in turn
 
 
+@contextlib.contextmanager
 def open_app(shared, threads):
-    with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory() as folder:
-        from insightface.app import FaceAnalysis
-
+    """FaceAnalysis on a folder with the two models alone, which it must find again later: it opens the detector anew for its input size."""
+    with tempfile.TemporaryDirectory() as folder:
         for name in (DETECTOR, EMBEDDER):
             os.symlink((shared / "models" / name).resolve(), Path(folder) / name)
-        app = FaceAnalysis(folder, sess_options=session_options(threads), providers=["CPUExecutionProvider"])
-        app.prepare(ctx_id=-1, det_size=(LONGER_SIDE, LONGER_SIDE))
-    return app
+        with contextlib.redirect_stdout(sys.stderr):
+            from insightface.app import FaceAnalysis
+
+            app = FaceAnalysis(folder, sess_options=session_options(threads), providers=["CPUExecutionProvider"])
+            app.prepare(ctx_id=-1, det_size=(LONGER_SIDE, LONGER_SIDE))
+        yield app
 
 
 def enrol(app, folder):
@@ -56,8 +59,7 @@ def enrol(app, folder):
     return names, np.array(vectors)
 
 
-def run_loop(args):
-    app = open_app(args.shared, args.threads)
+def run_loop(app, args):
     names, vectors = enrol(app, args.gallery) if args.gallery else ([], None)
     app.get(np.zeros((720, 1280, 3), np.uint8))  # warms up
     found, out, count, faces_found = {}, [], 0, 0
@@ -138,7 +140,12 @@ def main():
     parser.add_argument("--bare", action="store_true")
     parser.add_argument("--frames", type=int, help="with --bare: so many inferences instead of one per frame")
     args = parser.parse_args()
-    print(json.dumps(run_bare(args) if args.bare else run_loop(args)))
+    if args.bare:
+        answer = run_bare(args)
+    else:
+        with open_app(args.shared, args.threads) as app:
+            answer = run_loop(app, args)
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":
