@@ -32,11 +32,11 @@ fail() { echo "setup: $*" >&2; exit 1; }
 
 system_packages() {
   if ! command -v dpkg-query >/dev/null; then
-    say "not a Debian system: install cmake, clang with libclang, OpenBLAS, pkg-config and FFmpeg's libraries yourself"
+    say "not a Debian system: install cmake, clang with libclang, OpenBLAS, pkg-config, FFmpeg and its libraries yourself"
     return
   fi
   local wanted=(build-essential cmake clang libclang-dev libopenblas-dev pkg-config
-    libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev)
+    libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev ffmpeg)
   command -v "$python" >/dev/null && "$python" -c 'import ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
   command -v npm >/dev/null || wanted+=(npm)
   [ "$tests" = yes ] && wanted+=(qemu-user)
