@@ -29,5 +29,5 @@ fn frame(index: usize) -> Vec<Detection> {
         let side = 50.0 + 10.0 * (t * 0.3 + p).sin();
         Detection { rect: Rect::new(x, y, x + side, y + 1.2 * side), score: 0.9, landmarks: Landmarks::default() }
     };
-    (0..FACES).filter(|person| (index * 7 + person * 13) % 29 != 0).map(face).collect()
+    (0..FACES).filter(|person| !(index * 7 + person * 13).is_multiple_of(29)).map(face).collect()
 }
