@@ -247,7 +247,7 @@ fn what_is_no_video_is_refused_with_a_reason() {
         return;
     }
     let sound = folder.make("sound.mp4", "sine=d=1", "-c:a aac");
-    let error = VideoReader::open(&sound).err().expect("refused");
+    let error = VideoReader::open(&sound).expect_err("refused");
     assert!(error.to_string().contains("no video stream"), "{error}");
     let picture = folder.make("wide.mkv", "color=s=2000x1000:d=1:r=1", "-c:v libx264 -pix_fmt yuv420p");
     assert_eq!(code(VideoReader::open_with(&picture, VideoOptions::default().max_pixels(1_000_000))), "limit_exceeded");
@@ -444,7 +444,7 @@ fn a_source_that_does_not_answer_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/live", silent.local_addr().expect("an address"));
     let start = Instant::now();
-    let error = LiveSource::open_with(&address, LiveOptions::default().timeout(Duration::from_secs(1))).err().expect("given up");
+    let error = LiveSource::open_with(&address, LiveOptions::default().timeout(Duration::from_secs(1))).expect_err("given up");
     assert_eq!(error.kind().code(), "decode_video");
     assert!(start.elapsed() < Duration::from_secs(6), "after {:?}", start.elapsed());
     let missing = code(LiveSource::open("/dev/video99"));

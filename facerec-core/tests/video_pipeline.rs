@@ -358,5 +358,5 @@ fn nothing_to_see_is_no_error_and_bad_options_are() {
     let key = Arc::new(ModelKey { id: "other".into(), hash: "2".into() });
     let gallery = Gallery::open(other.path(), &key, GalleryOptions::default()).expect("opens");
     let refused = world.pipeline(|options| options).run(script(1.0, |_| vec![]), &gallery);
-    assert_eq!(refused.err().expect("refused").kind().code(), "embedding_model_mismatch");
+    assert_eq!(refused.expect_err("refused").kind().code(), "embedding_model_mismatch");
 }
