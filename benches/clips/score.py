@@ -20,9 +20,9 @@ PEERS = ("bytetrack", "ocsort")
 NEAR = 0.3  # overlap from which on a box is one of the glimpsed face, if no counted face is nearer
 
 
-def run(*command):
+def run(*command, fine=(0,)):
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    if done.returncode:
+    if done.returncode not in fine:
         sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr.strip()[-1500:]}")
     return done.stdout
 
@@ -66,7 +66,10 @@ class Scorer:
 
     def ours(self, clip):
         with tempfile.TemporaryDirectory() as gallery:
-            run(*self.facerec, "enroll", "--gallery", Path(gallery) / "g", "--from", clip / "enrol")
+            # A photo may be refused (1) as long as everybody is enrolled with another.
+            enrolled = run(*self.facerec, "enroll", "--gallery", Path(gallery) / "g", "--from", clip / "enrol", fine=(0, 1))
+            if json.loads(enrolled.splitlines()[-1])["summary"]["persons"] != sum(1 for _ in (clip / "enrol").iterdir()):
+                sys.exit(f"{clip}: somebody could not be enrolled:\n{enrolled}")
             text = run(*self.facerec, "video", "--gallery", Path(gallery) / "g", clip / "clip.mp4", "--boxes")
         (clip / "facerec.jsonl").write_text(text)
         return self.judge(clip, "facerec", text)
@@ -112,8 +115,11 @@ def main():
     parser.add_argument("--only", default="", help="clips whose name begins so")
     parser.add_argument("--peers-only", action="store_true")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("options", nargs="*", help="after --: global options of facerec, like --detector scrfd-2.5g")
-    args = parser.parse_args()
+    # argparse gives what follows -- to no positional argument once options stand between: taken off by hand.
+    own = sys.argv[1:]
+    split = own.index("--") if "--" in own else len(own)
+    args = parser.parse_args(own[:split])
+    args.options = own[split + 1:]
     scorer, rows = Scorer(args), {}
     for clip in sorted(path for path in args.clips.iterdir() if (path / "truth.jsonl").exists() and path.name.startswith(args.only)):
         sides = {} if args.peers_only else {"facerec": scorer.ours(clip)}

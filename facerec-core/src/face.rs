@@ -80,6 +80,24 @@ impl Embedding {
         Ok(Self { model, vector: vector.into() })
     }
 
+    /// What several embeddings of one person have in common: their weighted mean at unit length (template averaging, Whitelam
+    /// et al. 2017, IARPA Janus Benchmark-B, there with equal weights). `None` without any. Weights count as at least 0.001: a
+    /// template needs a direction.
+    ///
+    /// # Errors
+    /// `embedding_model_mismatch` when they come from different models, `invalid_argument` when they cancel each other out or a
+    /// weight is not finite.
+    pub fn template<'a>(weighted: impl IntoIterator<Item = (&'a Self, f32)>) -> Result<Option<Self>> {
+        let mut weighted = weighted.into_iter().peekable();
+        let Some(&(first, _)) = weighted.peek() else { return Ok(None) };
+        let mut sum = vec![0.0; first.vector.len()];
+        for (embedding, weight) in weighted {
+            embedding.check_model(first)?;
+            sum.iter_mut().zip(embedding.as_slice()).for_each(|(total, value)| *total += weight.max(1e-3) * value);
+        }
+        Self::new(Arc::clone(&first.model), sum).map(Some)
+    }
+
     /// The model this vector came from.
     pub fn model(&self) -> &Arc<ModelKey> {
         &self.model
@@ -95,11 +113,16 @@ impl Embedding {
     /// # Errors
     /// `embedding_model_mismatch` when the two come from different models.
     pub fn similarity(&self, other: &Self) -> Result<f32> {
+        self.check_model(other)?;
+        let dot: f32 = self.vector.iter().zip(other.vector.iter()).map(|(a, b)| a * b).sum();
+        Ok(dot.clamp(-1.0, 1.0))
+    }
+
+    fn check_model(&self, other: &Self) -> Result<()> {
         if self.model != other.model {
             return Err(Error::EmbeddingModelMismatch { expected: self.model.to_string(), actual: other.model.to_string() });
         }
-        let dot: f32 = self.vector.iter().zip(other.vector.iter()).map(|(a, b)| a * b).sum();
-        Ok(dot.clamp(-1.0, 1.0))
+        Ok(())
     }
 }
 
@@ -132,5 +155,16 @@ mod tests {
         for bad in [vec![], vec![0.0, 0.0], vec![f32::NAN, 1.0], vec![f32::INFINITY]] {
             assert_eq!(Embedding::new(key("m"), bad).expect_err("not a direction").kind().code(), "invalid_argument");
         }
+    }
+
+    #[test]
+    fn a_template_lies_between_its_embeddings() {
+        let at = |x: f32, y: f32| Embedding::new(key("m"), vec![x, y]).expect("finite");
+        let (a, b) = (at(1.0, 0.0), at(0.0, 1.0));
+        let mean = Embedding::template([(&a, 3.0), (&b, 1.0)]).expect("one model").expect("two embeddings");
+        assert!((mean.similarity(&at(3.0, 1.0)).expect("same model") - 1.0).abs() < 1e-6);
+        assert_eq!(Embedding::template([]).expect("nothing is no error"), None);
+        let other = Embedding::new(key("n"), vec![1.0, 0.0]).expect("finite");
+        assert_eq!(Embedding::template([(&a, 1.0), (&other, 1.0)]).expect_err("two models").kind().code(), "embedding_model_mismatch");
     }
 }

@@ -39,7 +39,7 @@ impl Pacer {
         }
         // The frame nearest to the moment: the next one would be later by more than this one is early.
         let due = match self.last {
-            Some(last) => cut || time.saturating_sub(last) + self.frame / 2 >= self.interval,
+            Some(last) => cut || time.saturating_sub(last).saturating_add(self.frame / 2) >= self.interval,
             None => true,
         };
         if due {

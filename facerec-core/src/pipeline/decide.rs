@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::face::Embedding;
 use crate::gallery::{Decision, DecisionOptions, DecisionReason, Gallery, PersonId};
+use crate::track::{HANDOVER, agglomerate, together};
 
 /// How sure a track must be before it is named.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,25 +80,26 @@ const INDEPENDENT_SHOTS: usize = 3;
 /// Another person's share of the shots' weight from which they disagree.
 const DISAGREEMENT: f32 = 1.0 / 3.0;
 
-/// Who the person of `shots` is.
-pub(super) fn decide_track(gallery: Option<&Gallery>, shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Decision> {
+/// Who the person of `shots` is, given their clusters and what the first cluster has in common.
+fn decide(
+    gallery: Option<&Gallery>,
+    shots: &[Evidence<'_>],
+    clusters: &[Vec<usize>],
+    template: Option<&Embedding>,
+    options: &TrackDecisionOptions,
+) -> Result<Decision> {
     let Some(gallery) = gallery else { return Ok(unnamed(options.threshold, DecisionReason::EmptyGallery)) };
-    let clusters = clusters(shots, options.link())?;
-    let agreeing = clusters.first().cloned().unwrap_or_default();
-    let Some(template) = template(shots, &agreeing)? else { return Ok(unnamed(options.threshold, DecisionReason::NoEvidence)) };
-    let threshold = options.threshold + strictness(shots, &agreeing) * options.strict_step;
-    let mut decision = gallery.identify(&template, &options.for_shots(threshold))?;
+    let (Some(template), Some(agreeing)) = (template, clusters.first()) else {
+        return Ok(unnamed(options.threshold, DecisionReason::NoEvidence));
+    };
+    let threshold = options.threshold + strictness(shots, agreeing) * options.strict_step;
+    let mut decision = gallery.identify(template, &options.for_shots(threshold))?;
     let total: f32 = shots.iter().map(|shot| shot.quality).sum();
     let two_faces = clusters.get(1).is_some_and(|second| second.len() > 1 && weight(shots, second) >= DISAGREEMENT * total);
     if two_faces || shots.len() > 1 && disagree(gallery, shots, decision.person, options)? {
         (decision.person, decision.name, decision.reason) = (None, None, DecisionReason::Conflict);
     }
     Ok(decision)
-}
-
-/// What the shots that agree have in common, `None` without a shot.
-pub(super) fn agreeing_template(shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Option<Embedding>> {
-    template(shots, clusters(shots, options.link())?.first().map_or(&[], Vec::as_slice))
 }
 
 fn unnamed(threshold: f32, reason: DecisionReason) -> Decision {
@@ -118,27 +120,8 @@ fn strictness(shots: &[Evidence<'_>], agreeing: &[usize]) -> f32 {
 /// Shots that are alike, each with each (complete link, so that a chain of look-alikes does not form), those with the greatest
 /// weight together first. Shots of somebody else, who passed in front, and failed ones are in the later clusters.
 fn clusters(shots: &[Evidence<'_>], link: f32) -> Result<Vec<Vec<usize>>> {
-    let mut clusters: Vec<Vec<usize>> = (0..shots.len()).map(|index| vec![index]).collect();
-    loop {
-        let mut best: Option<(f32, usize, usize)> = None;
-        for a in 0..clusters.len() {
-            for b in a + 1..clusters.len() {
-                let mut weakest = f32::INFINITY;
-                for &i in &clusters[a] {
-                    for &j in &clusters[b] {
-                        weakest = weakest.min(shots[i].embedding.similarity(shots[j].embedding)?);
-                    }
-                }
-                if weakest >= link && best.is_none_or(|(similarity, ..)| weakest > similarity) {
-                    best = Some((weakest, a, b));
-                }
-            }
-        }
-        let Some((_, a, b)) = best else { break };
-        let joined = clusters.remove(b);
-        clusters[a].extend(joined);
-        clusters[a].sort_unstable();
-    }
+    let similarity = |a: usize, b: usize| shots[a].embedding.similarity(shots[b].embedding);
+    let mut clusters = agglomerate(shots.len(), similarity, f32::min, |weakest, _| (*weakest >= link).then_some(*weakest))?;
     clusters.sort_by(|a, b| weight(shots, b).total_cmp(&weight(shots, a)));
     Ok(clusters)
 }
@@ -147,24 +130,13 @@ fn weight(shots: &[Evidence<'_>], cluster: &[usize]) -> f32 {
     cluster.iter().map(|&index| shots[index].quality).sum()
 }
 
-/// The quality-weighted mean of the agreeing shots as one vector, `None` without a shot.
+/// The agreeing shots as one vector, weighted by quality, `None` without a shot.
 ///
 /// A mean vector is no nearer to a stranger than one shot is, so the threshold keeps its false match rate, while what the
-/// shots of the right person have in common grows: the template of Whitelam et al. 2017 (IJB-B), there with equal weights.
+/// shots of the right person have in common grows.
 fn template(shots: &[Evidence<'_>], agreeing: &[usize]) -> Result<Option<Embedding>> {
-    let Some(&first) = agreeing.first() else { return Ok(None) };
-    let mut sum = vec![0.0f32; shots[first].embedding.as_slice().len()];
-    for &index in agreeing {
-        let shot = &shots[index];
-        for (total, value) in sum.iter_mut().zip(shot.embedding.as_slice()) {
-            *total += shot.quality.max(MIN_WEIGHT) * value;
-        }
-    }
-    Embedding::new(shots[first].embedding.model().clone(), sum).map(Some)
+    Embedding::template(agreeing.iter().map(|&index| (shots[index].embedding, shots[index].quality)))
 }
-
-/// A shot is never worth nothing: a template needs a direction.
-const MIN_WEIGHT: f32 = 1e-3;
 
 /// Whether good shots say somebody else than `named`: two people were taken for one track.
 fn disagree(gallery: &Gallery, shots: &[Evidence<'_>], named: Option<PersonId>, options: &TrackDecisionOptions) -> Result<bool> {
@@ -184,45 +156,39 @@ fn disagree(gallery: &Gallery, shots: &[Evidence<'_>], named: Option<PersonId>, 
     Ok(others >= if named.is_some() { 1 } else { 2 })
 }
 
-/// What one track says, for [`settle`].
-pub(super) struct Claim<'a> {
-    /// When the person was seen.
-    pub(super) spans: &'a [(Duration, Duration)],
-    pub(super) decision: Decision,
-    /// It was said already and stands.
-    pub(super) fixed: bool,
-}
-
-/// Two tracks in view together for less than this may be one person handed over from one track to the other.
-const TOGETHER: Duration = Duration::from_millis(200);
+/// Spans of time in view, without overlap, in order.
+pub(super) type Spans = Vec<(Duration, Duration)>;
 
 /// Nobody is in two places at once: of the tracks that claim one person at the same time the better evidence wins, the
-/// others are decided again without that person.
-pub(super) fn settle(claims: &mut [Claim<'_>], options: &TrackDecisionOptions) {
+/// others are decided again without that person. What was `said` already stands.
+pub(super) fn settle(claims: &mut [(Spans, Decision)], said: &[(Spans, PersonId)], options: &TrackDecisionOptions) {
     let mut order: Vec<usize> = (0..claims.len()).collect();
-    order.sort_by(|&a, &b| {
-        let (a, b) = (&claims[a], &claims[b]);
-        b.fixed.cmp(&a.fixed).then(b.decision.similarity.total_cmp(&a.decision.similarity))
-    });
+    order.sort_by(|&a, &b| claims[b].1.similarity.total_cmp(&claims[a].1.similarity));
     for (place, &index) in order.iter().enumerate() {
-        if claims[index].fixed {
-            continue;
-        }
-        let spans = claims[index].spans;
-        let taken: Vec<PersonId> = order[..place]
-            .iter()
-            .filter(|&&other| together(claims[other].spans, spans) >= TOGETHER)
-            .filter_map(|&other| claims[other].decision.person)
-            .collect();
-        if claims[index].decision.person.is_some_and(|person| taken.contains(&person)) {
-            let threshold = claims[index].decision.threshold;
-            claims[index].decision.decide_without(&taken, &options.for_shots(threshold));
+        let spans = &claims[index].0;
+        let here = |other: &Spans| together(other, spans) > HANDOVER;
+        let before = order[..place].iter().filter_map(|&other| Some((&claims[other].0, claims[other].1.person?)));
+        let said = said.iter().map(|(spans, person)| (spans, *person));
+        let taken: Vec<PersonId> = before.chain(said).filter(|(spans, _)| here(spans)).map(|(_, person)| person).collect();
+        let decision = &mut claims[index].1;
+        if decision.person.is_some_and(|person| taken.contains(&person)) {
+            decision.decide_without(&taken, &options.for_shots(decision.threshold));
         }
     }
 }
 
-/// How long two tracks were in view together.
-pub(super) fn together(a: &[(Duration, Duration)], b: &[(Duration, Duration)]) -> Duration {
-    let overlap = |x: &(Duration, Duration), y: &(Duration, Duration)| x.1.min(y.1).saturating_sub(x.0.max(y.0));
-    a.iter().flat_map(|x| b.iter().map(move |y| overlap(x, y))).sum()
+/// What the shots of one part of a track say by themselves.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict {
+    pub(super) decision: Decision,
+    /// What the agreeing shots have in common.
+    pub(super) template: Option<Embedding>,
+}
+
+impl Verdict {
+    pub(super) fn new(gallery: Option<&Gallery>, shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Self> {
+        let clusters = clusters(shots, options.link())?;
+        let template = template(shots, clusters.first().map_or(&[], Vec::as_slice))?;
+        Ok(Self { decision: decide(gallery, shots, &clusters, template.as_ref(), options)?, template })
+    }
 }

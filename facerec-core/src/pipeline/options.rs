@@ -51,6 +51,9 @@ impl CancelToken {
     }
 }
 
+/// Each worker holds a frame.
+const MOST_WORKERS: usize = 64;
+
 /// Called as a video advances.
 pub type OnProgress = Arc<dyn Fn(&Progress) + Send + Sync>;
 
@@ -86,7 +89,7 @@ impl PipelineOptions {
         Self {
             decision,
             cadence: Cadence::default(),
-            workers: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+            workers: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(MOST_WORKERS),
             tracker: TrackOptions::default(),
             best_shots: 5,
             shot_gap: Duration::from_millis(400),
@@ -113,7 +116,7 @@ impl PipelineOptions {
     /// depend on timing, but the adaptive cadence reacts later with more workers.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers.clamp(1, 64);
+        self.workers = workers.clamp(1, MOST_WORKERS);
         self
     }
 
@@ -201,6 +204,10 @@ impl PipelineOptions {
 
     pub(super) fn check(&self) -> Result<()> {
         self.decision.check()?;
+        self.tracker.check()?;
+        if !(0.0..=1.0).contains(&self.min_quality) {
+            return Err(Error::argument("min_quality", format!("expected a score from 0 to 1, got `{}`", self.min_quality)));
+        }
         if let Cadence::Adaptive { per_second } = self.cadence
             && !(per_second > 0.0 && per_second.is_finite())
         {

@@ -2,25 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use super::decide::{Claim, Evidence, agreeing_template, decide_track, settle};
+use super::decide::{Evidence, Spans, Verdict, settle};
 use super::options::PipelineOptions;
 use super::sighting::{BestShot, Sighting, VideoSummary};
-use super::tracklet::{Shot, ShotState, Tracklet};
+use super::tracklet::{Shot, ShotState, Tracklet, merged};
 use super::workers::{Workers, embed};
 use crate::error::Result;
 use crate::gallery::{Decision, Gallery, PersonId};
 use crate::image::Image;
 use crate::track::{self, Kept, RejoinOptions, rejoin};
 
-/// Spans of time in view.
-type Spans = Vec<(Duration, Duration)>;
-
 /// Finished tracklets that wait for their person's return, and what was said already.
 #[derive(Default)]
 pub(super) struct People {
     waiting: Vec<Tracklet>,
-    /// What was reported of people who were in view with somebody still to be decided.
-    said: Vec<(Spans, Decision)>,
+    /// Who was reported when, as far as it matters to those still to be decided.
+    said: Vec<(Spans, PersonId)>,
     /// Running tracks that were announced, and as whom.
     announced: Vec<(u64, PersonId)>,
     next_look: Option<Duration>,
@@ -41,7 +38,7 @@ pub(super) struct Means<'a> {
 impl People {
     /// A tracklet ended.
     pub(super) fn add(&mut self, tracklet: Tracklet, options: &PipelineOptions) {
-        let due = tracklet.end + options.rejoin_within;
+        let due = tracklet.end().saturating_add(options.rejoin_within);
         self.next_look = Some(self.next_look.map_or(due, |next| next.min(due)));
         self.announced.retain(|(track, _)| *track != tracklet.id);
         self.waiting.push(tracklet);
@@ -59,35 +56,45 @@ impl People {
         running: impl Iterator<Item = &'t mut Tracklet>,
         means: &mut Means<'_>,
     ) -> Result<Vec<Sighting>> {
+        let within = means.options.rejoin_within;
+        let long_ago = |part: &Tracklet| now.is_none_or(|now| now > part.end().saturating_add(within));
         let mut running: Vec<&mut Tracklet> = running.collect();
         embed_shots(self.waiting.iter_mut().chain(running.iter_mut().map(|tracklet| &mut **tracklet)), means)?;
+        self.waiting.iter_mut().for_each(Tracklet::settle);
         let start = Instant::now();
-        let parts: Vec<&Tracklet> = self.waiting.iter().chain(running.iter().map(|tracklet| &**tracklet)).collect();
-        let groups = group(&parts, means)?;
-        let decisions = decide(&parts, &groups, &self.said, means)?;
-        let finished = |group: &Vec<usize>| {
-            let all_ended = group.iter().all(|&index| index < self.waiting.len());
-            let end = group.iter().map(|&index| parts[index].end).max().unwrap_or_default();
-            all_ended && now.is_none_or(|now| now > end + means.options.rejoin_within)
-        };
-        let verdicts: Vec<bool> = groups.iter().map(finished).collect();
-        let earliest =
-            groups.iter().zip(&verdicts).filter(|(_, done)| !**done).flat_map(|(group, _)| group).map(|&index| parts[index].start).min();
+        let ended = self.waiting.len();
+        let mut parts: Vec<&mut Tracklet> = self.waiting.iter_mut().chain(running.iter_mut().map(|tracklet| &mut **tracklet)).collect();
+        let groups = group(&mut parts, means)?;
+        let decisions = decide(&mut parts, &groups, &self.said, means)?;
+        let done: Vec<bool> = groups.iter().map(|group| group.iter().all(|&index| index < ended && long_ago(parts[index]))).collect();
+        let open = groups.iter().zip(&done).filter(|(_, done)| !**done).flat_map(|(group, _)| group);
+        let earliest = open.map(|&index| parts[index].start()).min();
 
         let mut waiting: Vec<Option<Tracklet>> = std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
         let mut sightings = Vec::new();
-        for ((group, decision), done) in groups.iter().zip(decisions).zip(verdicts) {
+        for ((group, decision), done) in groups.iter().zip(decisions).zip(done) {
+            let members = group.iter().filter_map(|&index| waiting.get_mut(index)?.take());
             if done {
-                let members: Vec<Tracklet> = group.iter().filter_map(|&index| waiting[index].take()).collect();
-                self.said.push((spans(members.iter()), decision.clone()));
+                let members: Vec<Tracklet> = members.collect();
+                if let Some(person) = decision.person {
+                    self.said.push((spans(members.iter()), person));
+                }
                 sightings.push(sighting(members, decision, means.options));
+                continue;
             }
+            // Somebody who comes and goes for hours has many parts. Those that would have been reported had the person not
+            // returned are joined for good: what is remembered, and looked at again, stays small.
+            let (old, recent): (Vec<Tracklet>, Vec<Tracklet>) = members.partition(long_ago);
+            self.waiting.extend(old.into_iter().reduce(|mut all, part| {
+                all.absorb(part);
+                all
+            }));
+            self.waiting.extend(recent);
         }
-        self.waiting = waiting.into_iter().flatten().collect();
         self.said.retain(|(spans, _)| spans.last().is_some_and(|(_, end)| earliest.is_some_and(|earliest| *end >= earliest)));
-        self.next_look = self.waiting.iter().map(|tracklet| tracklet.end + means.options.rejoin_within).min();
+        self.next_look = self.waiting.iter().map(|tracklet| tracklet.end().saturating_add(within)).min();
         if let (Some(next), Some(now)) = (&mut self.next_look, now) {
-            *next = (*next).max(now + LOOK_AGAIN);
+            *next = (*next).max(now.saturating_add(LOOK_AGAIN));
         }
         sightings.sort_by_key(|sighting| (sighting.start, sighting.track));
         sightings.iter().for_each(|sighting| means.summary.count(sighting));
@@ -100,11 +107,10 @@ impl People {
         let mut running: Vec<&mut Tracklet> = running.collect();
         embed_shots(running.iter_mut().map(|tracklet| &mut **tracklet), means)?;
         let start = Instant::now();
-        let parts: Vec<&Tracklet> = running.iter().map(|tracklet| &**tracklet).collect();
-        let alone: Vec<Vec<usize>> = (0..parts.len()).map(|index| vec![index]).collect();
-        let decisions = decide(&parts, &alone, &self.said, means)?;
+        let alone: Vec<Vec<usize>> = (0..running.len()).map(|index| vec![index]).collect();
+        let decisions = decide(&mut running, &alone, &self.said, means)?;
         let mut sightings = Vec::new();
-        for (part, decision) in parts.iter().zip(decisions) {
+        for (part, decision) in running.iter().zip(decisions) {
             let Some(person) = decision.person else { continue };
             if self.announced.contains(&(part.id, person)) {
                 continue;
@@ -113,12 +119,12 @@ impl People {
             self.announced.push((part.id, person));
             sightings.push(Sighting {
                 track: part.id,
-                start: part.start,
-                end: part.end,
-                spans: vec![(part.start, part.end)],
+                start: part.start(),
+                end: part.end(),
+                spans: part.spans().clone(),
                 frames: part.frames,
                 decision,
-                best_shots: part.shots.iter().map(best_shot).collect(),
+                best_shots: part.shots.iter().filter_map(best_shot).collect(),
                 embeddings: part.embedded,
                 boxes: part.boxes.clone(),
                 provisional: true,
@@ -153,15 +159,14 @@ fn embed_shots<'t>(tracklets: impl Iterator<Item = &'t mut Tracklet>, means: &mu
 }
 
 /// Indices of the tracklets of each person.
-fn group(parts: &[&Tracklet], means: &Means<'_>) -> Result<Vec<Vec<usize>>> {
+fn group(parts: &mut [&mut Tracklet], means: &Means<'_>) -> Result<Vec<Vec<usize>>> {
     let options = &means.options;
-    let summarise = |part: &&Tracklet| -> Result<track::Tracklet> {
-        let evidence: Vec<Evidence<'_>> = part.evidence().collect();
-        let decision = decide_track(means.gallery, &evidence, &options.decision)?;
-        let template = agreeing_template(&evidence, &options.decision)?;
-        Ok(track::Tracklet { start: part.start, end: part.end, template, identity: decision.person.map(|person| person.0) })
+    let mut summarise = |part: &mut &mut Tracklet| -> Result<track::Tracklet> {
+        let spans = part.spans().clone();
+        let Verdict { decision, template } = part.verdict(means.gallery, &options.decision)?;
+        Ok(track::Tracklet { spans, template: template.clone(), identity: decision.person.map(|person| person.0) })
     };
-    let tracklets: Vec<track::Tracklet> = parts.iter().map(summarise).collect::<Result<_>>()?;
+    let tracklets: Vec<track::Tracklet> = parts.iter_mut().map(&mut summarise).collect::<Result<_>>()?;
     let numbers = rejoin(&tracklets, &RejoinOptions::new(options.rejoin_similarity, options.rejoin_within))?;
     let mut groups = vec![Vec::new(); numbers.iter().max().map_or(0, |most| most + 1)];
     for (index, number) in numbers.into_iter().enumerate() {
@@ -171,36 +176,31 @@ fn group(parts: &[&Tracklet], means: &Means<'_>) -> Result<Vec<Vec<usize>>> {
 }
 
 /// Who each group is, settled among those who were in view together and with what was `said`.
-fn decide(parts: &[&Tracklet], groups: &[Vec<usize>], said: &[(Spans, Decision)], means: &Means<'_>) -> Result<Vec<Decision>> {
+fn decide(parts: &mut [&mut Tracklet], groups: &[Vec<usize>], said: &[(Spans, PersonId)], means: &Means<'_>) -> Result<Vec<Decision>> {
     let options = &means.options.decision;
-    let all_spans: Vec<Spans> = groups.iter().map(|group| spans(group.iter().map(|&index| parts[index]))).collect();
-    let mut claims = Vec::with_capacity(groups.len() + said.len());
-    for (group, spans) in groups.iter().zip(&all_spans) {
-        let evidence: Vec<Evidence<'_>> = group.iter().flat_map(|&index| parts[index].evidence()).collect();
-        claims.push(Claim { spans, decision: decide_track(means.gallery, &evidence, options)?, fixed: false });
+    let mut claims = Vec::with_capacity(groups.len());
+    for group in groups {
+        let decision = match group.as_slice() {
+            [alone] => parts[*alone].verdict(means.gallery, options)?.decision.clone(),
+            several => {
+                let evidence: Vec<Evidence<'_>> = several.iter().flat_map(|&index| parts[index].evidence()).collect();
+                Verdict::new(means.gallery, &evidence, options)?.decision
+            }
+        };
+        claims.push((spans(group.iter().map(|&index| &*parts[index])), decision));
     }
-    claims.extend(said.iter().map(|(spans, decision)| Claim { spans, decision: decision.clone(), fixed: true }));
-    settle(&mut claims, options);
-    Ok(claims.into_iter().take(groups.len()).map(|claim| claim.decision).collect())
+    settle(&mut claims, said, options);
+    Ok(claims.into_iter().map(|(_, decision)| decision).collect())
 }
 
-/// When the tracklets' person was in view, in order, neighbours that touch joined.
+/// When the tracklets' person was in view.
 fn spans<'t>(parts: impl Iterator<Item = &'t Tracklet>) -> Spans {
-    let mut spans: Spans = parts.map(|part| (part.start, part.end)).collect();
-    spans.sort();
-    spans.dedup_by(|next, previous| {
-        let touching = next.0 <= previous.1;
-        if touching {
-            previous.1 = previous.1.max(next.1);
-        }
-        touching
-    });
-    spans
+    merged(parts.flat_map(Tracklet::spans))
 }
 
 /// The person's sighting from the tracklets of one group.
 fn sighting(mut members: Vec<Tracklet>, decision: Decision, options: &PipelineOptions) -> Sighting {
-    members.sort_by_key(|member| (member.start, member.id));
+    members.sort_by_key(|member| (member.start(), member.id));
     let spans = spans(members.iter());
     let (start, end) = (spans.first().map_or(Duration::ZERO, |span| span.0), spans.last().map_or(Duration::ZERO, |span| span.1));
     let (mut frames, mut embeddings, mut boxes, mut shots) = (0, 0, Vec::new(), Vec::new());
@@ -211,7 +211,8 @@ fn sighting(mut members: Vec<Tracklet>, decision: Decision, options: &PipelineOp
         boxes.extend(member.boxes);
         shots.push(member.shots.into_vec());
     }
-    let best_shots = choose(shots, options.best_shots).iter().map(best_shot).collect();
+    boxes.sort_by_key(|one| one.frame);
+    let best_shots = choose(shots, options.best_shots).iter().filter_map(best_shot).collect();
     Sighting { track, start, end, spans, frames, decision, best_shots, embeddings, boxes, provisional: false }
 }
 
@@ -231,11 +232,16 @@ fn choose(mut parts: Vec<Vec<Kept<Shot>>>, most: usize) -> Vec<Kept<Shot>> {
     chosen
 }
 
-fn best_shot(kept: &Kept<Shot>) -> BestShot {
+/// A shot that is evidence.
+fn best_shot(kept: &Kept<Shot>) -> Option<BestShot> {
     let Shot { frame, rect, quality, picture, state } = &kept.value;
-    let embedding = match state {
-        ShotState::Embedded(embedding) => Some(embedding.clone()),
-        ShotState::Aligned(_) => None,
-    };
-    BestShot { frame: *frame, time: kept.time, rect: *rect, quality: *quality, embedding, picture: picture.clone() }
+    let ShotState::Embedded(embedding) = state else { return None };
+    Some(BestShot {
+        frame: *frame,
+        time: kept.time,
+        rect: *rect,
+        quality: *quality,
+        embedding: embedding.clone(),
+        picture: picture.clone(),
+    })
 }

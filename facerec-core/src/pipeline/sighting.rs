@@ -24,7 +24,7 @@ pub struct Sighting {
     pub frames: u64,
     /// Who it is. Unknown is a normal answer.
     pub decision: Decision,
-    /// The shots the decision rests on, in order of time.
+    /// The best of the shots the decision rests on, some of every appearance if there is room, in order of time.
     pub best_shots: Vec<BestShot>,
     /// Embeddings made for this track.
     pub embeddings: usize,
@@ -54,7 +54,7 @@ pub struct BestShot {
     /// How usable the face is.
     pub quality: Quality,
     /// The face's vector.
-    pub embedding: Option<Embedding>,
+    pub embedding: Embedding,
     /// The face with some surroundings, at most 160 px wide and high, when pictures are kept.
     pub picture: Option<Image>,
 }

@@ -55,6 +55,10 @@ struct State {
     summary: VideoSummary,
 }
 
+/// Frames handed out beyond those being worked on, so that no worker waits. Each more is a frame's memory, and makes the
+/// cadence learn later of what it saw.
+const SPARE: usize = 2;
+
 /// Frames remembered for interpolation.
 const RECENT: usize = 128;
 
@@ -108,12 +112,18 @@ impl<'g> Sightings<'g> {
             return Err(Error::Cancelled);
         }
         // A fixed number of frames ahead, not "as many as are done": the cadence then never depends on timing.
-        if !self.ended && self.ahead.len() < 2 * self.workers.count() {
+        if !self.ended && self.ahead.len() < self.workers.count() + SPARE {
             return self.read();
         }
-        match self.ahead.pop_front() {
-            Some(ahead) => self.follow_up(ahead),
-            None => self.finish(),
+        let Some(ahead) = self.ahead.pop_front() else { return self.finish() };
+        match ahead.looked.wait() {
+            Ok(looked) => self.follow_up(ahead.moment, ahead.cut, ahead.skipped, looked),
+            Err(error) => {
+                // As with a source that fails: what was seen before is still worth its results.
+                (self.ended, self.failure) = (true, Some(error));
+                self.ahead.clear();
+                Ok(())
+            }
         }
     }
 
@@ -147,9 +157,7 @@ impl<'g> Sightings<'g> {
         Ok(())
     }
 
-    fn follow_up(&mut self, ahead: Ahead) -> Result<()> {
-        let Ahead { moment, cut, skipped, looked } = ahead;
-        let looked = looked.wait()?;
+    fn follow_up(&mut self, moment: Moment, cut: bool, skipped: Vec<Moment>, looked: Looked) -> Result<()> {
         let start = Instant::now();
         let state = &mut self.state;
         state.summary.frames_detected += 1;
@@ -182,7 +190,7 @@ impl<'g> Sightings<'g> {
             self.report(Some(moment.1))?;
         }
         if self.pipeline.options.provisional && moment.1 >= self.state.next_announcement {
-            self.state.next_announcement = moment.1 + ANNOUNCE_EVERY;
+            self.state.next_announcement = moment.1.saturating_add(ANNOUNCE_EVERY);
             self.announce()?;
         }
         if let Some(call) = &self.pipeline.options.progress {

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::decide::Evidence;
+use super::decide::{Evidence, Spans, TrackDecisionOptions, Verdict};
 use super::options::PipelineOptions;
 use super::sighting::TrackBox;
 use super::workers::LookedFace;
 use crate::error::Result;
 use crate::face::{Embedding, Quality};
+use crate::gallery::Gallery;
 use crate::geometry::Rect;
 use crate::image::Image;
 use crate::track::BestShots;
@@ -16,19 +17,21 @@ use crate::track::BestShots;
 /// A frame's number and presentation time.
 pub(super) type Moment = (u64, Duration);
 
-/// A part of a person's track between two losses.
+/// A part of a person's track between two losses, or several parts joined for good.
 pub(super) struct Tracklet {
     pub(super) id: u64,
-    pub(super) start: Duration,
-    pub(super) end: Duration,
+    /// When it was in view; never empty.
+    spans: Spans,
     pub(super) frames: u64,
     /// Frames in which it was detected.
-    pub(super) detections: usize,
+    detections: usize,
     pub(super) boxes: Vec<TrackBox>,
     pub(super) shots: BestShots<Shot>,
     /// Embeddings made for it, some of shots that better ones have replaced.
     pub(super) embedded: usize,
     last: Option<(u64, Rect)>,
+    /// What its shots say, kept until they change.
+    verdict: Option<Verdict>,
 }
 
 /// A shot that may become evidence.
@@ -46,9 +49,6 @@ pub(super) enum ShotState {
     Embedded(Embedding),
 }
 
-/// A face that is missed for longer than this was not to be seen: no box is made up for it.
-const FILL: Duration = Duration::from_millis(350);
-
 /// A shot of a face of which another face covers more than this share may show the other one.
 const MOST_COVERED: f32 = 0.4;
 
@@ -62,22 +62,39 @@ const PICTURE_SIDE: u32 = 160;
 impl Tracklet {
     pub(super) fn new(id: u64, time: Duration, options: &PipelineOptions) -> Self {
         let shots = BestShots::new(options.best_shots, options.shot_gap);
-        Self { id, start: time, end: time, frames: 0, detections: 0, boxes: Vec::new(), shots, embedded: 0, last: None }
+        Self { id, spans: vec![(time, time)], frames: 0, detections: 0, boxes: Vec::new(), shots, embedded: 0, last: None, verdict: None }
     }
 
-    /// The face was detected. Boxes of the frames since the last detection (among `recent`) are interpolated.
+    /// When it was in view: spans without overlap, in order, at least one.
+    pub(super) fn spans(&self) -> &Spans {
+        &self.spans
+    }
+
+    /// The first time it was seen.
+    pub(super) fn start(&self) -> Duration {
+        self.spans.first().map_or(Duration::ZERO, |span| span.0)
+    }
+
+    /// The last time it was seen.
+    pub(super) fn end(&self) -> Duration {
+        self.spans.last().map_or(Duration::ZERO, |span| span.1)
+    }
+
+    /// The face was detected. Boxes of the frames since the last detection (among `recent`) are interpolated; the tracker
+    /// bridges no gap for which a box would have to be made up.
     pub(super) fn see(&mut self, (frame, time): Moment, rect: Rect, recent: &VecDeque<Moment>, keep_boxes: bool) {
-        if let Some((last_frame, last_rect)) = self.last
-            && time.saturating_sub(self.end) <= FILL
-        {
-            let whole = (time - self.end).as_secs_f32();
+        if let Some((last_frame, last_rect)) = self.last {
+            let (end, whole) = (self.end(), time.saturating_sub(self.end()).as_secs_f32());
             for &(between, at) in recent.iter().filter(|(between, _)| (last_frame + 1..frame).contains(between)) {
-                let part = if whole > 0.0 { at.saturating_sub(self.end).as_secs_f32() / whole } else { 0.0 };
+                let part = if whole > 0.0 { at.saturating_sub(end).as_secs_f32() / whole } else { 0.0 };
                 self.add_box(TrackBox { frame: between, time: at, rect: blend(&last_rect, &rect, part), detected: false }, keep_boxes);
             }
         }
         self.add_box(TrackBox { frame, time, rect, detected: true }, keep_boxes);
-        (self.end, self.last) = (time, Some((frame, rect)));
+        if let Some(span) = self.spans.last_mut() {
+            span.1 = time;
+        }
+        self.last = Some((frame, rect));
         self.detections += 1;
     }
 
@@ -94,7 +111,7 @@ impl Tracklet {
         if covered > MOST_COVERED || score < options.min_quality {
             return;
         }
-        self.shots.offer(time, score, || Shot {
+        let kept = self.shots.offer(time, score, || Shot {
             frame,
             rect: face.detection.rect,
             quality: face.quality,
@@ -102,6 +119,9 @@ impl Tracklet {
             picture: options.pictures.then(|| picture(image, &face.detection.rect).ok()).flatten(),
             state: ShotState::Aligned(face.aligned.clone()),
         });
+        if kept {
+            self.verdict = None;
+        }
     }
 
     /// The shots that are worth embedding now, best first: one in [`DETECTIONS_PER_EMBEDDING`] detections, at least one.
@@ -110,6 +130,9 @@ impl Tracklet {
         let mut open: Vec<_> = self.shots.iter_mut().filter(|kept| matches!(kept.value.state, ShotState::Aligned(_))).collect();
         open.sort_by(|a, b| b.score.total_cmp(&a.score));
         open.truncate(budget);
+        if !open.is_empty() {
+            self.verdict = None;
+        }
         self.embedded += open.len();
         open.into_iter().map(|kept| &mut kept.value.state).collect()
     }
@@ -121,6 +144,49 @@ impl Tracklet {
             ShotState::Aligned(_) => None,
         })
     }
+
+    /// What the evidence says by itself.
+    pub(super) fn verdict(&mut self, gallery: Option<&Gallery>, options: &TrackDecisionOptions) -> Result<&Verdict> {
+        let verdict = match self.verdict.take() {
+            Some(verdict) => verdict,
+            None => Verdict::new(gallery, &self.evidence().collect::<Vec<_>>(), options)?,
+        };
+        Ok(self.verdict.insert(verdict))
+    }
+
+    /// It is over, and its shots are embedded: pictures that will never be are let go.
+    pub(super) fn settle(&mut self) {
+        self.shots.retain(|shot| matches!(shot.state, ShotState::Embedded(_)));
+    }
+
+    /// Takes up another part of the same person's track: of both parts' shots the best are kept, spread over the whole time.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.id = self.id.min(other.id);
+        self.spans = merged(self.spans.iter().chain(&other.spans));
+        self.frames += other.frames;
+        self.detections += other.detections;
+        self.embedded += other.embedded;
+        self.boxes.extend(other.boxes);
+        self.boxes.sort_by_key(|one| one.frame);
+        for shot in other.shots.into_vec() {
+            self.shots.offer(shot.time, shot.score, || shot.value);
+        }
+        (self.last, self.verdict) = (None, None);
+    }
+}
+
+/// Spans in order, neighbours that touch joined.
+pub(super) fn merged<'s>(spans: impl Iterator<Item = &'s (Duration, Duration)>) -> Spans {
+    let mut spans: Spans = spans.copied().collect();
+    spans.sort();
+    spans.dedup_by(|next, previous| {
+        let touching = next.0 <= previous.1;
+        if touching {
+            previous.1 = previous.1.max(next.1);
+        }
+        touching
+    });
+    spans
 }
 
 /// The box `part` of the way from `a` to `b`.

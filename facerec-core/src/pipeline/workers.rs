@@ -1,6 +1,7 @@
 //! Threads that look at frames and embed faces, and the two jobs they do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,6 +21,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// A few threads that take jobs in order. Dropped, it finishes the jobs at hand and forgets the rest.
 pub(super) struct Workers {
     jobs: Option<Sender<Job>>,
+    stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -36,21 +38,23 @@ impl<T> Promise<T> {
 impl Workers {
     pub(super) fn new(count: usize) -> Result<Self> {
         let (jobs, inbox) = channel::<Job>();
-        let inbox = Arc::new(Mutex::new(inbox));
+        let (inbox, stop) = (Arc::new(Mutex::new(inbox)), Arc::new(AtomicBool::new(false)));
         let start = |number: usize| {
-            let inbox = Arc::clone(&inbox);
+            let (inbox, stop) = (Arc::clone(&inbox), Arc::clone(&stop));
             let work = move || {
                 loop {
                     let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(job) = job else { break };
-                    job();
+                    if !stop.load(Ordering::Relaxed) {
+                        job();
+                    }
                 }
             };
             let name = format!("facerec-worker-{number}");
             std::thread::Builder::new().name(name).spawn(work).map_err(|error| Error::internal(format!("cannot start a thread: {error}")))
         };
         let threads = (0..count.max(1)).map(start).collect::<Result<_>>()?;
-        Ok(Self { jobs: Some(jobs), threads })
+        Ok(Self { jobs: Some(jobs), stop, threads })
     }
 
     /// Does `work` on one of the threads.
@@ -74,6 +78,7 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         drop(self.jobs.take());
         for thread in self.threads.drain(..) {
             let _ = thread.join(); // jobs catch their panics

@@ -115,8 +115,8 @@ impl Person<'_> {
 fn group_unknown<'a>(unknown: &[&'a Sighting]) -> Result<Vec<Person<'a>>> {
     let mut tracklets = Vec::with_capacity(unknown.len());
     for sighting in unknown {
-        let template = template(sighting)?;
-        tracklets.push(Tracklet { start: sighting.start, end: sighting.end, template, identity: None });
+        let template = Embedding::template(sighting.best_shots.iter().map(|shot| (&shot.embedding, shot.quality.score)))?;
+        tracklets.push(Tracklet { spans: sighting.spans.clone(), template, identity: None });
     }
     // As sure as naming somebody from the gallery; every decision carries that threshold.
     let threshold = unknown.iter().map(|sighting| sighting.decision.threshold).fold(-1.0, f32::max);
@@ -129,17 +129,6 @@ fn group_unknown<'a>(unknown: &[&'a Sighting]) -> Result<Vec<Person<'a>>> {
         }
     }
     Ok(people)
-}
-
-/// The mean of the best shots' vectors.
-fn template(sighting: &Sighting) -> Result<Option<Embedding>> {
-    let vectors: Vec<&Embedding> = sighting.best_shots.iter().filter_map(|shot| shot.embedding.as_ref()).collect();
-    let Some(first) = vectors.first() else { return Ok(None) };
-    let mut sum = vec![0.0; first.as_slice().len()];
-    for vector in &vectors {
-        sum.iter_mut().zip(vector.as_slice()).for_each(|(total, value)| *total += value);
-    }
-    Embedding::new(first.model().clone(), sum).map(Some)
 }
 
 /// A name as a file's: letters and digits stay, runs of anything else become one hyphen.

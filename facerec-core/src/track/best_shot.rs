@@ -30,28 +30,34 @@ impl<T> BestShots<T> {
         Self { most: most.max(1), gap, kept: Vec::new(), span: None }
     }
 
-    /// Offers a moment; `make` is called only when it is kept. Scores that are not finite are not kept.
-    pub fn offer(&mut self, time: Duration, score: f32, make: impl FnOnce() -> T) {
+    /// Offers a moment; `make` is called only when it is kept, which is returned. Scores that are not finite are not kept.
+    pub fn offer(&mut self, time: Duration, score: f32, make: impl FnOnce() -> T) -> bool {
         let (first, last) = self.span.unwrap_or((time, time));
         self.span = Some((first.min(time), last.max(time)));
         if !score.is_finite() {
-            return;
+            return false;
         }
         let gap = self.current_gap();
         // One that is too close to better ones adds nothing.
         if self.kept.iter().any(|kept| kept.time.abs_diff(time) < gap && kept.score >= score) {
-            return;
+            return false;
         }
         let full = self.kept.len() >= self.most;
         if full && self.kept.iter().all(|kept| kept.time.abs_diff(time) >= gap) {
             match self.weakest(gap) {
                 Some(weakest) if self.crowded(weakest, gap) || self.kept[weakest].score < score => drop(self.kept.remove(weakest)),
-                _ => return,
+                _ => return false,
             }
         }
         self.kept.retain(|kept| kept.time.abs_diff(time) >= gap);
         let place = self.kept.partition_point(|kept| kept.time < time);
         self.kept.insert(place, Kept { time, score, value: make() });
+        true
+    }
+
+    /// Gives up the moments for which `wanted` does not hold.
+    pub fn retain(&mut self, wanted: impl Fn(&T) -> bool) {
+        self.kept.retain(|kept| wanted(&kept.value));
     }
 
     /// The kept moments, earliest first.

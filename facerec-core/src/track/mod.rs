@@ -10,6 +10,7 @@
 
 mod assignment;
 mod best_shot;
+mod cluster;
 mod cut;
 mod motion;
 mod options;
@@ -20,12 +21,14 @@ use std::time::Duration;
 pub use best_shot::{BestShots, Kept};
 pub use cut::CutDetector;
 pub use options::TrackOptions;
+pub(crate) use rejoin::{HANDOVER, together};
 pub use rejoin::{RejoinOptions, Tracklet, rejoin};
 
 use crate::error::{Error, Result};
 use crate::face::Detection;
 use crate::geometry::Rect;
 pub(crate) use assignment::assign;
+pub(crate) use cluster::agglomerate;
 use motion::{Motion, side};
 
 /// A track's number: 1, 2, 3 in the order in which tracks are confirmed.
@@ -99,8 +102,6 @@ const COVERED: f32 = 0.2;
 const UNFORESEEN: Duration = Duration::from_millis(150);
 /// From here on [`turn`] means that a face goes back where it came from.
 const TURNED_BACK: f32 = 0.7;
-/// A track of which nothing was seen for this time is worth less than one in view.
-const WEAK_AFTER: Duration = Duration::from_millis(350);
 
 impl Tracker {
     /// Follows nobody yet.
@@ -132,8 +133,9 @@ impl Tracker {
             self.cost(track, &foreseen[index], rect, time)
         });
         self.assign_stage(&candidates, &mut free, &mut matched, &|_| true, |track, index, rect| {
-            let in_view = time.saturating_sub(track.last_time) <= WEAK_AFTER;
-            if in_view { self.cost(track, &foreseen[index], rect, time) } else { f32::INFINITY }
+            // A weak detection continues a track and starts none: one that would be split has nothing to continue.
+            let continues = time.saturating_sub(track.last_time) <= self.options.split_after;
+            if continues { self.cost(track, &foreseen[index], rect, time) } else { f32::INFINITY }
         });
         let foreseeable = matched.clone();
         self.assign_stage(&candidates, &mut free, &mut matched, &strong, |track, _, rect| {

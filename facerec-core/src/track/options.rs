@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result};
+
 /// How a [`Tracker`](super::Tracker) follows faces.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -61,5 +63,14 @@ impl TrackOptions {
     pub fn split_after(mut self, time: Duration) -> Self {
         self.split_after = time;
         self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        for (name, score) in [("high_score", self.high_score), ("sure_score", self.sure_score)] {
+            if !(0.0..=1.0).contains(&score) {
+                return Err(Error::argument(name, format!("expected a detector score from 0 to 1, got `{score}`")));
+            }
+        }
+        Ok(())
     }
 }

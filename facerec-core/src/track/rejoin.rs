@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use super::cluster::agglomerate;
 use crate::error::Result;
 use crate::face::Embedding;
+
+/// A time span, from the first to the last moment.
+type Span = (Duration, Duration);
 
 /// A finished or running part of a track, as evidence for [`rejoin`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tracklet {
-    /// First time it was seen.
-    pub start: Duration,
-    /// Last time it was seen.
-    pub end: Duration,
+    /// When it was in view: spans without overlap, in order.
+    pub spans: Vec<(Duration, Duration)>,
     /// What its good shots have in common, when there are any.
     pub template: Option<Embedding>,
     /// Who it is, when that is known: equal numbers join, different ones never do.
@@ -27,108 +29,77 @@ pub struct RejoinOptions {
 }
 
 impl RejoinOptions {
-    /// Joins from this cosine similarity on, `-1..=1`, when no more than `within` lies between two parts. Lower joins
-    /// strangers, higher leaves more tracks per person.
+    /// Joins from this cosine similarity on, `-1..=1`, when less than `within` lies between two parts; 0 never joins. Lower
+    /// joins strangers, higher leaves more tracks per person.
     pub fn new(similarity: f32, within: Duration) -> Self {
         Self { similarity, within }
     }
 }
 
-/// Parts that overlap by no more than this may be one person handed over from one track to the next.
-const HANDOVER: Duration = Duration::from_millis(200);
+/// Parts in view together for less than this may be one person handed over from one track to the next.
+pub(crate) const HANDOVER: Duration = Duration::from_millis(200);
 
 /// The group of each tracklet, numbered from 0 in the order of the groups' first members.
 ///
 /// Agglomerative clustering with average linkage, best pair first, under the constraints of video: two tracklets in view at
-/// the same time are different people, so are two with different identities, and nobody returns after more than `within`.
+/// the same time are different people, so are two with different identities, and nobody returns after `within` or more.
 /// Best first makes the assignment one to one: of two simultaneous tracklets at most one joins a third.
 ///
 /// # Errors
 /// `embedding_model_mismatch` when templates come from different models.
 pub fn rejoin(tracklets: &[Tracklet], options: &RejoinOptions) -> Result<Vec<usize>> {
-    let count = tracklets.len();
-    let mut links = vec![Link::Free(0.0); count * count];
-    for a in 0..count {
-        for b in a + 1..count {
-            let link = link(&tracklets[a], &tracklets[b])?;
-            (links[a * count + b], links[b * count + a]) = (link, link);
-        }
-    }
-    let mut groups: Vec<Vec<usize>> = (0..count).map(|index| vec![index]).collect();
-    loop {
-        let mut best: Option<(f32, usize, usize)> = None;
-        for a in 0..groups.len() {
-            for b in a + 1..groups.len() {
-                if let Some(score) = score(&groups[a], &groups[b], &links, tracklets, options)
-                    && best.is_none_or(|(highest, ..)| score > highest)
-                {
-                    best = Some((score, a, b));
-                }
-            }
-        }
-        let Some((_, a, b)) = best else { break };
-        let joined = groups.remove(b);
-        groups[a].extend(joined);
-    }
-    let mut numbers = vec![0; count];
+    let join = |a: Link, b: Link| Link { sum: a.sum + b.sum, known: a.known || b.known, gap: a.gap.min(b.gap) };
+    let score = |link: &Link, pairs: usize| {
+        let mean = link.sum / pairs as f32;
+        (link.gap < options.within && mean.is_finite() && (link.known || mean >= options.similarity)).then_some(mean)
+    };
+    let groups = agglomerate(tracklets.len(), |a, b| link(&tracklets[a], &tracklets[b]), join, score)?;
+    let mut numbers = vec![0; tracklets.len()];
     for (number, group) in groups.iter().enumerate() {
         group.iter().for_each(|&index| numbers[index] = number);
     }
     Ok(numbers)
 }
 
-/// What two tracklets say about being one person.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Link {
-    /// They cannot be.
-    Never,
-    /// They are, as far as the gallery knows.
-    Known,
-    /// This similar; 0 without evidence.
-    Free(f32),
-}
-
-fn link(a: &Tracklet, b: &Tracklet) -> Result<Link> {
-    if a.end.min(b.end) > a.start.max(b.start) + HANDOVER {
-        return Ok(Link::Never);
-    }
-    Ok(match (a.identity, b.identity, &a.template, &b.template) {
-        (Some(a), Some(b), ..) => {
-            if a == b {
-                Link::Known
-            } else {
-                Link::Never
-            }
-        }
-        (_, _, Some(a), Some(b)) => Link::Free(a.similarity(b)?),
-        _ => Link::Free(0.0),
-    })
-}
-
-/// How well two groups fit together, `None` when they must not be joined.
-fn score(a: &[usize], b: &[usize], links: &[Link], tracklets: &[Tracklet], options: &RejoinOptions) -> Option<f32> {
-    let gap = |x: usize, y: usize| {
-        let (x, y) = (&tracklets[x], &tracklets[y]);
-        x.start.max(y.start).saturating_sub(x.end.min(y.end))
-    };
-    let pairs = || a.iter().flat_map(|&x| b.iter().map(move |&y| (x, y)));
-    if pairs().map(|(x, y)| gap(x, y)).min()? > options.within {
-        return None;
-    }
-    let (mut sum, mut known) = (0.0, false);
-    for (x, y) in pairs() {
-        match links[x * tracklets.len() + y] {
-            Link::Never => return None,
-            Link::Known => (sum, known) = (sum + KNOWN, true),
-            Link::Free(similarity) => sum += similarity,
-        }
-    }
-    let mean = sum / (a.len() * b.len()) as f32;
-    (known || mean >= options.similarity).then_some(mean)
+/// What two tracklets, or groups of them, say about being one person.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    /// Similarity summed over all pairs; 0 without evidence, minus infinity when they cannot be one person.
+    sum: f32,
+    /// The gallery knows them as one person.
+    known: bool,
+    /// The shortest absence between them.
+    gap: Duration,
 }
 
 /// More than any similarity: those whom the gallery knows are joined first.
 const KNOWN: f32 = 2.0;
+
+fn link(a: &Tracklet, b: &Tracklet) -> Result<Link> {
+    let gap = gap(&a.spans, &b.spans);
+    let never = Link { sum: f32::NEG_INFINITY, known: false, gap };
+    if together(&a.spans, &b.spans) > HANDOVER {
+        return Ok(never);
+    }
+    Ok(match (a.identity, b.identity, &a.template, &b.template) {
+        (Some(a), Some(b), ..) if a == b => Link { sum: KNOWN, known: true, gap },
+        (Some(_), Some(_), ..) => never,
+        (_, _, Some(a), Some(b)) => Link { sum: a.similarity(b)?, known: false, gap },
+        _ => Link { sum: 0.0, known: false, gap },
+    })
+}
+
+/// How long two parts were in view together.
+pub(crate) fn together(a: &[Span], b: &[Span]) -> Duration {
+    let overlap = |x: &Span, y: &Span| x.1.min(y.1).saturating_sub(x.0.max(y.0));
+    a.iter().flat_map(|x| b.iter().map(move |y| overlap(x, y))).sum()
+}
+
+/// The shortest time between two parts, 0 when they touch.
+fn gap(a: &[Span], b: &[Span]) -> Duration {
+    let between = |x: &Span, y: &Span| x.0.max(y.0).saturating_sub(x.1.min(y.1));
+    a.iter().flat_map(|x| b.iter().map(move |y| between(x, y))).min().unwrap_or(Duration::MAX)
+}
 
 #[cfg(test)]
 mod tests {
@@ -141,7 +112,7 @@ mod tests {
         let key = Arc::new(ModelKey { id: "m".into(), hash: "0".into() });
         let (sin, cos) = degrees.to_radians().sin_cos();
         let template = Some(Embedding::new(key, vec![cos, sin]).expect("finite"));
-        Tracklet { start: Duration::from_secs(start), end: Duration::from_secs(end), template, identity }
+        Tracklet { spans: vec![(Duration::from_secs(start), Duration::from_secs(end))], template, identity }
     }
 
     fn groups(parts: &[Tracklet]) -> Vec<usize> {
@@ -160,6 +131,18 @@ mod tests {
         // Both late ones look like the first; the better one continues it.
         assert_eq!(groups(&[part(0, 5, 0.0, None), part(6, 9, 30.0, None), part(6, 9, 10.0, None)]), [0, 1, 0]);
         assert_eq!(groups(&[part(0, 5, 0.0, None), part(4, 9, 0.0, None)]), [0, 1]);
+        // Somebody who came while another was away is no less that other person.
+        let mut first = part(0, 2, 0.0, None);
+        first.spans.push((Duration::from_secs(8), Duration::from_secs(9)));
+        assert_eq!(groups(&[first.clone(), part(4, 6, 10.0, None)]), [0, 0]);
+        assert_eq!(groups(&[first, part(4, 9, 10.0, None)]), [0, 1]);
+    }
+
+    #[test]
+    fn no_time_to_return_means_no_return() {
+        let parts = [part(0, 5, 0.0, None), part(5, 9, 0.0, None)];
+        let groups = |within| rejoin(&parts, &RejoinOptions::new(0.5, Duration::from_secs(within))).expect("one model");
+        assert_eq!((groups(1), groups(0)), (vec![0, 0], vec![0, 1]));
     }
 
     #[test]
