@@ -26,6 +26,10 @@ pub(super) struct People {
 /// While the person of a finished tracklet is in view again, it is looked at again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// Least quality of a part's best shot for joining it by what it looks like: dark and smeared faces resemble each other more
+/// than their owners do. (In the generated clips of `benches/clips` no track's best shot is below 0.15.)
+const RECOGNISABLE: f32 = 0.15;
+
 /// What reporting needs besides the tracklets.
 pub(super) struct Means<'a> {
     pub(super) gallery: Option<&'a Gallery>,
@@ -163,8 +167,10 @@ fn group(parts: &mut [&mut Tracklet], means: &Means<'_>) -> Result<Vec<Vec<usize
     let options = &means.options;
     let mut summarise = |part: &mut &mut Tracklet| -> Result<track::Tracklet> {
         let spans = part.spans().clone();
+        let clear = part.evidence().any(|shot| shot.quality >= RECOGNISABLE);
         let Verdict { decision, template } = part.verdict(means.gallery, &options.decision)?;
-        Ok(track::Tracklet { spans, template: template.clone(), identity: decision.person.map(|person| person.0) })
+        let template = template.clone().filter(|_| clear);
+        Ok(track::Tracklet { spans, template, identity: decision.person.map(|person| person.0) })
     };
     let tracklets: Vec<track::Tracklet> = parts.iter_mut().map(&mut summarise).collect::<Result<_>>()?;
     let numbers = rejoin(&tracklets, &RejoinOptions::new(options.rejoin_similarity, options.rejoin_within))?;
