@@ -20,3 +20,12 @@ bench=$(cargo build --release -p facerec-core --features cli,cuda,tensorrt,openv
 "$python" "$here/insightface_photo.py" "$shared" "$bench" "$library" "$@"
 echo
 "$python" "$here/faiss_flat.py" | tee benches/results/faiss_flat.json
+
+photos=$shared/data/photos/face_recognition/examples
+cargo build --release -p facerec-core --features cli,cuda,tensorrt,openvino
+echo
+"$python" "$here/video.py" "$shared" "$shared/data/videos/short_hamilton_clip.mp4" --facerec target/release/facerec \
+    --person "Miranda=$photos/lin-manuel-miranda.png" "Obama=$photos/obama.jpg" "Lacamoire=$photos/alex-lacamoire.png" \
+    --out benches/results/insightface_video.json
+echo
+cargo bench --profile release -p facerec-core --features cli,cuda,tensorrt,openvino --bench tracker
