@@ -10,7 +10,7 @@ export CARGO_TERM_COLOR ?= auto
 
 help:
 	@echo "make setup   system packages, ONNX Runtime, default models, sample photos (a second run does nothing)"
-	@echo "make demo    enrol two people, find them in other photos, write annotated pictures to out/"
+	@echo "make demo    enrol two people, find them in photos and a video, write pictures and a page to out/"
 	@echo "make test    all tests"
 	@echo "make bench   benchmarks, side by side with peers"
 	@echo "make lint    formatting, clippy on every feature, documentation, licences"
