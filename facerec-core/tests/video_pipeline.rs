@@ -244,7 +244,7 @@ fn nobody_is_in_two_places_at_once() {
 fn who_comes_and_goes_for_long_stays_one_person() {
     let world = World::new();
     // Ana and Carl take turns every two seconds, for five minutes: nobody is ever away for long enough to be reported.
-    let turns = |t: f32| vec![if (t / 2.0) as u32 % 2 == 0 { (100.0, 100.0, ANA) } else { (450.0, 200.0, CARL) }];
+    let turns = |t: f32| vec![if ((t / 2.0) as u32).is_multiple_of(2) { (100.0, 100.0, ANA) } else { (450.0, 200.0, CARL) }];
     let pipeline = world.pipeline(|options| options.rejoin_within(Duration::from_secs(5)).pictures(false));
     let mut sightings = pipeline.run(script(300.0, turns), &world.gallery).expect("starts");
     let found: Vec<Sighting> = sightings.by_ref().map(|sighting| sighting.expect("no error")).collect();
