@@ -81,6 +81,18 @@ fn a_real_clip_names_the_enrolled_and_nobody_else() {
     }
     assert_eq!(summary["persons"].as_object().unwrap().len(), 3, "each of the three: {summary}");
 
+    // Shots by eye; the cut at 2.7 s may be seen a frame early.
+    for shot in [0..600, 600..2650, 2650..7000, 7000..i64::MAX] {
+        let mut tracks_of = std::collections::BTreeMap::<&str, usize>::new();
+        for track in tracks {
+            let begins = |span: &Value| shot.contains(&span[0].as_i64().unwrap());
+            if let (Some(name), true) = (track["person"].as_str(), track["spans_ms"].as_array().unwrap().iter().any(begins)) {
+                *tracks_of.entry(name).or_default() += 1;
+            }
+        }
+        assert!(tracks_of.values().all(|&count| count <= 2), "{shot:?}: {tracks_of:?}");
+    }
+
     for track in tracks {
         for key in ["track", "start_ms", "end_ms", "frames", "embeddings"] {
             assert!(track[key].is_u64(), "{key} in {track}");
@@ -113,6 +125,24 @@ fn a_real_clip_names_the_enrolled_and_nobody_else() {
     assert_eq!((own["mota"].as_f64(), own["idf1"].as_f64(), own["id_switches"].as_u64()), (Some(1.0), Some(1.0), Some(0)));
     assert_eq!((own["fragments"].as_u64().is_some(), own["purity"].as_f64()), (true, Some(1.0)));
 
+    let bare = at("bare.jsonl");
+    let without = run.lines.iter().map(|line| {
+        let mut line = line.clone();
+        line.as_object_mut().unwrap().remove("boxes");
+        format!("{line}\n")
+    });
+    fs::write(&bare, without.collect::<String>()).unwrap();
+    let judged = facerec(["evaluate", "tracks", "--truth", &result, "--result", &bare]);
+    assert!(judged.code == 2 && judged.stderr.contains("--boxes"), "{}", judged.stderr);
+
+    // A part of it.
+    let part = facerec(engine.iter().copied().chain(["video", "--gallery", &gallery, &clip, "--start", "3", "--end", "6.5"]));
+    assert_eq!(part.code, 0, "{}", part.stderr);
+    let summary = &part.lines.last().unwrap()["summary"];
+    assert_eq!(persons(summary).iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["Miranda"], "{summary}");
+    assert!(persons(summary).iter().all(|&(_, start, end)| start >= 3000 && end <= 6500), "{summary}");
+    assert!((100..110).contains(&summary["frames"].as_u64().unwrap()), "{summary}");
+
     // What is no video: reported as a line, exit code 1.
     let text = at("text.mp4");
     fs::write(&text, "no video\n").unwrap();
@@ -142,4 +172,124 @@ fn tracks_are_judged_as_py_motmetrics_judges_them() {
     let run = facerec(["evaluate", "tracks", "--truth", &bad, "--result", &bad]);
     assert_eq!((run.code, run.lines[0]["error"]["code"].as_str()), (2, Some("invalid_argument")));
     assert!(run.stderr.contains("line 2"), "{}", run.stderr);
+}
+
+fn ffmpeg(folder: &Path, arguments: &str) {
+    let ffmpeg = Command::new("ffmpeg").args(["-y", "-v", "error"]).args(arguments.split_whitespace()).current_dir(folder).status();
+    assert!(ffmpeg.expect("the tests of the command with videos need `ffmpeg`").success(), "ffmpeg {arguments}");
+}
+
+/// Runs `facerec video` in a folder.
+fn video(folder: &Path, arguments: &str) -> Run {
+    let models = shared().unwrap().canonicalize().unwrap().join("models").to_string_lossy().into_owned();
+    let global = ["--json", "--models", &models, "--detector", "scrfd-2.5g", "--embedder", "edgeface-xs", "video"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_facerec"));
+    let output = command.args(global).args(arguments.split_whitespace()).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    Run { code: output.status.code().unwrap(), lines, stderr: String::from_utf8(output.stderr).unwrap() }
+}
+
+impl Run {
+    /// Exit code, and the code of the first error.
+    fn failed(&self) -> (i32, &str) {
+        (self.code, self.lines.iter().find_map(|line| line["error"]["code"].as_str()).unwrap_or("none"))
+    }
+
+    fn summary(&self) -> &Value {
+        &self.lines.last().unwrap_or_else(|| panic!("no line; {}", self.stderr))["summary"]
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_and_the_video_is_safe() {
+    if shared().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    ffmpeg(folder, "-f lavfi -i testsrc=s=320x240:r=25:d=1 -c:v libx264 -pix_fmt yuv420p clip.mp4");
+    let before = fs::read(folder.join("clip.mp4")).unwrap();
+    for arguments in [
+        "clip.mp4 --annotate clip.mp4",
+        "clip.mp4 --annotate ./clip.mp4",
+        "clip.mp4 --report clip.mp4",
+        "clip.mp4 --start 3 --end 2",
+        "rtsp://127.0.0.1:1/camera --annotate out.mp4",
+        "file:///dev/null --annotate out.mp4",
+    ] {
+        assert_eq!(video(folder, arguments).failed(), (2, "invalid_argument"), "{arguments}");
+    }
+    for arguments in ["clip.mp4 --start soon", "clip.mp4 --end -1", "clip.mp4 --no-such", ""] {
+        assert_eq!(video(folder, arguments).code, 2, "{arguments}");
+    }
+    assert_eq!(fs::read(folder.join("clip.mp4")).unwrap(), before);
+    let entries = fs::read_dir(folder).unwrap().count();
+    assert_eq!(entries, 1, "nothing is left lying about");
+}
+
+#[test]
+fn a_failing_output_is_a_line_and_the_summary_stays_the_last() {
+    if shared().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    ffmpeg(folder, "-f lavfi -i testsrc=s=320x240:r=25:d=1 -c:v libx264 -pix_fmt yuv420p clip.mp4");
+    fs::write(folder.join("file"), "").unwrap();
+    // Seen before the video is looked through.
+    for (arguments, output) in [("--report file/x.html", "file/x.html"), ("--annotate file/x.mp4", "file/x.mp4"), ("--thumbs file", "file")]
+    {
+        let run = video(folder, &format!("clip.mp4 {arguments}"));
+        assert_eq!(run.failed(), (1, "io"), "{arguments}");
+        assert_eq!((run.lines.len(), run.lines[0]["output"].as_str()), (1, Some(output)));
+    }
+    // Seen when it is written.
+    fs::create_dir(folder.join("late.mp4.part")).unwrap();
+    let run = video(folder, "clip.mp4 --annotate late.mp4 --report new/page.html");
+    assert_eq!(run.failed(), (1, "io"));
+    assert_eq!((run.lines[0]["output"].as_str(), run.summary()["frames"].as_u64()), (Some("late.mp4"), Some(25)));
+    assert!(folder.join("new/page.html").is_file(), "the others are written");
+    // A name that looks like a protocol.
+    let run = video(folder, "clip.mp4 --annotate cam-12:30.mp4");
+    assert_eq!(run.code, 0, "{:?}", run.lines);
+    assert!(folder.join("cam-12:30.mp4").is_file());
+    // A broadcast whose size changes.
+    ffmpeg(folder, "-f lavfi -i testsrc=s=320x240:r=25:d=1 -c:v libx264 -pix_fmt yuv420p a.ts");
+    ffmpeg(folder, "-f lavfi -i testsrc=s=640x360:r=25:d=1 -c:v libx264 -pix_fmt yuv420p b.ts");
+    let joined = [fs::read(folder.join("a.ts")).unwrap(), fs::read(folder.join("b.ts")).unwrap()].concat();
+    fs::write(folder.join("joined.ts"), joined).unwrap();
+    let run = video(folder, "joined.ts --annotate joined.mp4");
+    assert_eq!(run.code, 0, "{:?}", run.lines);
+    let frames: Vec<_> = VideoReader::open(folder.join("joined.mp4")).unwrap().map(|frame| frame.unwrap().size()).collect();
+    assert_eq!(frames, [(320, 240); 50]);
+    // A video that breaks off: the error, then the summary.
+    ffmpeg(folder, "-f lavfi -i testsrc=s=320x240:r=25:d=6 -c:v libx264 -pix_fmt yuv420p -movflags +faststart whole.mp4");
+    let bytes = fs::read(folder.join("whole.mp4")).unwrap();
+    fs::write(folder.join("cut.mp4"), &bytes[..bytes.len() * 6 / 10]).unwrap();
+    let run = video(folder, "cut.mp4");
+    assert_eq!(run.failed(), (1, "decode_video"));
+    assert!(run.summary()["frames"].as_u64().unwrap() > 30, "{}", run.summary());
+}
+
+#[test]
+fn live_sources_end_when_asked_and_say_what_they_lost() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let clip = shared.join("data/videos/short_hamilton_clip.mp4").canonicalize().unwrap();
+    ffmpeg(folder, &format!("-stream_loop 2 -i {} -an -c:v libx264 -preset ultrafast -g 25 live.ts", clip.display()));
+    // A transport stream states no length: taken for a camera, and this one is faster than any detector.
+    let address = format!("file://{}/live.ts", folder.display());
+    let run = video(folder, &format!("{address} --start 1 --end 20 --report page.html"));
+    assert_eq!(run.code, 0, "{:?}", run.lines);
+    let summary = run.summary();
+    assert!((15_000..=20_000).contains(&summary["duration_ms"].as_u64().unwrap()), "{summary}");
+    assert!(summary["lost_frames"].as_u64().unwrap() > 10, "{summary}");
+    assert!(run.stderr.contains("left out") && folder.join("page.html").is_file(), "{}", run.stderr);
+    assert!(run.lines.iter().filter_map(|line| line["start_ms"].as_u64()).all(|start| start >= 1000));
+    assert_eq!(video(folder, &format!("{address} --hardware no-such")).failed(), (3, "device_unavailable"));
+    // A file at an address states its length: nothing of it is lost.
+    let run = video(folder, &format!("file://{} --end 3", clip.display()));
+    assert_eq!((run.code, run.summary()["lost_frames"].as_u64()), (0, Some(0)));
+    assert!(run.summary()["frames"].as_u64().unwrap() > 85, "{}", run.summary());
 }

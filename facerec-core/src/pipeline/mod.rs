@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 pub use decide::TrackDecisionOptions;
 pub use options::{Cadence, CancelToken, OnProgress, PipelineOptions};
+pub(crate) use people::RECOGNISABLE;
 pub use sighting::{BestShot, Progress, Sighting, Stages, TrackBox, VideoSummary};
 pub use sightings::Sightings;
 

@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Least quality of a part's best shot for joining it by what it looks like: dark and smeared faces resemble each other more
 /// than their owners do. (In the generated clips of `benches/clips` no track's best shot is below 0.15.)
-const RECOGNISABLE: f32 = 0.15;
+pub(crate) const RECOGNISABLE: f32 = 0.15;
 
 /// What reporting needs besides the tracklets.
 pub(super) struct Means<'a> {

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::geometry::Rect;
-use crate::image::{Annotation, Tone, annotate};
+use crate::image::{Annotation, Image, Tone, annotate, resize_bilinear};
 use crate::pipeline::Sighting;
 use crate::video::{FrameSource, VideoWriter};
 
 /// Reads `source` from the start and writes it to `path` (mp4, H.264) with the boxes of `sightings`, which must have been made
-/// from the same video with their boxes kept. Every box carries the track's final name, from its first frame on.
+/// from the same video with their boxes kept. Every box carries the track's final name, from its first frame on. Pictures of a
+/// video whose size changes are fitted into the first one's.
 ///
 /// # Errors
 /// `decode_video` when the video cannot be read (what came before is written), `unsupported_format` without an encoder, `io`.
@@ -22,7 +23,7 @@ pub fn annotate_video(mut source: impl FrameSource, sightings: &[Sighting], path
         }
     }
     let rate = source.info().frame_rate.unwrap_or(25.0);
-    let mut writer: Option<VideoWriter> = None;
+    let mut writer: Option<(VideoWriter, (u32, u32))> = None;
     let mut broken = None;
     loop {
         let frame = match source.next_frame() {
@@ -36,18 +37,40 @@ pub fn annotate_video(mut source: impl FrameSource, sightings: &[Sighting], path
         let mut image = frame.to_image()?;
         let marks: Vec<Annotation> = boxes.get(&frame.index()).map_or_else(Vec::new, |found| found.iter().map(mark).collect());
         annotate(&mut image, &marks);
-        let writer = match &mut writer {
+        let (writer, size) = match &mut writer {
             Some(writer) => writer,
-            None => writer.insert(VideoWriter::create(&path, image.width(), image.height(), rate)?),
+            None => {
+                let size = (image.width(), image.height());
+                writer.insert((VideoWriter::create(&path, size.0, size.1, rate)?, size))
+            }
         };
-        writer.write(&image, frame.time())?;
+        writer.write(&fitted(image, *size)?, frame.time())?;
     }
-    writer.map_or(Ok(()), VideoWriter::finish)?;
-    // A video that breaks off was reported when it was looked through; here it only explains an empty result.
-    match broken {
-        Some(error) if !path.as_ref().exists() => Err(error),
-        _ => Ok(()),
+    match (writer, broken) {
+        // A video that breaks off was reported when it was looked through; here it only explains that there is nothing.
+        (Some((writer, _)), _) => writer.finish(),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(()),
     }
+}
+
+/// The picture in the middle of one of `size`, as large as it fits.
+fn fitted(image: Image, size: (u32, u32)) -> Result<Image> {
+    let from = (image.width(), image.height());
+    if from == size {
+        return Ok(image);
+    }
+    let scale = (f64::from(size.0) / f64::from(from.0)).min(f64::from(size.1) / f64::from(from.1));
+    let scaled = |side: u32, most: u32| ((f64::from(side) * scale).round() as u32).clamp(1, most);
+    let inner = (scaled(from.0, size.0), scaled(from.1, size.1));
+    let pixels = resize_bilinear(image.data(), from, inner)?;
+    let mut whole = Image::filled(size.0, size.1, [0; 3]);
+    let left = (size.0 - inner.0) as usize / 2 * 3;
+    let (row, top, bytes) = (size.0 as usize * 3, (size.1 - inner.1) as usize / 2, inner.0 as usize * 3);
+    for (line, from) in whole.data_mut().chunks_exact_mut(row).skip(top).zip(pixels.chunks_exact(bytes)) {
+        line[left..left + bytes].copy_from_slice(from);
+    }
+    Ok(whole)
 }
 
 fn mark((sighting, rect): &(&Sighting, Rect)) -> Annotation {

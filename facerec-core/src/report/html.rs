@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Person, Report};
+use super::{Person, Report, clock};
 use crate::error::Result;
 use crate::pipeline::{BestShot, Sighting};
 
@@ -190,12 +190,6 @@ fn title_of(place: usize, people: &[Person<'_>]) -> String {
 
 fn colour_of(place: usize, person: &Person<'_>) -> &'static str {
     if person.name.is_some() { COLOURS[place % COLOURS.len()] } else { UNKNOWN }
-}
-
-fn clock(time: Duration) -> String {
-    let (seconds, tenths) = (time.as_secs(), time.subsec_millis() / 100);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}.{tenths}") } else { format!("{minutes}:{seconds:02}.{tenths}") }
 }
 
 fn escape(text: &str) -> String {

@@ -14,7 +14,7 @@ pub use annotated::annotate_video;
 
 use crate::error::{Error, Result};
 use crate::face::Embedding;
-use crate::pipeline::{Sighting, VideoSummary};
+use crate::pipeline::{RECOGNISABLE, Sighting, VideoSummary};
 use crate::track::{RejoinOptions, Tracklet, rejoin};
 use crate::video::VideoInfo;
 
@@ -105,6 +105,13 @@ impl Report {
     }
 }
 
+/// A time as the page and the command write it: `1:02:03.4`, or `2:03.4` below an hour.
+pub fn clock(time: Duration) -> String {
+    let (seconds, tenths) = (time.as_secs(), time.subsec_millis() / 100);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}.{tenths}") } else { format!("{minutes}:{seconds:02}.{tenths}") }
+}
+
 impl Person<'_> {
     fn start(&self) -> Duration {
         self.sightings.iter().map(|sighting| sighting.start).min().unwrap_or_default()
@@ -115,20 +122,18 @@ impl Person<'_> {
 fn group_unknown<'a>(unknown: &[&'a Sighting]) -> Result<Vec<Person<'a>>> {
     let mut tracklets = Vec::with_capacity(unknown.len());
     for sighting in unknown {
-        let template = Embedding::template(sighting.best_shots.iter().map(|shot| (&shot.embedding, shot.quality.score)))?;
+        let clear = sighting.best_shots.iter().filter(|shot| shot.quality.score >= RECOGNISABLE);
+        let template = Embedding::template(clear.map(|shot| (&shot.embedding, shot.quality.score)))?;
         tracklets.push(Tracklet { spans: sighting.spans.clone(), template, identity: None });
     }
     // As sure as naming somebody from the gallery; every decision carries that threshold.
     let threshold = unknown.iter().map(|sighting| sighting.decision.threshold).fold(-1.0, f32::max);
     let groups = rejoin(&tracklets, &RejoinOptions::new(threshold, Duration::MAX))?;
-    let mut people: Vec<Person<'a>> = Vec::new();
+    let mut people: BTreeMap<usize, Vec<&Sighting>> = BTreeMap::new();
     for (sighting, group) in unknown.iter().zip(groups) {
-        match people.get_mut(group) {
-            Some(person) => person.sightings.push(sighting),
-            None => people.push(Person { name: None, sightings: vec![sighting] }),
-        }
+        people.entry(group).or_default().push(sighting);
     }
-    Ok(people)
+    Ok(people.into_values().map(|sightings| Person { name: None, sightings }).collect())
 }
 
 /// A name as a file's: letters and digits stay, runs of anything else become one hyphen.
@@ -140,7 +145,57 @@ fn file_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::face::{ModelKey, Quality};
+    use crate::gallery::{Decision, DecisionReason};
+    use crate::geometry::Rect;
+    use crate::pipeline::BestShot;
+
+    fn stranger(track: u64, degrees: f32, spans: &[(u64, u64)]) -> Sighting {
+        let key = Arc::new(ModelKey { id: "m".into(), hash: "0".into() });
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let embedding = Embedding::new(key, vec![cos, sin]).expect("finite");
+        let quality = Quality { score: 1.0, sharpness: 1.0, yaw_deg: 0.0, pitch_deg: 0.0, roll_deg: 0.0, face_px: 100.0, exposure: 0.5 };
+        let decision = Decision {
+            person: None,
+            name: None,
+            similarity: -1.0,
+            threshold: 0.5,
+            margin: 0.0,
+            reason: DecisionReason::EmptyGallery,
+            candidates: Vec::new(),
+        };
+        let spans: Vec<_> = spans.iter().map(|&(start, end)| (Duration::from_secs(start), Duration::from_secs(end))).collect();
+        let (start, end) = (spans[0].0, spans[spans.len() - 1].1);
+        let rect = Rect::new(0.0, 0.0, 9.0, 9.0);
+        let shot = BestShot { frame: 0, time: start, rect, quality, embedding, picture: None };
+        Sighting {
+            track,
+            start,
+            end,
+            spans,
+            frames: 9,
+            decision,
+            best_shots: vec![shot],
+            embeddings: 1,
+            boxes: Vec::new(),
+            provisional: false,
+        }
+    }
+
+    #[test]
+    fn unknown_people_are_grouped_by_looks_and_by_when_they_were_in_view() {
+        let mut report = Report::new("clip.mp4", &VideoInfo::default());
+        report.add(stranger(1, 0.0, &[(0, 2), (8, 10)]));
+        report.add(stranger(2, 20.0, &[(4, 6)])); // looks like 1, seen while 1 was away
+        report.add(stranger(3, -30.0, &[(9, 12)])); // looks like 1 and 2, seen beside 1
+        report.add(stranger(4, 90.0, &[(20, 22)]));
+        let people = report.people().expect("one model");
+        let tracks: Vec<Vec<u64>> = people.iter().map(|person| person.sightings.iter().map(|sighting| sighting.track).collect()).collect();
+        assert_eq!(tracks, [vec![1, 2], vec![3], vec![4]]);
+    }
 
     #[test]
     fn names_become_safe_file_names() {

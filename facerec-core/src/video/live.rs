@@ -1,6 +1,7 @@
 //! Live sources: network cameras and webcams. Frames that nobody takes in time are lost, the newest wins.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -59,7 +60,8 @@ impl LiveOptions {
 }
 
 /// A network camera (`rtsp://`, `http://`, `udp://`, ...) or a webcam (`/dev/video0`). When frames come faster than they are
-/// taken, the newest is given and those in between are counted as [`LiveSource::lost`].
+/// taken, the newest is given and those in between are counted as [`LiveSource::lost`]. What states its length, such as a
+/// file at an `http://` address, is no camera: it waits, and no frame of it is lost.
 #[derive(Debug)]
 pub struct LiveSource {
     info: VideoInfo,
@@ -75,6 +77,8 @@ struct Shared {
     changed: Condvar,
     stop: AtomicBool,
     lost: AtomicU64,
+    /// Whether frames wait until they are taken.
+    waits: AtomicBool,
     /// The moment until which FFmpeg may block, in milliseconds after `opened`.
     patience: AtomicU64,
     opened: Instant,
@@ -111,24 +115,52 @@ impl LiveSource {
             changed: Condvar::new(),
             stop: AtomicBool::new(false),
             lost: AtomicU64::new(0),
+            waits: AtomicBool::new(false),
             patience: AtomicU64::new(0),
             opened: Instant::now(),
         });
-        shared.wait_at_most(options.timeout);
-        let mut decoding = Decoding::new(connect(address, &options, &shared)?, &options.decode)?;
-        decoding.info.live = true;
-        (decoding.info.frames, decoding.info.duration) = (None, None);
-        let info = decoding.info.clone();
-        let (work, timeout) = (Arc::clone(&shared), options.timeout);
-        let thread = std::thread::Builder::new().name("facerec-live".into()).spawn(move || work.pump(&mut decoding, timeout));
+        let timeout = options.timeout;
+        shared.wait_at_most(timeout);
+        let (opened, answer) = sync_channel(1);
+        let (work, name) = (Arc::clone(&shared), address.to_owned());
+        // Opened over there, too: a webcam's driver or a pipe may block where FFmpeg cannot be interrupted.
+        let thread = std::thread::Builder::new().name("facerec-live".into()).spawn(move || work.run(&name, &options, &opened));
         let thread = thread.map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?;
-        Ok(Self { info, shared, timeout: options.timeout, thread: Some(thread), over: false })
+        let answer = answer.recv_timeout(timeout.saturating_add(GRACE));
+        // From here on, dropping it ends the thread.
+        let mut source = Self { info: VideoInfo::default(), shared, timeout, thread: Some(thread), over: false };
+        source.info = match answer {
+            Ok(opened) => opened?,
+            Err(RecvTimeoutError::Timeout) => {
+                source.detach();
+                return Err(silent(address, timeout));
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("the receiving thread panicked")),
+        };
+        Ok(source)
+    }
+
+    /// Leaves a thread that is stuck in a driver to itself: it ends when the driver lets it go.
+    fn detach(&mut self) {
+        self.over = true;
+        self.shared.stop.store(true, Ordering::Relaxed);
+        drop(self.thread.take());
     }
 
     /// Frames that came while nobody took them.
     pub fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
     }
+}
+
+/// How long FFmpeg may take to notice that it is interrupted.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Longer than anybody waits; an [`Instant`] can hold it.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+fn silent(address: &str, timeout: Duration) -> Error {
+    broken(format!("`{address}` did not answer within {timeout:?}"))
 }
 
 fn connect(address: &str, options: &LiveOptions, shared: &Arc<Shared>) -> Result<Input> {
@@ -139,8 +171,8 @@ fn connect(address: &str, options: &LiveOptions, shared: &Arc<Shared>) -> Result
     for (name, value) in &options.options {
         settings.set(name, value);
     }
-    let silent = |error: &super::ffmpeg::Error| match error {
-        super::ffmpeg::Error::Exit => broken(format!("`{address}` did not answer within {:?}", options.timeout)),
+    let refused = |error: &super::ffmpeg::Error| match error {
+        super::ffmpeg::Error::Exit => silent(address, options.timeout),
         error => failed(format!("`{address}` cannot be opened as a live source"), error),
     };
     if address.starts_with("/dev/") {
@@ -150,16 +182,16 @@ fn connect(address: &str, options: &LiveOptions, shared: &Arc<Shared>) -> Result
         };
         return match format::open_with(address, &webcam, settings) {
             Ok(context) => Ok(context.input()),
-            Err(error) => Err(silent(&error)),
+            Err(error) => Err(refused(&error)),
         };
     }
     let patience = Arc::clone(shared);
-    format::input_with_interrupt_and_dictionary(address, move || patience.is_impatient(), settings).map_err(|error| silent(&error))
+    format::input_with_interrupt_and_dictionary(address, move || patience.is_impatient(), settings).map_err(|error| refused(&error))
 }
 
 impl Shared {
     fn wait_at_most(&self, time: Duration) {
-        let until = self.opened.elapsed() + time;
+        let until = self.opened.elapsed().saturating_add(time);
         self.patience.store(until.as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
@@ -168,25 +200,55 @@ impl Shared {
         self.stop.load(Ordering::Relaxed) || self.opened.elapsed().as_millis() > u128::from(self.patience.load(Ordering::Relaxed))
     }
 
+    /// The thread: opens, says how that went, receives.
+    fn run(self: &Arc<Self>, address: &str, options: &LiveOptions, opened: &SyncSender<Result<VideoInfo>>) {
+        let decoding = connect(address, options, self).and_then(|input| Decoding::new(input, &options.decode));
+        let mut decoding = match decoding {
+            Ok(decoding) => decoding,
+            Err(error) => {
+                let _ = opened.send(Err(error)); // nobody waits any more: nobody to tell
+                return;
+            }
+        };
+        let info = &mut decoding.info;
+        info.live = info.duration.is_none();
+        if info.live {
+            info.frames = None;
+        }
+        self.waits.store(!info.live, Ordering::Relaxed);
+        if opened.send(Ok(info.clone())).is_ok() {
+            self.pump(&mut decoding, options.timeout);
+        }
+    }
+
     fn pump(&self, decoding: &mut Decoding, timeout: Duration) {
         let end = loop {
             self.wait_at_most(timeout);
             match decoding.next_frame(&self.stop) {
-                Ok(Some(frame)) => {
-                    let mut slot = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-                    if slot.frame.replace(frame).is_some() {
-                        self.lost.fetch_add(1, Ordering::Relaxed);
-                    }
-                    self.changed.notify_one();
-                }
+                Ok(Some(frame)) => self.put(frame),
                 Ok(None) if self.stop.load(Ordering::Relaxed) || !self.is_impatient() => break None,
-                Ok(None) => break Some(broken(format!("no frame came within {timeout:?}: the connection is lost"))),
+                Ok(None) => break Some(lost(timeout)),
                 Err(error) => break Some(error),
             }
         };
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).end = Some(end);
-        self.changed.notify_one();
+        self.changed.notify_all();
     }
+
+    fn put(&self, frame: Frame) {
+        let mut slot = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.waits.load(Ordering::Relaxed) && slot.frame.is_some() && !self.stop.load(Ordering::Relaxed) {
+            slot = self.changed.wait(slot).unwrap_or_else(PoisonError::into_inner);
+        }
+        if slot.frame.replace(frame).is_some() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        self.changed.notify_all();
+    }
+}
+
+fn lost(timeout: Duration) -> Error {
+    broken(format!("no frame came within {timeout:?}: the connection is lost"))
 }
 
 impl FrameSource for LiveSource {
@@ -194,11 +256,12 @@ impl FrameSource for LiveSource {
         if self.over {
             return Ok(None);
         }
-        // The thread ends its waits itself; this only guards against one that died.
-        let deadline = Instant::now() + self.timeout + Duration::from_secs(5);
+        // The thread ends its waits itself; this guards against one that is stuck in a driver.
+        let deadline = Instant::now() + self.timeout.min(FOREVER) + GRACE;
         let mut slot = self.shared.newest.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(frame) = slot.frame.take() {
+                self.shared.changed.notify_all();
                 return Ok(Some(frame));
             }
             if let Some(end) = slot.end.take() {
@@ -207,8 +270,9 @@ impl FrameSource for LiveSource {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                self.over = true;
-                return Err(Error::internal("the receiving thread does not answer"));
+                drop(slot);
+                self.detach();
+                return Err(lost(self.timeout));
             }
             slot = self.shared.changed.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -221,8 +285,18 @@ impl FrameSource for LiveSource {
 
 impl Drop for LiveSource {
     fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
         self.shared.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        {
+            // Under the lock, or a thread about to wait would miss it.
+            let _slot = self.shared.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            self.shared.changed.notify_all();
+        }
+        let deadline = Instant::now() + GRACE;
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if thread.is_finished() {
             let _ = thread.join(); // its panic has no one left to matter to
         }
     }

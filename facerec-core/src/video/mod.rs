@@ -4,10 +4,16 @@
 //! and so can frames of one's own.
 
 #[cfg(feature = "video")]
+mod clock;
+#[cfg(feature = "video")]
+mod damage;
+#[cfg(feature = "video")]
 mod decoder;
 #[cfg(feature = "video")]
 mod ffmpeg;
 mod frame;
+#[cfg(feature = "video")]
+mod hardware;
 #[cfg(feature = "video")]
 mod live;
 mod orientation;

@@ -60,13 +60,22 @@ impl Decoded {
     }
 
     pub(super) fn thumbnail(&self) -> Result<Vec<u8>> {
-        if has_luma_plane(self.frame.format()) {
+        // A picture stored bottom up has a negative distance between its rows, which FFmpeg's converter knows.
+        if has_luma_plane(self.frame.format()) && self.is_top_down() {
             let (stride, luma) = (self.frame.stride(0), self.frame.data(0));
             let at = |x: usize, y: usize| u32::from(luma[y * stride + x]);
             return Ok(shrink(self.frame.width() as usize, self.frame.height() as usize, at));
         }
         let gray = self.convert(&TO_GRAY, Pixel::GRAY8, THUMBNAIL)?;
         Ok(packed(&gray, THUMBNAIL, 1))
+    }
+
+    fn is_top_down(&self) -> bool {
+        // SAFETY: the frame is live; the field is a plain number.
+        #[allow(unsafe_code)]
+        unsafe {
+            (*self.frame.as_ptr()).linesize[0] > 0
+        }
     }
 
     fn convert(&self, cache: &'static std::thread::LocalKey<RefCell<Option<Converter>>>, to: Pixel, size: (u32, u32)) -> Result<AvFrame> {
@@ -90,14 +99,14 @@ impl Converter {
         let Kind { format, from, to: size, .. } = kind;
         let scaler = Scaler::get(format, from.0, from.1, to, size.0, size.1, Flags::BILINEAR);
         let mut scaler = scaler.map_err(|error| failed(format!("no conversion from {format:?} to RGB"), &error))?;
-        colours(&mut scaler, &kind)?;
+        colours(&mut scaler, &kind);
         Ok(Self { scaler, kind })
     }
 }
 
 /// Tells the converter which matrix and range the video was made with. Videos that do not say are BT.601, as FFmpeg and
 /// OpenCV take them.
-fn colours(scaler: &mut Scaler, kind: &Kind) -> Result<()> {
+fn colours(scaler: &mut Scaler, kind: &Kind) {
     let space = match kind.space {
         color::Space::BT709 => ffi::SWS_CS_ITU709,
         color::Space::BT2020NCL | color::Space::BT2020CL => ffi::SWS_CS_BT2020,
@@ -105,8 +114,8 @@ fn colours(scaler: &mut Scaler, kind: &Kind) -> Result<()> {
         color::Space::FCC => ffi::SWS_CS_FCC,
         _ => ffi::SWS_CS_DEFAULT,
     };
-    let name = format!("{:?}", kind.format);
-    let full = kind.range == color::Range::JPEG || name.starts_with("YUVJ");
+    let jpeg = matches!(kind.format, Pixel::YUVJ411P | Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ440P | Pixel::YUVJ444P);
+    let full = kind.range == color::Range::JPEG || jpeg;
     let neutral = 1 << 16; // contrast and saturation, 16.16 fixed point
     // SAFETY: the context is live and owned by `scaler`; the coefficients are FFmpeg's own static tables.
     #[allow(unsafe_code)]
@@ -115,8 +124,7 @@ fn colours(scaler: &mut Scaler, kind: &Kind) -> Result<()> {
         ffi::sws_setColorspaceDetails(scaler.as_mut_ptr(), table, i32::from(full), table, 1, 0, neutral, neutral)
     };
     // Formats that are RGB already have nothing to set and say -1.
-    tracing::trace!(result, format = name, "colour space of the video");
-    Ok(())
+    tracing::trace!(result, format = ?kind.format, "colour space of the video");
 }
 
 /// 8-bit formats whose first plane is luma.

@@ -81,7 +81,8 @@ impl VideoOptions {
 /// Reads a video file, decoding on a thread of its own: any container and codec that the FFmpeg at hand knows (mp4, mov, mkv,
 /// webm, avi, gif; H.264, HEVC, VP9, AV1, MPEG-4, ...). An iterator over frames.
 ///
-/// A damaged or truncated file gives the frames that can be decoded, then the error, once.
+/// A damaged or truncated file gives the frames that can be decoded, then the error, once, as far as FFmpeg notices: a part
+/// that is missing from the middle of a Matroska file looks like a pause, and HEVC states nothing to check its pixels by.
 #[derive(Debug)]
 pub struct VideoReader {
     info: VideoInfo,
@@ -142,21 +143,21 @@ fn open_file(path: &Path, stop: &Arc<AtomicBool>) -> Result<format::context::Inp
 
 /// Decodes until the end, the end of the range, an error, or nobody listens any more.
 fn pump(decoding: &mut Decoding, options: &VideoOptions, stop: &AtomicBool, out: &SyncSender<Result<Frame>>) {
-    loop {
+    let end = loop {
         match decoding.next_frame(stop) {
             Ok(Some(frame)) if frame.time() < options.start => {}
-            Ok(Some(frame)) if options.end.is_some_and(|end| frame.time() > end) => break,
+            Ok(Some(frame)) if options.end.is_some_and(|end| frame.time() > end) => break decoding.verdict(),
             Ok(Some(frame)) => {
                 if out.send(Ok(frame)).is_err() {
-                    break;
+                    return;
                 }
             }
-            Ok(None) => break,
-            Err(error) => {
-                let _ = out.send(Err(error)); // nobody listens: nobody to tell
-                break;
-            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
         }
+    };
+    if let Err(error) = end {
+        let _ = out.send(Err(error)); // nobody listens: nobody to tell
     }
 }
 

@@ -80,7 +80,8 @@ impl VideoWriter {
         frame_rate: f64,
     ) -> Result<(Output, encoder::video::Encoder), AvError> {
         let name = part.to_str().ok_or(AvError::Other { errno: super::ffmpeg::error::EINVAL })?;
-        let mut output = format::output_as(name, "mp4")?;
+        // With its protocol: `cam-12:30.mp4` would name another.
+        let mut output = format::output_as(&format!("file:{name}"), "mp4")?;
         let mut encoder = codec::context::Context::new_with_codec(codec).encoder().video()?;
         encoder.set_width(width);
         encoder.set_height(height);
@@ -136,13 +137,17 @@ impl VideoWriter {
 
     fn flush_packets(&mut self) -> Result<(), AvError> {
         let mut packet = Packet::empty();
-        while self.encoder.receive_packet(&mut packet).is_ok() {
+        loop {
+            match self.encoder.receive_packet(&mut packet) {
+                Ok(()) => {}
+                Err(AvError::Eof | AvError::Other { errno: super::ffmpeg::error::EAGAIN }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
             packet.set_stream(0);
             let stream = self.output.stream(0).ok_or(AvError::StreamNotFound)?.time_base();
             packet.rescale_ts(Rational(1, TICKS), stream);
             packet.write_interleaved(&mut self.output)?;
         }
-        Ok(())
     }
 
     /// Completes the file and gives it its name.

@@ -22,11 +22,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
     let engine = global.engine(usize::MAX, None)?;
-    let bar = output.bar("photos", false);
-    let progress = |done: usize, all: usize| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    };
+    let (bar, progress) = output.counting_bar("photos");
     let options = EvaluateOptions { workers: engine.workers(), progress: &progress };
     let found = calibrate(engine.analyzer(), &args.from, &args.fmr, options)?;
     bar.finish_and_clear();

@@ -49,11 +49,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         return judge(truth, result, output);
     }
     let engine = global.engine(usize::MAX, None)?;
-    let bar = output.bar("photos", false);
-    let progress = |done: usize, all: usize| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    };
+    let (bar, progress) = output.counting_bar("photos");
     let options = EvaluateOptions { workers: engine.workers(), progress: &progress };
     match &args.what {
         What::Pairs { pairs: list, images } => {

@@ -79,6 +79,17 @@ impl Output {
         style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
     }
 
+    /// A bar for work that prints nothing, and the callback that moves it to so many done of all.
+    pub(crate) fn counting_bar(&self, what: &'static str) -> (ProgressBar, impl Fn(usize, usize) + Sync + use<>) {
+        let bar = self.bar(what, false);
+        let moved = bar.clone();
+        let progress = move |done: usize, all: usize| {
+            moved.set_length(all as u64);
+            moved.set_position(done as u64);
+        };
+        (bar, progress)
+    }
+
     /// A bar for bytes that come in, with a message that may change.
     #[cfg(feature = "fetch")]
     pub(crate) fn bytes_bar(&self) -> ProgressBar {

@@ -28,9 +28,10 @@ pub struct TruthTrack {
     pub boxes: Vec<FrameBox>,
 }
 
-/// A line of JSON. Other members, and lines without boxes, are ignored.
+/// A line of JSON. Other members, and lines that are not about a track, are ignored.
 #[derive(Deserialize)]
 struct Line {
+    track: Option<u64>,
     person: Option<String>,
     enrolled: Option<bool>,
     boxes: Option<Vec<[f64; 6]>>,
@@ -60,7 +61,14 @@ fn json(text: &str) -> Result<TrackFile, (usize, String)> {
     let mut tracks = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let line: Line = serde_json::from_str(line).map_err(|error| (number, error.to_string()))?;
-        let Some(boxes) = line.boxes.filter(|_| !line.provisional) else { continue };
+        if line.provisional {
+            continue;
+        }
+        let boxes = match (line.boxes, line.track) {
+            (Some(boxes), _) => boxes,
+            (None, Some(track)) => return Err((number, format!("track `{track}` has no boxes; run `facerec video` with `--boxes`"))),
+            (None, None) => continue,
+        };
         let boxes = boxes.iter().map(|&[frame, ms, x1, y1, x2, y2]| FrameBox {
             frame: frame as i64,
             ms,

@@ -1,0 +1,156 @@
+//! `facerec video`.
+
+mod output;
+mod record;
+mod source;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use facerec_core::pipeline::{OnProgress, Progress};
+use facerec_core::{Cadence, Engine, Error, FrameSource, Gallery, GalleryOptions, KnownPeople, PipelineOptions};
+use serde::Serialize;
+use serde_json::json;
+
+use self::output::Files;
+use self::record::{SightingRecord, SummaryRecord, describe, summarise};
+use self::source::Source;
+use crate::exit::{Exit, InGallery, Outcome, ends_everything};
+use crate::options::Global;
+use crate::output::{ErrorRecord, Output};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The gallery of people to look for [default: nobody, tracks only].
+    #[arg(long, value_name = "DIR")]
+    gallery: Option<PathBuf>,
+    /// A video file, or a live source: rtsp://..., http://..., /dev/video0.
+    #[arg(value_name = "VIDEO")]
+    video: PathBuf,
+    /// Write the video with boxes, names and track numbers drawn into it (H.264, mp4).
+    #[arg(long, value_name = "OUT.mp4")]
+    annotate: Option<PathBuf>,
+    /// Write a page with a timeline per person and the best shots.
+    #[arg(long, value_name = "OUT.html")]
+    report: Option<PathBuf>,
+    /// Write the best shots as JPEG files into this folder.
+    #[arg(long, value_name = "DIR")]
+    thumbs: Option<PathBuf>,
+    /// List the box of every frame.
+    #[arg(long)]
+    boxes: bool,
+    /// Look for faces in every frame, not about ten times a second.
+    #[arg(long)]
+    every_frame: bool,
+    /// Start here, in seconds; of a live source: so long after its first frame.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    start: Option<Duration>,
+    /// End here, in seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    end: Option<Duration>,
+    /// Similarity from which a track is named, -1 to 1 [default: the embedder's at a false match rate of 1e-4].
+    #[arg(long, value_name = "SIMILARITY", allow_negative_numbers = true)]
+    threshold: Option<f32>,
+    /// Decode on a device: vaapi, cuda, videotoolbox, d3d11va, qsv.
+    #[arg(long, value_name = "NAME")]
+    hardware: Option<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| format!("expected seconds, got `{text}`"))?;
+    Duration::try_from_secs_f64(number).map_err(|_| format!("expected seconds from 0, got `{text}`"))
+}
+
+pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
+    if args.end.is_some_and(|end| end <= args.start.unwrap_or_default()) {
+        return Err(Error::InvalidArgument { name: "end", reason: "expected a time after the start".into() }.into());
+    }
+    let files = match Files::plan(args) {
+        Err((path, error)) if !is_usage(&error) => {
+            output::failed(path, &error, output)?;
+            return Ok(Exit::SomeFailed);
+        }
+        planned => planned.map_err(|(_, error)| error)?,
+    };
+    let engine = global.engine(usize::MAX, args.threshold)?;
+    let open = |folder: &PathBuf| engine.open_gallery_with(folder, GalleryOptions::default().read_only(true)).in_gallery();
+    let gallery = args.gallery.as_ref().map(open).transpose()?;
+    let source = match Source::open(args) {
+        Err(error) if !ends_everything(&error) && !is_usage(&error) => {
+            report_failed(args, &error, output)?;
+            return Ok(Exit::SomeFailed);
+        }
+        opened => opened?,
+    };
+    look_through(&engine, gallery.as_ref(), source, files, args, output)
+}
+
+fn is_usage(error: &Error) -> bool {
+    matches!(error, Error::InvalidArgument { .. })
+}
+
+fn look_through(
+    engine: &Engine,
+    gallery: Option<&Gallery>,
+    source: Source,
+    mut files: Files<'_>,
+    args: &Args,
+    output: &mut Output,
+) -> Outcome {
+    let (info, lost) = (source.info(), source.lost());
+    files.describe(&info);
+    let bar = output.bar("frames", true);
+    bar.set_length(info.frames.unwrap_or_default());
+    let shown = bar.clone();
+    let options = options(engine, args, info.live, Arc::new(move |progress: &Progress| shown.set_position(progress.frames)))?;
+    let known = gallery.map_or(KnownPeople::Nobody, KnownPeople::Gallery);
+    let mut sightings = engine.watch(source, known, options)?;
+    let mut exit = Exit::Done;
+    for sighting in sightings.by_ref() {
+        match sighting {
+            Ok(sighting) => {
+                bar.suspend(|| output.emit(&SightingRecord::new(&sighting, args.boxes), format_args!("{}", describe(&sighting))))?;
+                files.add(sighting);
+            }
+            Err(error) if ends_everything(&error) => return Err(error.into()),
+            Err(error) => {
+                report_failed(args, &error, output)?;
+                exit = Exit::SomeFailed;
+            }
+        }
+    }
+    bar.finish_and_clear();
+    let summary = sightings.summary().clone();
+    drop(sightings);
+    for (path, error) in files.write(&summary) {
+        output::failed(path, &error, output)?;
+        exit = Exit::SomeFailed;
+    }
+    let lost = lost.load(Ordering::Relaxed);
+    if lost > 0 {
+        #[expect(clippy::print_stderr)] // for people, whatever the log level
+        let () = eprintln!("facerec: {lost} frames came faster than they could be looked at and were left out");
+    }
+    output.emit(&json!({"summary": SummaryRecord::new(&summary, lost)}), format_args!("{}", summarise(&summary)))?;
+    Ok(exit)
+}
+
+fn options(engine: &Engine, args: &Args, live: bool, progress: OnProgress) -> Result<PipelineOptions, Error> {
+    let options = engine.video_options()?.progress(progress).provisional(live);
+    let options = options.boxes(args.boxes || args.annotate.is_some()).pictures(args.report.is_some() || args.thumbs.is_some());
+    // Live results are wanted soon: a person who is away for longer starts a new track.
+    let options = if live { options.rejoin_within(Duration::from_secs(5)) } else { options };
+    Ok(if args.every_frame { options.cadence(Cadence::EveryFrame) } else { options })
+}
+
+fn report_failed(args: &Args, error: &Error, output: &mut Output) -> Outcome<()> {
+    #[derive(Serialize)]
+    struct Record<'a> {
+        video: &'a str,
+        error: ErrorRecord,
+    }
+    let video = args.video.to_string_lossy();
+    output.emit(&Record { video: &video, error: error.into() }, format_args!("{video}\n  failed: {error}\n"))
+}
