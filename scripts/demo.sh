@@ -10,7 +10,7 @@ facerec=${CARGO_TARGET_DIR:-target}/release/facerec
 gallery=$home/demo-gallery
 export FACEREC_MODELS=${FACEREC_MODELS:-$home/models}
 
-rm -rf "$gallery"
+rm -rf "$gallery" out
 mkdir -p out
 echo "Enrolling into $gallery:"
 "$facerec" enroll --gallery "$gallery" --person Obama "$photos/people/obama.jpg" "$photos/people/obama2.jpg"
@@ -54,21 +54,40 @@ PYTHON
 clip=$home/demo.mp4
 echo
 echo "A video of some of these photos:"
-scenes=("$photos/people/obama3.jpg" "$photos/strangers/t1.jpg" "$photos/people/biden.jpg" "$photos/people/obama2.jpg" "$photos/strangers/sample1.jpg")
+# Each with the place of the face between top (0) and bottom (1) of the photo.
+scenes=("people/obama3.jpg 0.12" "strangers/t1.jpg 0.5" "people/biden.jpg 0.05" "people/obama2.jpg 0.33" "strangers/sample1.jpg 0.4")
 inputs=()
 filters=""
 for number in "${!scenes[@]}"; do
-  inputs+=(-i "${scenes[number]}")
+  read -r photo place <<<"${scenes[number]}"
+  inputs+=(-i "$photos/$photo")
   # Three seconds of slowly moving closer, at the size of a small video.
-  filters+="[$number:v]scale=960:540:force_original_aspect_ratio=increase,crop=960:540,"
+  filters+="[$number:v]scale=960:540:force_original_aspect_ratio=increase,crop=960:540:(iw-ow)/2:(ih-oh)*$place,"
   filters+="zoompan=z='1+0.002*on':d=75:s=640x360:fps=25,setsar=1,format=yuv420p[v$number];"
 done
 for number in "${!scenes[@]}"; do filters+="[v$number]"; done
 filters+="concat=n=${#scenes[@]}:v=1[v]"
 ffmpeg -y -v error "${inputs[@]}" -filter_complex "$filters" -map '[v]' -c:v libx264 -preset veryfast "$clip"
-"$facerec" video --gallery "$gallery" "$clip" --annotate out/video.mp4 --report out/video.html --thumbs out/shots | tee out/video.txt
-if ! grep -q "Obama:" out/video.txt; then
-  echo "demo: expected Obama to be found in the video" >&2
-  exit 1
-fi
+"$facerec" --json video --gallery "$gallery" "$clip" --annotate out/video.mp4 --report out/video.html --thumbs out/shots >out/video.jsonl
+"$home/venv/bin/python" - out/video.jsonl <<'PYTHON'
+import json
+import sys
+
+*tracks, last = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+summary = last["summary"]
+seconds = lambda spans: ", ".join(f"{start / 1000:.1f}-{end / 1000:.1f} s" for start, end in spans)
+for track in tracks:
+    who = f"{track['person']} ({track['similarity']:.2f})" if track["person"] else "unknown"
+    print(f"  {who:15} {seconds(track['spans_ms'])}")
+print(f"\n{summary['frames']} frames, {summary['detections']} detections, {summary['embeddings']} embeddings in {summary['wall_ms'] / 1000:.1f} s")
+# Obama is in the first and the fourth scene, Biden in the third.
+shown = {"Obama": [(0, 3000), (9000, 12000)], "Biden": [(6000, 9000)]}
+for name, times in shown.items():
+    found = summary["persons"].pop(name, [])
+    inside = lambda span, time: time[0] <= span[0] and span[1] <= time[1]
+    if not all(any(inside(span, time) for span in found) for time in times) or not all(any(inside(span, time) for time in times) for span in found):
+        sys.exit(f"demo: expected {name} in the video at {seconds(times)}, found at {seconds(found)}")
+if summary["persons"]:
+    sys.exit(f"demo: nobody but Obama and Biden is known, found {', '.join(summary['persons'])}")
+PYTHON
 echo "The annotated video is out/video.mp4, the page about it out/video.html, the best shots are in out/shots/."

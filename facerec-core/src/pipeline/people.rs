@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::decide::{Evidence, Spans, Verdict, settle};
 use super::options::PipelineOptions;
 use super::sighting::{BestShot, Sighting, VideoSummary};
-use super::tracklet::{Shot, ShotState, Tracklet, merged};
+use super::tracklet::{DETECTIONS_PER_EMBEDDING, Shot, ShotState, Tracklet, merged};
 use super::workers::{Workers, embed};
 use crate::error::Result;
 use crate::gallery::{Decision, Gallery, PersonId};
@@ -139,11 +139,20 @@ impl People {
     }
 }
 
-/// Embeds the shots that are worth it and have no vector yet, all tracks together.
+/// Embeds the shots that are worth it and have no vector yet, all tracks together: one of every track, and more as long as the
+/// video as a whole keeps to one embedding in [`DETECTIONS_PER_EMBEDDING`] detections.
 fn embed_shots<'t>(tracklets: impl Iterator<Item = &'t mut Tracklet>, means: &mut Means<'_>) -> Result<()> {
+    let tracklets: Vec<&mut Tracklet> = tracklets.collect();
+    let firsts = tracklets.iter().filter(|tracklet| tracklet.embedded == 0 && tracklet.wanted() > 0).count();
+    let budget = usize::try_from(means.summary.detections).unwrap_or(usize::MAX) / DETECTIONS_PER_EMBEDDING;
+    let spent = usize::try_from(means.summary.embeddings).unwrap_or(usize::MAX);
+    let mut spare = budget.saturating_sub(spent).saturating_sub(firsts);
     let (mut open, mut faces): (Vec<&mut ShotState>, Vec<Image>) = (Vec::new(), Vec::new());
     for tracklet in tracklets {
-        for state in tracklet.open_shots() {
+        let first = usize::from(tracklet.embedded == 0).min(tracklet.wanted());
+        let more = (tracklet.wanted() - first).min(spare);
+        spare -= more;
+        for state in tracklet.open_shots(first + more) {
             if let ShotState::Aligned(image) = state {
                 faces.push(std::mem::replace(image, Image::filled(1, 1, [0; 3])));
                 open.push(state);

@@ -53,7 +53,7 @@ pub(super) enum ShotState {
 const MOST_COVERED: f32 = 0.4;
 
 /// Neighbouring shots say the same thing again: a short track is decided on a few.
-const DETECTIONS_PER_EMBEDDING: usize = 10;
+pub(super) const DETECTIONS_PER_EMBEDDING: usize = 10;
 
 /// Sides of a shot's picture: the face, with this much of its side around it, at most so many pixels.
 const SURROUNDINGS: f32 = 0.35;
@@ -124,12 +124,17 @@ impl Tracklet {
         }
     }
 
-    /// The shots that are worth embedding now, best first: one in [`DETECTIONS_PER_EMBEDDING`] detections, at least one.
-    pub(super) fn open_shots(&mut self) -> Vec<&mut ShotState> {
-        let budget = (self.detections / DETECTIONS_PER_EMBEDDING).max(1).saturating_sub(self.embedded);
+    /// How many more of its shots are worth embedding now: one in [`DETECTIONS_PER_EMBEDDING`] detections, at least one.
+    pub(super) fn wanted(&self) -> usize {
+        let open = self.shots.iter().filter(|kept| matches!(kept.value.state, ShotState::Aligned(_))).count();
+        (self.detections / DETECTIONS_PER_EMBEDDING).max(1).saturating_sub(self.embedded).min(open)
+    }
+
+    /// The best `count` shots that have no vector yet, to be embedded.
+    pub(super) fn open_shots(&mut self, count: usize) -> Vec<&mut ShotState> {
         let mut open: Vec<_> = self.shots.iter_mut().filter(|kept| matches!(kept.value.state, ShotState::Aligned(_))).collect();
         open.sort_by(|a, b| b.score.total_cmp(&a.score));
-        open.truncate(budget);
+        open.truncate(count);
         if !open.is_empty() {
             self.verdict = None;
         }
