@@ -22,13 +22,14 @@ demuxers=mov,matroska,avi,mpegts,mpegps,mpegvideo,flv,asf,ogg,ivf,gif,apng,h264,
 # Those of sound only tell FFmpeg what it can skip.
 parsers=h264,hevc,vp8,vp9,av1,mpegvideo,mpeg4video,mjpeg,gif,png,h263,vc1,dnxhd,aac,ac3,mpegaudio,opus,vorbis
 protocols=file,data,tcp,udp,rtp,http,rtmp
+filters=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe_split,extract_extradata,mpeg4_unpack_bframes,null
 
 flags=(
   --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-debug --disable-static --enable-shared
   --enable-zlib --enable-libopenh264 --enable-libdav1d
   --enable-decoder="$decoders" --enable-demuxer="$demuxers" --enable-parser="$parsers" --enable-protocol="$protocols"
   --enable-encoder=libopenh264 --enable-muxer=mp4 --enable-indev=v4l2
-  --enable-bsf=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe_split,extract_extradata,mpeg4_unpack_bframes,null
+  --enable-bsf="$filters"
 )
 
 say() { echo "ffmpeg: $*"; }
@@ -85,6 +86,7 @@ done
 for library in "$work"/lib*.so.*; do
   cp "$library" "$prefix.new/lib/$(patchelf --print-soname "$library")"
 done
+# shellcheck disable=SC2016 # the loader expands it
 find "$prefix.new/lib" -name '*.so*' -type f -exec patchelf --set-rpath '$ORIGIN' {} +
 sed -i "s|$prefix.new|\${pcfiledir}/../..|" "$prefix.new"/lib/pkgconfig/*.pc
 
