@@ -53,7 +53,16 @@
 //! Without default features the crate needs nothing but Rust and a C compiler (for SQLite).
 
 pub mod align;
+/// The command sees the crate as everybody does.
+#[cfg(feature = "cli")]
+extern crate self as facerec_core;
+
 pub mod analyze;
+/// The `facerec` command, for the program and for packages that bring it along. Its interface is the command line.
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+#[path = "bin/facerec/mod.rs"]
+pub mod cli;
 pub mod detect;
 pub mod embed;
 pub mod engine;

@@ -6,6 +6,7 @@
 mod decision;
 #[cfg(any(test, not(feature = "faiss")))]
 mod exact;
+mod files;
 mod index;
 mod live;
 mod lock;

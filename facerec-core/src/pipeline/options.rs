@@ -188,6 +188,12 @@ impl PipelineOptions {
         self
     }
 
+    /// For a live source, whose results are wanted soon: provisional reports, and whoever is away for 5 s starts a new track.
+    #[must_use]
+    pub fn live(self) -> Self {
+        self.provisional(true).rejoin_within(Duration::from_secs(5))
+    }
+
     /// Stops the work from elsewhere.
     #[must_use]
     pub fn cancel(mut self, token: CancelToken) -> Self {

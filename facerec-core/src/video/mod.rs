@@ -24,6 +24,7 @@ mod reader;
 #[cfg(feature = "video")]
 mod writer;
 
+use std::path::Path;
 use std::time::Duration;
 
 pub use frame::Frame;
@@ -56,6 +57,11 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
     fn info(&self) -> VideoInfo {
         (**self).info()
     }
+}
+
+/// Whether `address` names a live source (`rtsp://...`, `http://...`, `/dev/video0`) rather than a file.
+pub fn is_live(address: &Path) -> bool {
+    address.to_string_lossy().contains("://") || address.starts_with("/dev")
 }
 
 /// What is known of a source of frames.

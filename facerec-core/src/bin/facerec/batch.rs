@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use crate::exit::Outcome;
+use super::exit::Outcome;
 
 /// Results per worker that may wait for `done`: bounds the memory when it is slower than the work.
 const AHEAD: usize = 16;
@@ -51,8 +51,8 @@ pub(crate) fn in_order<T: Send>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::exit::Failure;
     use super::*;
-    use crate::exit::Failure;
 
     #[test]
     fn results_come_in_order_and_an_error_stops() {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use facerec_core::evaluate::{EvaluateOptions, calibrate};
 use serde_json::json;
 
-use crate::evaluate::digits;
-use crate::exit::{Exit, Outcome};
-use crate::options::Global;
-use crate::output::Output;
+use super::evaluate::digits;
+use super::exit::{Exit, Outcome};
+use super::options::Global;
+use super::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

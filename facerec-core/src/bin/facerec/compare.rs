@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use facerec_core::Image;
 use serde::Serialize;
 
-use crate::exit::{Exit, Outcome};
-use crate::options::Global;
-use crate::output::Output;
-use crate::photo::report_failed;
-use crate::record::{FaceRecord, describe, round};
+use super::exit::{Exit, Outcome};
+use super::options::Global;
+use super::output::Output;
+use super::photo::report_failed;
+use super::record::{FaceRecord, describe, round};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use facerec_core::{Engine, Face, Tone};
 
-use crate::annotated::Annotated;
-use crate::batch::in_order;
-use crate::exit::{Exit, Outcome};
-use crate::options::Global;
-use crate::output::Output;
-use crate::photo::{Photo, PhotoRecord, report_failed};
-use crate::record::{FaceRecord, count, describe};
+use super::annotated::Annotated;
+use super::batch::in_order;
+use super::exit::{Exit, Outcome};
+use super::options::Global;
+use super::output::Output;
+use super::photo::{Photo, PhotoRecord, report_failed};
+use super::record::{FaceRecord, count, describe};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

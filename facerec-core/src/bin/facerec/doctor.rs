@@ -7,10 +7,10 @@ use facerec_core::runtime::default_library_paths;
 use facerec_core::{Device, Engine, Gallery, GalleryOptions, Image, ModelCatalog, Runtime, RuntimeOptions};
 use serde_json::json;
 
-use crate::exit::{Exit, Outcome};
-use crate::gallery::size;
-use crate::options::Global;
-use crate::output::Output;
+use super::exit::{Exit, Outcome};
+use super::gallery::size;
+use super::options::Global;
+use super::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use facerec_core::{EnrollOptions, Enrolment, Error, ErrorKind, QualityGate, RejectReason};
 use serde::Serialize;
 
-use crate::batch::in_order;
-use crate::exit::{Exit, InGallery, Outcome, ends_everything};
-use crate::options::Global;
-use crate::output::{ErrorRecord, Output};
-use crate::photo::Photo;
-use crate::record::count;
+use super::batch::in_order;
+use super::exit::{Exit, InGallery, Outcome, ends_everything};
+use super::options::Global;
+use super::output::{ErrorRecord, Output};
+use super::photo::Photo;
+use super::record::count;
 
 /// Extensions of the photos that `--from` takes; what else lies in the folders is left alone.
 const PHOTOS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
@@ -102,7 +102,6 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
                         rejected += 1;
                         output.emit(&record, text)
                     }
-                    _ => Err(Error::Internal { reason: "an enrolment ended in a way that this command does not know".into() }.into()),
                 }
             }
             Err(error) if ends_everything(&error) => Err(error.into()),
@@ -137,7 +136,6 @@ fn explain(reason: RejectReason) -> &'static str {
         RejectReason::BadExposure => "the face is too dark, too bright or flat",
         RejectReason::NotThisPerson => "the face does not fit this person",
         RejectReason::Duplicate => "enrolled already",
-        other => other.code(),
     }
 }
 

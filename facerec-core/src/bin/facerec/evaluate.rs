@@ -6,9 +6,9 @@ use clap::Subcommand;
 use facerec_core::evaluate::{EvaluateOptions, TrackFile, identification, pairs, tracks};
 use serde_json::json;
 
-use crate::exit::{Exit, Outcome};
-use crate::options::Global;
-use crate::output::Output;
+use super::exit::{Exit, Outcome};
+use super::options::Global;
+use super::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

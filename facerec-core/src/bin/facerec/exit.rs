@@ -9,7 +9,7 @@ pub(crate) type Outcome<T = Exit> = Result<T, Failure>;
 
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     Done = 0,
     SomeFailed = 1,
     Usage = 2,

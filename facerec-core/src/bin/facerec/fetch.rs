@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use facerec_core::ModelCatalog;
 use serde_json::json;
 
-use crate::exit::{Exit, InModels, Outcome};
-use crate::options::Global;
-use crate::output::Output;
+use super::exit::{Exit, InModels, Outcome};
+use super::options::Global;
+use super::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

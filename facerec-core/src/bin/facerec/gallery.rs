@@ -1,7 +1,7 @@
 //! `facerec gallery`: needs no model, since what is enrolled is there already.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use facerec_core::{Error, Gallery, GalleryOptions, ModelKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::exit::{Exit, InGallery, Outcome};
-use crate::output::Output;
-use crate::record::{QualityRecord, count};
+use super::exit::{Exit, InGallery, Outcome};
+use super::output::Output;
+use super::record::{QualityRecord, count};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -193,21 +193,7 @@ fn export(gallery: &Gallery, out: Option<&Path>, output: &mut Output) -> Outcome
     let Some(path) = out else {
         return output.raw(|out| gallery.export(out).in_gallery().map(drop));
     };
-    let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
-    // Beside its place and then renamed: an export is whole or not there.
-    let name = path.file_name().map_or_else(|| "export".into(), |name| name.to_string_lossy().into_owned());
-    let part = path.with_file_name(format!(".{name}.part"));
-    let write = || -> Outcome<usize> {
-        let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
-        let faces = gallery.export(&mut file).in_gallery()?;
-        file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
-        std::fs::rename(&part, path).map_err(failed)?;
-        Ok(faces)
-    };
-    let faces = write().inspect_err(|_| {
-        // The failure that matters is reported.
-        let _ = std::fs::remove_file(&part);
-    })?;
+    let faces = gallery.export_to(path).in_gallery()?;
     let text = format_args!("{} written to {}\n", count(faces, "face", "faces"), path.display());
     output.emit(&json!({"faces": faces, "file": path.to_string_lossy()}), text)
 }

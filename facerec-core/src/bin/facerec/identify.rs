@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use facerec_core::{GalleryOptions, Identified, Tone};
 
-use crate::annotated::Annotated;
-use crate::batch::in_order;
-use crate::exit::{Exit, InGallery, Outcome};
-use crate::options::Global;
-use crate::output::Output;
-use crate::photo::{Photo, PhotoRecord, report_failed};
-use crate::record::{FaceRecord, count};
+use super::annotated::Annotated;
+use super::batch::in_order;
+use super::exit::{Exit, InGallery, Outcome};
+use super::options::Global;
+use super::output::Output;
+use super::photo::{Photo, PhotoRecord, report_failed};
+use super::record::{FaceRecord, count};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -5,11 +5,11 @@ use facerec_core::model::ModelTask;
 use facerec_core::{ErrorKind, ModelCatalog, ModelManifest};
 use serde_json::json;
 
-use crate::exit::{Exit, InModels, Outcome};
-use crate::fetch;
-use crate::gallery::size;
-use crate::options::Global;
-use crate::output::{ErrorRecord, Output};
+use super::exit::{Exit, InModels, Outcome};
+use super::fetch;
+use super::gallery::size;
+use super::options::Global;
+use super::output::{ErrorRecord, Output};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -109,6 +109,5 @@ pub(crate) fn task(model: &ModelManifest) -> &'static str {
         ModelTask::Detect => "detect",
         ModelTask::Landmark => "landmark",
         ModelTask::Embed => "embed",
-        _ => "other",
     }
 }

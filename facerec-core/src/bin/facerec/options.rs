@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ArgAction;
 use facerec_core::{Device, Engine, EngineBuilder};
 
-use crate::exit::{InModels, Outcome};
+use super::exit::{InModels, Outcome};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {

@@ -7,7 +7,7 @@ use facerec_core::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::exit::{Exit, Failure, Outcome};
+use super::exit::{Exit, Failure, Outcome};
 
 /// Where results go.
 pub(crate) struct Output {

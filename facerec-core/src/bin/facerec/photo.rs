@@ -5,9 +5,9 @@ use std::path::Path;
 use facerec_core::{Error, Image, Result};
 use serde::Serialize;
 
-use crate::exit::{Exit, Outcome, ends_everything};
-use crate::output::{ErrorRecord, Output};
-use crate::record::FaceRecord;
+use super::exit::{Exit, Outcome, ends_everything};
+use super::output::{ErrorRecord, Output};
+use super::record::FaceRecord;
 
 /// What a worker hands over for one photo.
 pub(crate) struct Photo<T> {

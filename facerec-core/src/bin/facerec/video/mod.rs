@@ -17,9 +17,9 @@ use serde_json::json;
 use self::output::Files;
 use self::record::{SightingRecord, SummaryRecord, describe, summarise};
 use self::source::Source;
-use crate::exit::{Exit, InGallery, Outcome, ends_everything};
-use crate::options::Global;
-use crate::output::{ErrorRecord, Output};
+use super::exit::{Exit, InGallery, Outcome, ends_everything};
+use super::options::Global;
+use super::output::{ErrorRecord, Output};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -138,10 +138,9 @@ fn look_through(
 }
 
 fn options(engine: &Engine, args: &Args, live: bool, progress: OnProgress) -> Result<PipelineOptions, Error> {
-    let options = engine.video_options()?.progress(progress).provisional(live);
+    let options = engine.video_options()?.progress(progress);
     let options = options.boxes(args.boxes || args.annotate.is_some()).pictures(args.report.is_some() || args.thumbs.is_some());
-    // Live results are wanted soon: a person who is away for longer starts a new track.
-    let options = if live { options.rejoin_within(Duration::from_secs(5)) } else { options };
+    let options = if live { options.live() } else { options };
     Ok(if args.every_frame { options.cadence(Cadence::EveryFrame) } else { options })
 }
 

@@ -7,9 +7,9 @@ use facerec_core::report::{Report, annotate_video};
 use facerec_core::{Error, Result, Sighting, VideoInfo, VideoSummary};
 use serde::Serialize;
 
+use super::super::exit::Outcome;
+use super::super::output::{ErrorRecord, Output};
 use super::{Args, source};
-use crate::exit::Outcome;
-use crate::output::{ErrorRecord, Output};
 
 /// What is to be written, and what that takes. Sightings are kept only for that: a camera's would grow for ever.
 pub(super) struct Files<'a> {

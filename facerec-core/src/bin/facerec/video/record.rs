@@ -8,7 +8,7 @@ use facerec_core::report::clock;
 use facerec_core::{Sighting, VideoSummary};
 use serde::Serialize;
 
-use crate::record::{CandidateRecord, QualityRecord, count, round};
+use super::super::record::{CandidateRecord, QualityRecord, count, round};
 
 /// A track in the JSON of `video`.
 #[derive(Debug, Serialize)]

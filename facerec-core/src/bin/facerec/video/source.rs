@@ -16,7 +16,7 @@ pub(super) enum Source {
 
 /// Whether the video is an address or a device, not a file.
 pub(super) fn is_live(args: &Args) -> bool {
-    args.video.to_string_lossy().contains("://") || args.video.starts_with("/dev")
+    facerec_core::video::is_live(&args.video)
 }
 
 /// The video as a file.

@@ -1,0 +1,60 @@
+"""How good is it: verification on pairs, closed-set identification, a threshold for one's own photos, and tracks.
+
+Photos are read in parallel. ``progress`` is called now and then with how many photos of how many are done. After
+Ctrl-C the photos in work are finished in the background.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import _core
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable
+
+    from ._core import Engine
+    from ._results import Calibration, IdentificationReport, PairsReport, Table, TrackReport
+
+    Path = str | os.PathLike[str]
+    OnProgress = Callable[[int, int], object]
+
+__all__ = ["calibrate", "identification", "pairs", "tracks"]
+
+
+def pairs(engine: Engine, pairs: Path, images: Path, *, progress: OnProgress | None = None) -> PairsReport:
+    """Tells pairs of photos apart, by the protocol of Labeled Faces in the Wild.
+
+    Args:
+        engine: Whose models are judged.
+        pairs: A list in the format of LFW's ``pairs.txt``.
+        images: The photos, one sub-folder per person.
+        progress: Called with how many photos of how many are done.
+    """
+    return _core.pairs(engine, pairs, images, progress=progress)
+
+
+def identification(engine: Engine, folder: Path, *, progress: OnProgress | None = None) -> IdentificationReport:
+    """Enrols the first photo of everybody in ``folder`` (one sub-folder per person) and looks up the others."""
+    return _core.identification(engine, folder, progress=progress)
+
+
+def calibrate(
+    engine: Engine, folder: Path, *, fmr: float | Iterable[float], progress: OnProgress | None = None
+) -> Table[Calibration]:
+    """Finds the threshold at which at most the share ``fmr`` of all pairs of different people passes, on your own photos.
+
+    Args:
+        engine: Whose embedder is calibrated.
+        folder: One sub-folder of photos per person.
+        fmr: False match rate, above 0 and below 1, or several; there must be at least ``1 / fmr`` pairs of different people.
+        progress: Called with how many photos of how many are done.
+    """
+    rates = [fmr] if isinstance(fmr, (int, float)) else list(fmr)
+    return _core.calibrate(engine, folder, fmr=rates, progress=progress)
+
+
+def tracks(truth: Path, result: Path) -> TrackReport:
+    """Compares tracks with a truth: JSON Lines as ``facerec --json video --boxes`` prints them, or MOT text."""
+    return _core.tracks(truth, result)

@@ -1,0 +1,322 @@
+//! Who is known.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use facerec_core::gallery::{DecisionOptions, FaceId, GalleryOptions, NewFace};
+use facerec_core::{EnrollOptions, QualityGate};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::embedding::Embedding;
+use crate::engine::{Choices, Engine};
+use crate::error::{OrRaise, argument};
+use crate::{process, records};
+
+/// People and their faces, in a folder. Open it with `Engine.gallery` or `Gallery.open`, best in a `with` statement.
+///
+/// A change that returned is on the disk. One process writes at a time, any number read. Photos are never stored.
+#[pyclass(frozen, module = "facerec")]
+pub(crate) struct Gallery {
+    path: PathBuf,
+    engine: Option<Py<Engine>>,
+    /// `None` once it is closed.
+    core: Mutex<Option<Arc<facerec_core::Gallery>>>,
+}
+
+/// A gallery, or where it is.
+#[derive(FromPyObject)]
+pub(crate) enum Known<'py> {
+    Opened(Bound<'py, Gallery>),
+    At(PathBuf),
+}
+
+pub(crate) fn enroll_options(gate: Option<&str>, source: Option<String>, metadata: Option<String>) -> PyResult<EnrollOptions> {
+    let mut options = EnrollOptions::default();
+    if let Some(gate) = gate {
+        options = options.gate(gate.parse::<QualityGate>().or_raise()?);
+    }
+    if let Some(source) = source {
+        options = options.source(source);
+    }
+    Ok(match metadata {
+        Some(json) => options.metadata(json),
+        None => options,
+    })
+}
+
+impl Gallery {
+    pub(crate) fn open_with(
+        py: Python<'_>,
+        path: PathBuf,
+        engine: Option<Py<Engine>>,
+        read_only: Option<bool>,
+        create: Option<bool>,
+        salvage: Option<bool>,
+    ) -> PyResult<Self> {
+        process::enter()?;
+        let mut options = GalleryOptions::default();
+        options.read_only = read_only.unwrap_or(options.read_only);
+        options.create = create.unwrap_or(options.create);
+        options.salvage = salvage.unwrap_or(options.salvage);
+        let core = engine.as_ref().map(|engine| Arc::clone(&engine.get().core));
+        let opened = py.detach(|| match core {
+            Some(engine) => engine.open_gallery_with(&path, options),
+            None => facerec_core::Gallery::open_any(&path, options),
+        });
+        Ok(Self { path, engine, core: Mutex::new(Some(Arc::new(opened.or_raise()?))) })
+    }
+
+    /// The core's gallery.
+    pub(crate) fn open(&self) -> PyResult<Arc<facerec_core::Gallery>> {
+        process::enter()?;
+        let core = self.core.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        core.ok_or_else(|| argument("gallery", format!("expected an open gallery, got `{}`, which was closed", self.path.display())))
+    }
+
+    fn engine(&self) -> PyResult<&Engine> {
+        let missing = || argument("gallery", "expected one that was opened with an engine: engine.gallery(path)");
+        self.engine.as_ref().map(Py::get).ok_or_else(missing)
+    }
+
+    /// Does `work` without the GIL.
+    fn on<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&facerec_core::Gallery) -> facerec_core::Result<T> + Send) -> PyResult<T> {
+        let core = self.open()?;
+        py.detach(|| work(&core)).or_raise()
+    }
+}
+
+#[pymethods]
+impl Gallery {
+    /// Opens the gallery in the folder `path`; with an engine as `Engine.gallery` does, else whatever model it was made with, to look
+    /// into, change, check and copy it. Arguments as in `Engine.gallery`.
+    #[staticmethod]
+    #[pyo3(signature = (path, engine=None, *, read_only=None, create=None, salvage=None))]
+    #[pyo3(name = "open")]
+    fn open_at(
+        py: Python<'_>,
+        path: PathBuf,
+        engine: Option<Py<Engine>>,
+        read_only: Option<bool>,
+        create: Option<bool>,
+        salvage: Option<bool>,
+    ) -> PyResult<Self> {
+        Self::open_with(py, path, engine, read_only, create, salvage)
+    }
+
+    /// Enrols the face of a picture under a person's name. A refusal is an answer, with its reason.
+    ///
+    /// Args:
+    ///     person: The name, 1 to 200 characters; a new one makes a new person.
+    ///     image: As for `Engine.detect`, or a `Face` that `Engine.embed` gave: of several, the one that is meant.
+    ///     gate: How strict to be about the face: `off`, `standard` (the default) or `strict`.
+    ///     source: Where the photo came from, kept with the face.
+    ///     metadata: The text of a JSON object, kept with the face.
+    ///     bgr: The array has OpenCV's channel order.
+    ///
+    /// >>> with engine.gallery(folder) as gallery:
+    /// ...     enrolment = gallery.enroll("Ana", photos / "people" / "obama.jpg")
+    /// ...     again = gallery.enroll("Ana", photos / "strangers" / "t1.jpg")
+    /// >>> enrolment.accepted, again.reason
+    /// (True, 'several_faces')
+    #[pyo3(signature = (person, image, *, gate=None, source=None, metadata=None, bgr=false))]
+    #[allow(clippy::too_many_arguments)] // keywords
+    fn enroll<'py>(
+        &self,
+        person: &str,
+        image: &Bound<'py, PyAny>,
+        gate: Option<&str>,
+        source: Option<String>,
+        metadata: Option<String>,
+        bgr: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = enroll_options(gate, source, metadata)?;
+        self.engine()?.enroll_into(&*self.open()?, person, image, options, bgr)
+    }
+
+    /// Says who is in a picture. Unknown (`face.person` is `None`) is a normal answer.
+    ///
+    /// Args:
+    ///     image: As for `Engine.detect`.
+    ///     threshold: Similarity from which somebody is named; default the engine's.
+    ///     margin: Least lead over the runner-up.
+    ///     candidates: How many people to list as evidence.
+    ///     bgr: The array has OpenCV's channel order.
+    ///
+    /// >>> with engine.gallery(folder) as gallery:
+    /// ...     _ = gallery.enroll("Barack", photos / "people" / "obama.jpg")
+    /// ...     found = gallery.identify(photos / "people" / "obama2.jpg")
+    /// >>> found[0].person, found[0].decision.reason
+    /// ('Barack', 'match')
+    #[pyo3(signature = (image, *, threshold=None, margin=None, candidates=None, bgr=false))]
+    fn identify<'py>(
+        &self,
+        image: &Bound<'py, PyAny>,
+        threshold: Option<f32>,
+        margin: Option<f32>,
+        candidates: Option<usize>,
+        bgr: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.engine()?.identify_in(&*self.open()?, image, Choices { threshold, margin, candidates }, bgr)
+    }
+
+    /// Says whose face a vector is; `threshold` is the similarity from which somebody is named. Needs no engine.
+    #[pyo3(signature = (embedding, threshold, *, margin=None, candidates=None))]
+    fn decide<'py>(
+        &self,
+        py: Python<'py>,
+        embedding: &Embedding,
+        threshold: f32,
+        margin: Option<f32>,
+        candidates: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = Choices { threshold: None, margin, candidates }.on(DecisionOptions::new(threshold));
+        records::decision(py, &self.on(py, |gallery| gallery.identify(&embedding.0, &options))?)
+    }
+
+    /// The `k` most similar enrolled faces, best first.
+    #[pyo3(signature = (embedding, k=10))]
+    fn search<'py>(&self, py: Python<'py>, embedding: &Embedding, k: usize) -> PyResult<Bound<'py, PyAny>> {
+        let found = self.on(py, |gallery| gallery.search(&embedding.0, k))?;
+        records::table(py, &found, |one| records::a_match(py, one))
+    }
+
+    /// Enrols a vector under a person's name, unseen; returns the face's number. Needs no engine.
+    #[pyo3(signature = (person, embedding, *, source=None, metadata=None))]
+    fn add(&self, py: Python<'_>, person: &str, embedding: &Embedding, source: Option<&str>, metadata: Option<&str>) -> PyResult<i64> {
+        let mut face = NewFace::new(&embedding.0);
+        if let Some(source) = source {
+            face = face.source(source);
+        }
+        if let Some(json) = metadata {
+            face = face.metadata(json);
+        }
+        Ok(self.on(py, |gallery| gallery.add(person, face))?.0)
+    }
+
+    /// Everybody, by name.
+    fn people<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let people = self.on(py, |gallery| gallery.persons())?;
+        records::table(py, &people, |one| records::person(py, one))
+    }
+
+    /// A person's faces, in the order of enrolment.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    fn faces<'py>(&self, py: Python<'py>, person: &str) -> PyResult<Bound<'py, PyAny>> {
+        let faces = self.on(py, |gallery| gallery.faces(person))?;
+        records::table(py, &faces, |one| records::enrolled_face(py, one))
+    }
+
+    /// The vector of an enrolled face; `None` when there is no such face.
+    fn embedding(&self, py: Python<'_>, face: i64) -> PyResult<Option<Embedding>> {
+        Ok(self.on(py, |gallery| gallery.embedding(FaceId(face)))?.map(Embedding))
+    }
+
+    /// Removes a person with all faces from every file of the gallery; returns how many faces there were.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    fn remove(&self, py: Python<'_>, person: &str) -> PyResult<usize> {
+        self.on(py, |gallery| gallery.remove_person(person))
+    }
+
+    /// Removes a face, and its person when it was their last; `False` when there is no such face.
+    fn remove_face(&self, py: Python<'_>, face: i64) -> PyResult<bool> {
+        self.on(py, |gallery| gallery.remove_face(FaceId(face)))
+    }
+
+    /// Gives a person another name.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    ///     InvalidArgument: The new name is taken.
+    fn rename(&self, py: Python<'_>, person: &str, new_name: &str) -> PyResult<()> {
+        self.on(py, |gallery| gallery.rename(person, new_name))
+    }
+
+    /// Writes the gallery into a file of JSON Lines, which is there whole or not at all; returns the number of faces.
+    fn export(&self, py: Python<'_>, path: PathBuf) -> PyResult<usize> {
+        self.on(py, |gallery| gallery.export_to(path))
+    }
+
+    /// Adds the faces of an exported file, all or none. May be repeated.
+    fn import_<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+        records::import_report(py, &self.on(py, |gallery| gallery.import_from(path))?)
+    }
+
+    /// Reads and compares everything; repairs nothing.
+    fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        records::verify_report(py, &self.on(py, facerec_core::Gallery::verify)?)
+    }
+
+    /// The gallery in numbers.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        records::stats(py, &self.on(py, facerec_core::Gallery::stats)?)
+    }
+
+    /// Gives the space of removed faces back to the disk.
+    fn compact(&self, py: Python<'_>) -> PyResult<()> {
+        self.on(py, facerec_core::Gallery::compact)
+    }
+
+    /// Closes the gallery, so that another process may write. A video that is looked through with it keeps it until it is over.
+    fn close(&self, py: Python<'_>) {
+        let core = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if !process::is_forked() {
+            return py.detach(|| drop(core));
+        }
+        std::mem::forget(core); // the other process goes on with it
+    }
+
+    /// The gallery's folder.
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Whether it was closed.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Id of the model whose embeddings it holds.
+    #[getter]
+    fn model(&self) -> PyResult<String> {
+        Ok(self.open()?.model().id.clone())
+    }
+
+    /// Hash of that model's weights and preprocessing.
+    #[getter]
+    fn model_hash(&self) -> PyResult<String> {
+        Ok(self.open()?.model().hash.clone())
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _exc_type: Option<Bound<'_, PyType>>,
+        _exc: Option<Bound<'_, PyAny>>,
+        _traceback: Option<Bound<'_, PyAny>>,
+    ) {
+        self.close(py);
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Gallery `{}`{}>", self.path.display(), if self.closed() { ", closed" } else { "" })
+    }
+}
+
+impl Drop for Gallery {
+    fn drop(&mut self) {
+        if process::is_forked() {
+            std::mem::forget(self.core.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+}

@@ -1,0 +1,180 @@
+"""People: enrol, look up, change, copy, close."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+import facerec
+
+
+def test_enrolment_says_what_it_did(gallery, photos, obama, group):
+    accepted = gallery.enroll("Obama", obama, source="press", metadata='{"year": 2012}')
+    assert accepted and accepted.accepted and accepted.reason is None and accepted.person == "Obama"
+    for image, reason in ((group, "several_faces"), (obama, "duplicate"), (numpy.zeros((9, 9, 3), "uint8"), "no_face")):
+        refused = gallery.enroll("Obama", image)
+        assert not refused and (refused.face_id, refused.reason) == (None, reason)
+    assert not gallery.enroll("Small", group, gate="strict")
+    assert gallery.enroll("Largest", group, gate="off")
+    faces = gallery.faces("Obama")
+    assert [(face.id, face.source, face.metadata) for face in faces] == [(accepted.face_id, "press", '{"year": 2012}')]
+    assert gallery.embedding(accepted.face_id) == accepted.face.embedding
+    assert gallery.embedding(999) is None
+
+
+def test_of_several_faces_the_one_that_is_meant_can_be_enrolled(engine, gallery, group):
+    faces = engine.embed(group)
+    for number, face in enumerate(faces):
+        assert gallery.enroll(f"Friend {number}", face, gate="off"), "the very same Face objects go back in"
+    found = gallery.identify(group)
+    assert [face.person for face in found] == [f"Friend {number}" for number in range(len(faces))]
+    assert engine.enroll(gallery, "Friend 0", faces[0]).reason == "duplicate"
+
+
+def test_a_face_without_a_vector_cannot_be_enrolled(engine, gallery, obama):
+    with pytest.raises(facerec.Error):
+        gallery.enroll("Obama", engine.detect(obama)[0])
+
+
+def test_known_people_are_named_and_strangers_are_not(engine, gallery, photos, obama, group):
+    assert [face.person for face in gallery.identify(obama)] == [None]
+    assert gallery.identify(obama)[0].decision.reason == "empty_gallery"
+    gallery.enroll("Obama", obama)
+    found = engine.identify(gallery, photos / "people" / "obama2.jpg")
+    assert [face.person for face in found] == ["Obama"]
+    assert found[0].similarity >= found[0].decision.threshold == pytest.approx(engine.identify_threshold)
+    strangers = gallery.identify(group)
+    assert len(strangers) == 6 and {face.person for face in strangers} == {None}
+    assert strangers[0].decision.candidates[0].person == "Obama", "the evidence is there"
+    strict = gallery.identify(photos / "people" / "obama2.jpg", threshold=0.99)
+    assert strict[0].person is None and strict[0].decision.reason == "below_threshold"
+    assert gallery.identify(group, candidates=0)[0].decision.candidates == ()
+
+
+@pytest.mark.parametrize("bad", [{"threshold": 1.5}, {"threshold": float("nan")}, {"margin": -1}])
+def test_options_out_of_range_are_refused(gallery, obama, bad):
+    with pytest.raises(facerec.InvalidArgument):
+        gallery.identify(obama, **bad)
+
+
+def test_people_can_be_renamed_and_removed(gallery, photos):
+    for name in ("obama", "biden"):
+        gallery.enroll(name, photos / "people" / f"{name}.jpg")
+    gallery.rename("obama", "Barack ☃")
+    assert [person.name for person in gallery.people()] == ["Barack ☃", "biden"]
+    with pytest.raises(facerec.InvalidArgument):
+        gallery.rename("biden", "Barack ☃")
+    for call in (lambda: gallery.rename("nobody", "x"), lambda: gallery.remove("nobody"), lambda: gallery.faces("nobody")):
+        with pytest.raises(facerec.PersonNotFound) as caught:
+            call()
+        assert isinstance(caught.value, LookupError) and caught.value.code == "person_not_found"
+    assert gallery.remove("biden") == 1
+    face = gallery.faces("Barack ☃")[0]
+    assert gallery.remove_face(face.id) and not gallery.remove_face(face.id)
+    assert gallery.people() == []
+    for name in ("", " ", "a\nb", "x" * 201):
+        with pytest.raises(facerec.InvalidArgument):
+            gallery.enroll(name, photos / "people" / "obama.jpg")
+
+
+def test_vectors_of_ones_own_need_no_engine(engine, gallery):
+    model = {"model": gallery.model, "model_hash": gallery.model_hash}
+    vectors = numpy.eye(3, 192, dtype="float32")
+    for number, vector in enumerate(vectors):
+        assert gallery.add(f"P{number}", facerec.Embedding(vector, **model)) == number + 1
+    probe = facerec.Embedding(vectors[1] + 0.1 * vectors[2], **model)
+    matches = gallery.search(probe, 2)
+    assert [match.person for match in matches] == ["P1", "P2"] and matches[0].similarity > 0.9
+    assert gallery.decide(probe, 0.5).person == "P1"
+    assert gallery.decide(probe, 0.999).person is None
+    with pytest.raises(facerec.DimensionMismatch):
+        gallery.add("Short", facerec.Embedding([1.0, 0.0], **model))
+    with pytest.raises(facerec.EmbeddingModelMismatch):
+        gallery.search(facerec.Embedding(vectors[0], "another", "1"))
+    with pytest.raises(TypeError):
+        gallery.search(vectors[0])
+
+
+def test_a_gallery_is_copied_by_export_and_import(engine, gallery, people, tmp_path):
+    out = tmp_path / "all of them.jsonl"
+    with facerec.Gallery.open(people, read_only=True) as source:
+        assert source.export(out) == 2
+    report = gallery.import_(out)
+    assert (report.persons, report.faces, report.duplicates) == (2, 2, 0)
+    assert gallery.import_(out).duplicates == 2
+    assert [person.name for person in gallery.people()] == ["Biden", "Obama"]
+    with pytest.raises(facerec.InvalidArgument):
+        gallery.import_(people / "gallery.db")
+    with pytest.raises(facerec.IoError):
+        gallery.import_(tmp_path / "missing")
+    report = gallery.verify()
+    assert report and report.faces == 2 and report.problems == ()
+    stats = gallery.stats()
+    assert (stats.persons, stats.faces, stats.dim) == (2, 2, 192)
+    gallery.compact()
+
+
+def test_a_closed_gallery_says_so(engine, obama, tmp_path):
+    with engine.gallery(tmp_path) as gallery:
+        assert not gallery.closed
+    assert gallery.closed and "closed" in repr(gallery)
+    gallery.close()
+    calls = [
+        gallery.people,
+        gallery.stats,
+        gallery.verify,
+        gallery.compact,
+        lambda: gallery.enroll("Obama", obama),
+        lambda: gallery.identify(obama),
+        lambda: gallery.remove("Obama"),
+        lambda: engine.identify(gallery, obama),
+        lambda: engine.video(obama, gallery),
+        lambda: gallery.model,
+    ]
+    for call in calls:
+        with pytest.raises(facerec.InvalidArgument, match="was closed"):
+            call()
+    engine.gallery(tmp_path).close()
+
+
+def test_a_gallery_without_an_engine_can_be_managed_only(people, obama):
+    with facerec.Gallery.open(people, read_only=True) as gallery:
+        assert len(gallery.people()) == 2
+        with pytest.raises(facerec.InvalidArgument, match=r"engine\.gallery\(path\)"):
+            gallery.identify(obama)
+        with pytest.raises(facerec.InvalidArgument, match="read_only"):
+            gallery.remove("Obama")
+
+
+def test_one_writer_at_a_time(engine, gallery, tmp_path):
+    code = "import sys, facerec\ntry: facerec.Gallery.open(sys.argv[1])\nexcept facerec.GalleryLocked as error: print(error.code)"
+    run = subprocess.run([sys.executable, "-c", code, str(gallery.path)], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "gallery_locked", run.stderr
+
+
+def test_open_files_and_locks_cannot_be_pickled(gallery):
+    with pytest.raises(TypeError):
+        pickle.dumps(gallery)
+
+
+def test_a_gallery_that_is_not_there(engine, tmp_path):
+    for options in ({"create": False}, {"read_only": True}):
+        with pytest.raises(facerec.IoError):
+            engine.gallery(tmp_path / "missing", **options)
+    with pytest.raises(facerec.IoError):
+        facerec.Gallery.open(tmp_path / "missing")
+
+
+def test_damage_is_told(engine, people, tmp_path):
+    import shutil
+
+    folder = tmp_path / "damaged"
+    shutil.copytree(people, folder)
+    (folder / "gallery.db").write_bytes(b"not a database" * 1000)
+    with pytest.raises(facerec.GalleryCorrupt) as caught:
+        engine.gallery(folder)
+    assert caught.value.code == "gallery_corrupt"

@@ -1,0 +1,114 @@
+"""Trackers, evaluations and models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy
+import pytest
+
+import facerec
+from conftest import ROOT
+
+
+def face_at(x: float, y: float = 50.0, score: float = 0.9) -> facerec.Face:
+    return facerec.Face((x, y, x + 40, y + 50), score, tuple((x + 20.0, y + 25.0) for _ in range(5)))
+
+
+def test_a_tracker_follows_faces_that_cross_the_picture():
+    tracker = facerec.Tracker()
+    for frame in range(20):
+        step = tracker.update(frame / 10, [face_at(10 + 5 * frame), face_at(400 - 5 * frame, 300)])
+        assert [(face.track, face.detection) for face in step.faces] == [(1, 0), (2, 1)] and step.ended == ()
+    assert step.faces[0].box == pytest.approx((105, 50, 145, 100))
+    assert tracker.update(2.0, []).faces, "foreseen for a moment"
+    assert tracker.update(9.0, []).ended == (1, 2)
+    tracker.update(9.1, [face_at(10)])
+    assert tracker.cut() == (3,) and tracker.finish() == ()
+
+
+def test_a_tracker_refuses_what_it_cannot_use():
+    tracker = facerec.Tracker(high_score=0.5, sure_score=0.6, keep_lost=2, coast=0.1, split_after=0.2)
+    tracker.update(1, [])
+    with pytest.raises(facerec.InvalidArgument):
+        tracker.update(0.5, [])
+    for time in (-1, float("nan"), float("inf")):
+        with pytest.raises(facerec.InvalidArgument):
+            tracker.update(time, [])
+    with pytest.raises(AttributeError):
+        tracker.update(2, ["face"])
+    with pytest.raises(facerec.InvalidArgument):
+        facerec.Tracker(keep_lost=-1)
+
+
+@pytest.mark.parametrize("case", range(4))
+def test_tracks_are_judged_as_py_motmetrics_does(case):
+    folder = ROOT / "fixtures" / "tracks"
+    expected = json.loads((folder / f"case{case}-motmetrics.json").read_text())
+    report = facerec.evaluate.tracks(folder / f"case{case}-truth.txt", folder / f"case{case}-result.txt")
+    found = report.to_dict()
+    same = {name: value for name, value in expected.items() if name in found}
+    assert len(same) >= 3, expected
+    for name, value in same.items():
+        assert found[name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_calibration_and_identification_on_a_small_folder(engine, photos, tmp_path):
+    people = {"obama": ["obama.jpg", "obama2.jpg", "obama3.jpg"], "biden": ["biden.jpg"]}
+    for name, files in people.items():
+        (tmp_path / name).mkdir()
+        for file in files:
+            shutil.copy(photos / "people" / file, tmp_path / name / file)
+    told = []
+    [found] = facerec.evaluate.calibrate(engine, tmp_path, fmr=0.4, progress=lambda *now: told.append(now))
+    assert found.pairs == 6 and found.fnmr == 0 and found.fmr <= 0.4 and -1 < found.threshold < 1
+    assert all(done <= photos for done, photos in told)
+    assert len(facerec.evaluate.calibrate(engine, tmp_path, fmr=[0.5, 0.4])) == 2
+    report = facerec.evaluate.identification(engine, tmp_path)
+    assert (report.persons, report.probes, report.rank1) == (1, 2, 1.0)
+    for wrong in (0, 1, 1e-6):
+        with pytest.raises(facerec.InvalidArgument):
+            facerec.evaluate.calibrate(engine, tmp_path, fmr=wrong)
+    with pytest.raises(facerec.IoError):
+        facerec.evaluate.identification(engine, tmp_path / "missing")
+
+
+def test_pairs_are_told_apart(engine, photos, tmp_path):
+    for name, files in {"A": ["obama.jpg", "obama2.jpg", "obama3.jpg"], "B": ["biden.jpg"]}.items():
+        (tmp_path / name).mkdir()
+        for number, file in enumerate(files, 1):
+            shutil.copy(photos / "people" / file, tmp_path / name / f"{name}_{number:04}.jpg")
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("2\t1\nA\t1\t2\nA\t1\tB\t1\nA\t2\t3\nA\t2\tB\t1\n")
+    report = facerec.evaluate.pairs(engine, pairs, tmp_path)
+    assert (report.pairs, report.no_face, report.accuracy, report.eer) == (4, 0, 1.0, 0.0)
+    pairs.write_text("nonsense")
+    with pytest.raises(facerec.InvalidArgument):
+        facerec.evaluate.pairs(engine, pairs, tmp_path)
+
+
+def test_models_say_where_they_are_and_what_they_may(tmp_path):
+    known = {model.id: model for model in facerec.models.list()}
+    default = known["ultraface-rfb"]
+    assert default.licence == "MIT" and default.commercial and default.problem is None and default.path.name == "ultraface-rfb.onnx"
+    assert not known["w600k-r50"].commercial
+    assert facerec.models.path("landmark68").name == "landmark68.onnx"
+    assert facerec.models.folders(models=tmp_path)[0] == tmp_path
+    with pytest.raises(facerec.ModelNotFound):
+        facerec.models.path("nothing")
+    with pytest.raises(facerec.LicenceNotAccepted):
+        facerec.models.fetch("w600k-r50", to=tmp_path)
+    [there] = facerec.models.fetch("landmark68")
+    assert there == facerec.models.path("landmark68")
+    assert facerec.models.verify() == []
+    shutil.copy(there, tmp_path / "yunet_2026may.onnx")
+    shutil.copy(there, tmp_path / known["yunet-2026may"].file)
+    assert [model.problem for model in facerec.models.verify(models=[tmp_path]) if model.id == "yunet-2026may"] == ["checksum_mismatch"]
+
+
+def test_a_folder_of_models_can_be_given(shared, obama):
+    engine = facerec.Engine(detector="yunet-2026may", embedder="edgeface-xs", models=shared / "models")
+    assert (engine.detector, engine.embedder) == ("yunet-2026may", "edgeface-xs")
+    assert engine.embed(obama)[0].embedding.vector.shape == (512,)
+    assert numpy.isfinite(engine.embed(obama)[0].embedding.vector).all()
