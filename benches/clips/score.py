@@ -1,6 +1,7 @@
 """Scores facerec and the peers' trackers on generated clips.
 
 python score.py SHARED CLIPS --facerec PROGRAM [--trackers-python PYTHON] [--peers-only] [--only KIND] [--out FILE] [-- GLOBAL OPTIONS OF facerec]
+(default: the models the peers' detections come from)
 
 Per clip folder (made by generate.py): enrol into a fresh gallery, `facerec video --boxes`, `facerec evaluate tracks`; ByteTrack and OC-SORT on one
 file of detections (made by ../compare/detections.py, kept beside the clip). Boxes that cover a face of which truth says that it can only be
@@ -119,7 +120,7 @@ def main():
     own = sys.argv[1:]
     split = own.index("--") if "--" in own else len(own)
     args = parser.parse_args(own[:split])
-    args.options = own[split + 1:]
+    args.options = own[split + 1:] or ["--models", str(args.shared / "models"), "--detector", "scrfd-2.5g", "--embedder", "edgeface-xs"]
     scorer, rows = Scorer(args), {}
     for clip in sorted(path for path in args.clips.iterdir() if (path / "truth.jsonl").exists() and path.name.startswith(args.only)):
         sides = {} if args.peers_only else {"facerec": scorer.ours(clip)}
