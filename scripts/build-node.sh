@@ -23,8 +23,8 @@ esac
 # What building and testing need besides. No install scripts: onnxruntime-node's would fetch CUDA's libraries.
 if ! cmp -s "$package/test/tools.json" "$home/node/package.json"; then
   mkdir -p "$home/node"
-  npm install --prefix "$home/node" --silent --no-package-lock --ignore-scripts $(node -p \
-    "Object.entries(require('$package/test/tools.json').dependencies).map(([name, version]) => name + '@' + version).join(' ')")
+  node -p "Object.entries(require('$package/test/tools.json').dependencies).map(([name, version]) => name + '@' + version).join(' ')" |
+    xargs npm install --prefix "$home/node" --silent --no-package-lock --ignore-scripts
   cp "$package/test/tools.json" "$home/node/package.json"
 fi
 

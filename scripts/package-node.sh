@@ -28,6 +28,7 @@ rm -f "$out"/*.tgz
 # The binary: without debug lines, looking for its libraries beside itself.
 cp "$package/npm/$platform/package.json" "$binary/"
 strip --strip-unneeded -o "$binary/facerec.$platform.node" "$package/facerec.$platform.node"
+# shellcheck disable=SC2016 # $ORIGIN is the loader's
 patchelf --force-rpath --set-rpath '$ORIGIN/lib' "$binary/facerec.$platform.node"
 
 # Everything it links but glibc, and the C++ runtime, which Node itself needs. Linked against Debian's FFmpeg, shipped with
@@ -37,13 +38,15 @@ LD_LIBRARY_PATH=$home/ffmpeg/lib ldd "$package/facerec.$platform.node" | awk '$3
 while read -r name path; do
   cp -L "$path" "$binary/lib/$name"
   strip --strip-unneeded "$binary/lib/$name"
+  # shellcheck disable=SC2016
   patchelf --force-rpath --set-rpath '$ORIGIN' "$binary/lib/$name"
   # Debian lists files of /lib as such, though it is a link to /usr/lib.
   file=$(readlink -f "$path")
   owner=$(dpkg-query -S "$file" "${file#/usr}" 2>/dev/null | cut -d: -f1 | head -n 1 || true)
   [ -z "$owner" ] || cp "/usr/share/doc/$owner/copyright" "$binary/LICENSES/$owner.txt"
 done <"$stage/libraries"
-if ls "$binary/lib" | grep -E 'libx26|libpostproc|librubberband'; then fail "these are parts of a GPL build of FFmpeg"; fi
+gpl=$(find "$binary/lib" -name 'libx26*' -o -name 'libpostproc*' -o -name 'librubberband*')
+[ -z "$gpl" ] || fail "these are parts of a GPL build of FFmpeg: $gpl"
 
 # ONNX Runtime out of the npm package, whose own install script would fetch 200 MB of CUDA.
 ort=$home/node/node_modules/onnxruntime-node
