@@ -24,6 +24,7 @@ demo: setup
 
 test: setup
 	$(CARGO) test --release --workspace --features $(FEATURES)
+	scripts/test-node.sh
 	scripts/test-python.sh
 
 bench: setup

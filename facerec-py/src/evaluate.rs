@@ -29,7 +29,7 @@ fn watched<T: Send + 'static>(
             told[0].fetch_max(done, Ordering::Relaxed);
             told[1].store(all, Ordering::Relaxed);
         };
-        work(&engine, EvaluateOptions { workers: engine.workers(), progress: &tell })
+        work(&engine, EvaluateOptions { workers: engine.workers(), progress: &tell, ..EvaluateOptions::default() })
     })?;
     while !thread.is_finished() {
         py.detach(|| std::thread::sleep(Duration::from_millis(20)));

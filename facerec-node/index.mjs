@@ -1,0 +1,3 @@
+import facerec from './index.js'
+
+export const { Engine, Gallery, Sightings, Tracker, evaluate, models } = facerec

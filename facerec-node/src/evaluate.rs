@@ -1,0 +1,181 @@
+//! How good it is: verification, identification, calibration and tracking scores.
+
+use std::path::Path;
+
+use facerec_core::evaluate as core;
+use facerec_core::evaluate::{EvaluateOptions, TrackFile};
+use facerec_core::{CancelToken, Engine as CoreEngine, Result};
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+
+use crate::cancel::{Cancel, token};
+use crate::engine::Engine;
+use crate::work::Work;
+
+/// How well pairs of photos were told apart.
+#[napi(object, object_from_js = false)]
+pub struct PairsReport {
+    /// Number of pairs.
+    pub pairs: f64,
+    /// Pairs in which a photo shows no face that was found; they count as wrong.
+    pub no_face: f64,
+    /// Mean accuracy over the folds, 0 to 1.
+    pub accuracy: f64,
+    /// Standard deviation of the accuracy over the folds.
+    pub accuracy_std: f64,
+    /// Equal error rate, 0 to 1.
+    pub eer: f64,
+    /// True accept rates at false accept rates of 1e-2 and 1e-3.
+    #[napi(ts_type = "[at1e2: number, at1e3: number]")]
+    pub tar: Vec<f64>,
+    /// Thresholds at those rates.
+    #[napi(ts_type = "[at1e2: number, at1e3: number]")]
+    pub thresholds: Vec<f64>,
+    /// Wall-clock time, milliseconds.
+    pub wall_ms: f64,
+}
+
+/// How often the right person came first.
+#[napi(object, object_from_js = false)]
+pub struct IdentificationReport {
+    /// People enrolled with one photo each.
+    pub people: f64,
+    /// Photos looked up.
+    pub probes: f64,
+    /// Photos without a face that was found; each counts as a miss.
+    pub no_face: f64,
+    /// Share of probes whose most similar enrolled face is the right person's, 0 to 1.
+    pub rank1: f64,
+}
+
+/// A threshold and what it costs, measured on a folder.
+#[napi(object, object_from_js = false)]
+pub struct Calibration {
+    /// Lowest similarity at which the false match rate is kept.
+    pub threshold: f64,
+    /// False match rate at the threshold.
+    pub fmr: f64,
+    /// False non-match rate at the threshold.
+    pub fnmr: f64,
+    /// Number of pairs compared.
+    pub pairs: f64,
+    /// Photos without a face that was found; they are left out.
+    pub no_face: f64,
+}
+
+/// How good tracks are, against a truth.
+#[napi(object, object_from_js = false)]
+pub struct TrackReport {
+    /// Multiple object tracking accuracy, up to 1; below 0 when there are more errors than boxes.
+    pub mota: f64,
+    /// Identity F1, 0 to 1.
+    pub idf1: f64,
+    /// Times an identity went on under another track.
+    pub id_switches: f64,
+    /// Times an identity was lost and found again.
+    pub fragments: f64,
+    /// Share of the matched boxes of each track that belong to its most frequent identity, 0 to 1.
+    pub purity: f64,
+    /// True boxes that no track covers.
+    pub misses: f64,
+    /// Boxes that cover nobody.
+    pub false_boxes: f64,
+    /// Boxes in the truth.
+    pub boxes: f64,
+    /// Mean number of tracks per identity.
+    pub tracks_per_person: f64,
+}
+
+/// Runs an evaluation that stops at the next photo when it was cancelled.
+fn evaluating<T>(
+    engine: &CoreEngine,
+    token: &CancelToken,
+    run: impl FnOnce(&facerec_core::Analyzer, EvaluateOptions<'_>) -> Result<T>,
+) -> Result<T> {
+    let cancelled = || token.is_cancelled();
+    run(engine.analyzer(), EvaluateOptions { workers: engine.workers(), cancelled: &cancelled, ..EvaluateOptions::default() })
+}
+
+/// Verification on the pairs of a file in the format of LFW's `pairs.txt`; `images` has one sub-folder per person.
+#[napi(
+    namespace = "evaluate",
+    ts_args_type = "engine: Engine, pairs: string, images: string, options?: CallOptions",
+    ts_return_type = "Promise<PairsReport>",
+    catch_unwind
+)]
+pub fn pairs(engine: &Engine, pairs: String, images: String, cancel: Option<&Cancel>) -> AsyncTask<Work<PairsReport>> {
+    let (engine, token) = (engine.core(), token(cancel));
+    Work::queue(token.clone(), move || {
+        let found = evaluating(&engine, &token, |analyzer, options| core::pairs(analyzer, Path::new(&pairs), Path::new(&images), options))?;
+        Ok(PairsReport {
+            pairs: found.pairs as f64,
+            no_face: found.no_face as f64,
+            accuracy: found.accuracy,
+            accuracy_std: found.accuracy_std,
+            eer: found.eer,
+            tar: found.tar.into(),
+            thresholds: found.threshold.map(f64::from).into(),
+            wall_ms: found.wall_ms as f64,
+        })
+    })
+}
+
+/// Closed-set identification: the first photo of each sub-folder of `folder` is enrolled, every other one looked up.
+#[napi(
+    namespace = "evaluate",
+    ts_args_type = "engine: Engine, folder: string, options?: CallOptions",
+    ts_return_type = "Promise<IdentificationReport>",
+    catch_unwind
+)]
+pub fn identification(engine: &Engine, folder: String, cancel: Option<&Cancel>) -> AsyncTask<Work<IdentificationReport>> {
+    let (engine, token) = (engine.core(), token(cancel));
+    Work::queue(token.clone(), move || {
+        let found = evaluating(&engine, &token, |analyzer, options| core::identification(analyzer, Path::new(&folder), options))?;
+        let (people, probes) = (found.persons as f64, found.probes as f64);
+        Ok(IdentificationReport { people, probes, no_face: found.no_face as f64, rank1: found.rank1 })
+    })
+}
+
+/// The threshold for each false match rate of `rates` (above 0, below 1) on one's own photos, one sub-folder per person.
+#[napi(
+    namespace = "evaluate",
+    ts_args_type = "engine: Engine, folder: string, rates: Array<number>, options?: CallOptions",
+    ts_return_type = "Promise<Array<Calibration>>",
+    catch_unwind
+)]
+pub fn calibrate(engine: &Engine, folder: String, rates: Vec<f64>, cancel: Option<&Cancel>) -> AsyncTask<Work<Vec<Calibration>>> {
+    let (engine, token) = (engine.core(), token(cancel));
+    Work::queue(token.clone(), move || {
+        let found = evaluating(&engine, &token, |analyzer, options| core::calibrate(analyzer, Path::new(&folder), &rates, options))?;
+        let calibration = |found: core::Calibration| {
+            let (threshold, pairs, no_face) = (found.threshold.into(), found.pairs as f64, found.no_face as f64);
+            Calibration { threshold, fmr: found.fmr, fnmr: found.fnmr, pairs, no_face }
+        };
+        Ok(found.into_iter().map(calibration).collect())
+    })
+}
+
+/// Scores the tracks of the file `result` against those of `truth`: JSON Lines of `facerec video --json --boxes`, or
+/// MOTChallenge text.
+#[napi(
+    namespace = "evaluate",
+    ts_args_type = "truth: string, result: string, options?: CallOptions",
+    ts_return_type = "Promise<TrackReport>",
+    catch_unwind
+)]
+pub fn tracks(truth: String, result: String, cancel: Option<&Cancel>) -> AsyncTask<Work<TrackReport>> {
+    Work::queue(token(cancel), move || {
+        let found = core::tracks(&TrackFile::read(truth)?, &TrackFile::read(result)?);
+        Ok(TrackReport {
+            mota: found.mota,
+            idf1: found.idf1,
+            id_switches: found.id_switches as f64,
+            fragments: found.fragments as f64,
+            purity: found.purity,
+            misses: found.misses as f64,
+            false_boxes: found.false_boxes as f64,
+            boxes: found.true_boxes as f64,
+            tracks_per_person: found.tracks_per_person,
+        })
+    })
+}

@@ -1,0 +1,275 @@
+//! Who is known.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use facerec_core as core;
+use facerec_core::Result as CoreResult;
+use facerec_core::gallery::{FaceId, FaceRecord};
+use napi::bindgen_prelude::{AsyncTask, ToNapiValue, TypeName};
+use napi_derive::napi;
+use serde_json::{Map, Value};
+
+use crate::cancel::{Cancel, token};
+use crate::error::{JsResult as Result, argument, id, thrown};
+use crate::face::Quality;
+use crate::work::Work;
+
+/// How to open a gallery.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct GalleryOptions {
+    /// Only read: takes no lock and sees a writer's changes at its next search. Default false.
+    pub read_only: Option<bool>,
+    /// Create the gallery when there is none. Default true.
+    pub create: Option<bool>,
+    /// Open in spite of damaged rows, which are left out; `verify` lists them. Default false.
+    pub salvage: Option<bool>,
+}
+
+impl GalleryOptions {
+    pub(crate) fn into_core(self) -> core::GalleryOptions {
+        let mut options = core::GalleryOptions::default();
+        options.read_only = self.read_only.unwrap_or(options.read_only);
+        options.create = self.create.unwrap_or(options.create);
+        options.salvage = self.salvage.unwrap_or(options.salvage);
+        options
+    }
+}
+
+/// A person of a gallery.
+#[napi(object, object_from_js = false)]
+pub struct Person {
+    /// A safe integer that is never reused.
+    pub id: i64,
+    /// Unique in the gallery.
+    pub name: String,
+    /// Number of enrolled faces, at least 1.
+    pub faces: f64,
+    /// When the person was first enrolled, milliseconds since 1970 UTC.
+    pub created_ms: i64,
+}
+
+/// An enrolled face without its vector.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct EnrolledFace {
+    /// A safe integer that is never reused.
+    pub id: i64,
+    /// Whose face it is.
+    pub person_id: i64,
+    /// How usable the face is.
+    pub quality: Option<Quality>,
+    /// Where it came from, if that was said.
+    pub source: Option<String>,
+    /// What was kept with it.
+    #[napi(ts_type = "Metadata | null")]
+    pub metadata: Option<Map<String, Value>>,
+    /// When it was enrolled, milliseconds since 1970 UTC.
+    pub created_ms: i64,
+}
+
+/// A gallery in numbers.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct GalleryStats {
+    /// Number of people.
+    pub people: f64,
+    /// Number of faces.
+    pub faces: f64,
+    /// Length of the vectors; null until the first face is enrolled.
+    pub dim: Option<f64>,
+    /// Id of the embedding model.
+    pub model: String,
+    /// Hash of the model's weights and preprocessing.
+    pub model_hash: String,
+    /// How the search is done; always exhaustive.
+    pub index: String,
+    /// Size of all files of the gallery.
+    pub bytes: f64,
+}
+
+/// What `verify` found.
+#[napi(object, object_from_js = false)]
+pub struct VerifyReport {
+    /// Whether all is well.
+    pub ok: bool,
+    /// Faces that were read and compared.
+    pub faces: f64,
+    /// What is wrong, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// What `importFrom` did.
+#[napi(object, object_from_js = false)]
+pub struct ImportReport {
+    /// People who were not there before.
+    pub people: f64,
+    /// Faces added.
+    pub faces: f64,
+    /// Faces left out because the person already had the very same vector.
+    pub duplicates: f64,
+}
+
+/// People and their faces as vectors, in a folder on the disk, with exact search. Opened with `engine.openGallery`.
+///
+/// A change is on the disk when its promise resolves. Close it when done (`await using` does): one process writes at a time.
+/// After `close`, every method rejects with `ERR_FACEREC_INVALID_ARGUMENT`.
+#[napi]
+pub struct Gallery {
+    path: PathBuf,
+    inner: Mutex<Option<Arc<core::Gallery>>>,
+}
+
+impl Gallery {
+    pub(crate) fn new(gallery: core::Gallery) -> Self {
+        Self { path: gallery.path().into(), inner: Mutex::new(Some(Arc::new(gallery))) }
+    }
+
+    /// The gallery, unless it was closed.
+    pub(crate) fn open(&self) -> CoreResult<Arc<core::Gallery>> {
+        let gallery = self.inner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        gallery.ok_or_else(|| argument("gallery", "expected an open gallery, got `a closed one`; open it again with `openGallery`"))
+    }
+
+    /// Queues work on the open gallery.
+    fn queue<T: Send + ToNapiValue + TypeName + 'static>(
+        &self,
+        cancel: Option<&Cancel>,
+        work: impl FnOnce(&core::Gallery) -> CoreResult<T> + Send + 'static,
+    ) -> Result<AsyncTask<Work<T>>> {
+        let gallery = self.open().map_err(thrown)?;
+        Ok(Work::queue(token(cancel), move || work(&gallery)))
+    }
+}
+
+#[napi]
+impl Gallery {
+    /// The gallery's folder.
+    #[napi(getter, catch_unwind)]
+    pub fn path(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+
+    /// Everybody, by name.
+    #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<Array<Person>>", catch_unwind)]
+    pub fn people(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<Person>>>> {
+        self.queue(cancel, |gallery| Ok(gallery.persons()?.into_iter().map(Person::from).collect()))
+    }
+
+    /// One person. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
+    #[napi(ts_args_type = "name: string, options?: CallOptions", ts_return_type = "Promise<Person>", catch_unwind)]
+    pub fn person(&self, name: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Person>>> {
+        self.queue(cancel, move |gallery| gallery.person(&name).map(Person::from))
+    }
+
+    /// A person's faces, in the order of enrolment. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
+    #[napi(ts_args_type = "person: string, options?: CallOptions", ts_return_type = "Promise<Array<EnrolledFace>>", catch_unwind)]
+    pub fn faces(&self, person: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<EnrolledFace>>>> {
+        self.queue(cancel, move |gallery| Ok(gallery.faces(&person)?.into_iter().map(EnrolledFace::from).collect()))
+    }
+
+    /// Removes a person with all faces, from every file of the gallery; resolves to how many faces there were. Rejects with
+    /// `ERR_FACEREC_PERSON_NOT_FOUND`.
+    #[napi(ts_args_type = "person: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
+    pub fn remove(&self, person: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<f64>>> {
+        self.queue(cancel, move |gallery| gallery.remove_person(&person).map(count))
+    }
+
+    /// Removes one face, and its person when it was their last. Resolves to false when there is no such face.
+    #[napi(ts_args_type = "faceId: number, options?: CallOptions", ts_return_type = "Promise<boolean>", catch_unwind)]
+    pub fn remove_face(&self, face_id: f64, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<bool>>> {
+        let face = FaceId(id("faceId", face_id).map_err(thrown)?);
+        self.queue(cancel, move |gallery| gallery.remove_face(face))
+    }
+
+    /// Gives a person another name; the id stays. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`, or
+    /// `ERR_FACEREC_INVALID_ARGUMENT` when the new name is taken.
+    #[napi(ts_args_type = "person: string, newName: string, options?: CallOptions", ts_return_type = "Promise<void>", catch_unwind)]
+    pub fn rename(&self, person: String, new_name: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<()>>> {
+        self.queue(cancel, move |gallery| gallery.rename(&person, &new_name))
+    }
+
+    /// Writes everything to a file as JSON Lines with the vectors; resolves to the number of faces. The file appears whole or
+    /// not at all.
+    #[napi(ts_args_type = "file: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
+    pub fn export_to(&self, file: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<f64>>> {
+        self.queue(cancel, move |gallery| gallery.export_to(file).map(count))
+    }
+
+    /// Adds what an export holds, all or nothing; faces that are there already are left out.
+    #[napi(ts_args_type = "file: string, options?: CallOptions", ts_return_type = "Promise<ImportReport>", catch_unwind)]
+    pub fn import_from(&self, file: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<ImportReport>>> {
+        self.queue(cancel, move |gallery| {
+            let done = gallery.import_from(file)?;
+            Ok(ImportReport { people: count(done.persons), faces: count(done.faces), duplicates: count(done.duplicates) })
+        })
+    }
+
+    /// Reads and compares everything the gallery holds; repairs nothing. Damage is what it reports, not a rejection.
+    #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<VerifyReport>", catch_unwind)]
+    pub fn verify(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<VerifyReport>>> {
+        self.queue(cancel, |gallery| {
+            let found = gallery.verify()?;
+            Ok(VerifyReport { ok: found.problems.is_empty(), faces: count(found.faces), problems: found.problems })
+        })
+    }
+
+    /// Gives the space of removed faces back to the disk.
+    #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<void>", catch_unwind)]
+    pub fn compact(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<()>>> {
+        self.queue(cancel, core::Gallery::compact)
+    }
+
+    /// The gallery in numbers.
+    #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<GalleryStats>", catch_unwind)]
+    pub fn stats(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<GalleryStats>>> {
+        self.queue(cancel, |gallery| {
+            let stats = gallery.stats()?;
+            Ok(GalleryStats {
+                people: count(stats.persons),
+                faces: count(stats.faces),
+                dim: stats.dim.map(count),
+                model: stats.model,
+                model_hash: stats.model_hash,
+                index: stats.index_kind,
+                bytes: stats.bytes_on_disk as f64,
+            })
+        })
+    }
+
+    /// Closes the gallery and lets other writers in; once more does nothing. Calls and videos that are under way keep it open
+    /// until they are done.
+    #[napi(ts_return_type = "Promise<void>", catch_unwind)]
+    pub fn close(&self) -> AsyncTask<Work<()>> {
+        let gallery = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Work::queue(token(None), move || {
+            // Closing may write the index: not on the event loop.
+            drop(gallery);
+            Ok(())
+        })
+    }
+}
+
+/// Counts are far below 2^53, from where JavaScript's numbers have gaps.
+fn count(number: usize) -> f64 {
+    number as f64
+}
+
+impl From<core::gallery::Person> for Person {
+    fn from(person: core::gallery::Person) -> Self {
+        Self { id: person.id.0, name: person.name, faces: count(person.faces), created_ms: person.created_ms }
+    }
+}
+
+impl From<FaceRecord> for EnrolledFace {
+    fn from(face: FaceRecord) -> Self {
+        Self {
+            id: face.id.0,
+            person_id: face.person.0,
+            quality: face.quality.map(Quality::from),
+            source: face.source,
+            // It was checked when it was stored.
+            metadata: face.metadata.and_then(|text| serde_json::from_str(&text).ok()),
+            created_ms: face.created_ms,
+        }
+    }
+}

