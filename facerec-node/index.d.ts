@@ -39,6 +39,7 @@ export interface CallOptions {
   signal?: AbortSignal
 }
 
+export interface AddOptions extends CallOptions {}
 export interface EngineOptions extends CallOptions {}
 export interface EnrollOptions extends CallOptions {}
 export interface GalleryOptions extends CallOptions {}
@@ -199,6 +200,16 @@ export declare class Gallery {
   /** A person's faces, in the order of enrolment. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`. */
   faces(person: string, options?: CallOptions): Promise<Array<EnrolledFace>>
   /**
+   * The `k` enrolled faces most similar to a vector of the gallery's embedder, best first: the evidence, without a decision.
+   * Rejects with `ERR_FACEREC_DIMENSION_MISMATCH` for a vector of another length.
+   */
+  search(embedding: Float32Array, k: number, options?: CallOptions): Promise<Array<Match>>
+  /**
+   * Enrols a vector of the gallery's embedder under a person's name, unseen; resolves to the face's id. `engine.enroll`
+   * checks the picture first.
+   */
+  add(person: string, embedding: Float32Array, options?: AddOptions): Promise<number>
+  /**
    * Removes a person with all faces, from every file of the gallery; resolves to how many faces there were. Rejects with
    * `ERR_FACEREC_PERSON_NOT_FOUND`.
    */
@@ -255,6 +266,14 @@ export declare class Tracker {
   cut(): Array<number>
   /** The video is over. Returns the numbers of the tracks that were running. */
   finish(): Array<number>
+}
+
+/** What is kept with a vector that is enrolled. */
+export interface AddOptions {
+  /** Where the face came from, such as a file's name. Default nothing. */
+  source?: string
+  /** Anything to be kept with the face. Default nothing. */
+  metadata?: Metadata
 }
 
 /** A good view of a tracked face. */
@@ -525,6 +544,18 @@ export interface ImportReport {
   faces: number
   /** Faces left out because the person already had the very same vector. */
   duplicates: number
+}
+
+/** An enrolled face that resembles a vector. */
+export interface Match {
+  /** Whose face it is. */
+  person: string
+  /** That person's id. */
+  personId: number
+  /** The enrolled face. */
+  faceId: number
+  /** Cosine similarity with the vector, -1 to 1; higher means more alike. */
+  similarity: number
 }
 
 /** A known model. */

@@ -39,6 +39,7 @@ export interface CallOptions {
   signal?: AbortSignal
 }
 
+export interface AddOptions extends CallOptions {}
 export interface EngineOptions extends CallOptions {}
 export interface EnrollOptions extends CallOptions {}
 export interface GalleryOptions extends CallOptions {}

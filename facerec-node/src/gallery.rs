@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use facerec_core as core;
 use facerec_core::Result as CoreResult;
-use facerec_core::gallery::{FaceId, FaceRecord};
-use napi::bindgen_prelude::{AsyncTask, ToNapiValue, TypeName};
+use facerec_core::gallery::{FaceId, FaceRecord, NewFace};
+use napi::bindgen_prelude::{AsyncTask, Float32Array, ToNapiValue, TypeName};
 use napi_derive::napi;
 use serde_json::{Map, Value};
 
@@ -66,6 +66,30 @@ pub struct EnrolledFace {
     pub metadata: Option<Map<String, Value>>,
     /// When it was enrolled, milliseconds since 1970 UTC.
     pub created_ms: i64,
+}
+
+/// An enrolled face that resembles a vector.
+#[napi(object, object_from_js = false)]
+pub struct Match {
+    /// Whose face it is.
+    pub person: String,
+    /// That person's id.
+    pub person_id: i64,
+    /// The enrolled face.
+    pub face_id: i64,
+    /// Cosine similarity with the vector, -1 to 1; higher means more alike.
+    pub similarity: f64,
+}
+
+/// What is kept with a vector that is enrolled.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct AddOptions {
+    /// Where the face came from, such as a file's name. Default nothing.
+    pub source: Option<String>,
+    /// Anything to be kept with the face. Default nothing.
+    #[napi(ts_type = "Metadata")]
+    pub metadata: Option<Map<String, Value>>,
 }
 
 /// A gallery in numbers.
@@ -167,6 +191,53 @@ impl Gallery {
         self.queue(cancel, move |gallery| Ok(gallery.faces(&person)?.into_iter().map(EnrolledFace::from).collect()))
     }
 
+    /// The `k` enrolled faces most similar to a vector of the gallery's embedder, best first: the evidence, without a decision.
+    /// Rejects with `ERR_FACEREC_DIMENSION_MISMATCH` for a vector of another length.
+    #[napi(
+        ts_args_type = "embedding: Float32Array, k: number, options?: CallOptions",
+        ts_return_type = "Promise<Array<Match>>",
+        catch_unwind
+    )]
+    pub fn search(&self, embedding: Float32Array, k: f64, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<Match>>>> {
+        let k =
+            usize::try_from(id("k", k).map_err(thrown)?).map_err(|_| thrown(argument("k", format!("expected 0 or more, got `{k}`"))))?;
+        let values = embedding.to_vec();
+        self.queue(cancel, move |gallery| {
+            let probe = core::Embedding::new(gallery.model().clone(), values)?;
+            Ok(gallery.search(&probe, k)?.into_iter().map(Match::from).collect())
+        })
+    }
+
+    /// Enrols a vector of the gallery's embedder under a person's name, unseen; resolves to the face's id. `engine.enroll`
+    /// checks the picture first.
+    #[napi(
+        ts_args_type = "person: string, embedding: Float32Array, options?: AddOptions",
+        ts_return_type = "Promise<number>",
+        catch_unwind
+    )]
+    pub fn add(
+        &self,
+        person: String,
+        embedding: Float32Array,
+        options: Option<AddOptions>,
+        cancel: Option<&Cancel>,
+    ) -> Result<AsyncTask<Work<i64>>> {
+        let values = embedding.to_vec();
+        let AddOptions { source, metadata } = options.unwrap_or_default();
+        let metadata = metadata.map(|metadata| Value::Object(metadata).to_string());
+        self.queue(cancel, move |gallery| {
+            let embedding = core::Embedding::new(gallery.model().clone(), values)?;
+            let mut face = NewFace::new(&embedding);
+            if let Some(source) = &source {
+                face = face.source(source);
+            }
+            if let Some(metadata) = &metadata {
+                face = face.metadata(metadata);
+            }
+            gallery.add(&person, face).map(|face| face.0)
+        })
+    }
+
     /// Removes a person with all faces, from every file of the gallery; resolves to how many faces there were. Rejects with
     /// `ERR_FACEREC_PERSON_NOT_FOUND`.
     #[napi(ts_args_type = "person: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
@@ -257,6 +328,12 @@ fn count(number: usize) -> f64 {
 impl From<core::gallery::Person> for Person {
     fn from(person: core::gallery::Person) -> Self {
         Self { id: person.id.0, name: person.name, faces: count(person.faces), created_ms: person.created_ms }
+    }
+}
+
+impl From<core::gallery::Match> for Match {
+    fn from(found: core::gallery::Match) -> Self {
+        Self { person: found.name, person_id: found.person.0, face_id: found.face.0, similarity: found.similarity.into() }
     }
 }
 

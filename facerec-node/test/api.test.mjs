@@ -87,6 +87,16 @@ test('a gallery from enrolment to erasure', async () => {
   assert.deepEqual([unsure.person, unsure.personId, unsure.reason, unsure.candidates.length], [null, null, 'below_threshold', 1])
   assert.ok((await engine.identify(gallery, six)).every((one) => one.person === null))
 
+  const { embedding } = (await engine.embed(obama2))[0]
+  const [nearest, ...others] = await gallery.search(embedding, 5)
+  assert.deepEqual([nearest.person, nearest.personId, nearest.faceId, others.map((one) => one.person)], ['Obama', person.id, 1, ['Joe']])
+  assert.ok(nearest.similarity > 0.6 && others[0].similarity < nearest.similarity)
+  assert.equal((await failure(gallery.search(embedding.slice(1), 5))).code, 'ERR_FACEREC_DIMENSION_MISMATCH')
+  assert.equal((await failure(gallery.search(embedding, -1))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  const added = await gallery.add('Added', embedding, { source: 'a vector', metadata })
+  assert.deepEqual((await gallery.faces('Added')).map(({ id, source, metadata }) => [id, source, metadata]), [[added, 'a vector', metadata]])
+  assert.equal(await gallery.remove('Added'), 1)
+
   const file = join(folder(), 'экспорт.jsonl')
   assert.equal(await gallery.exportTo(file), 2)
   assert.equal(await gallery.remove('Joe'), 1)

@@ -51,6 +51,7 @@ test('every name of fixtures/api.json is in the Rust sources, and in the Python 
   const table = JSON.parse(readFileSync(join(root, 'fixtures', 'api.json'), 'utf8'))
   const files = (folder) => readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.rs')).map((name) => readFileSync(join(folder, name), 'utf8'))
   const core = files(join(root, 'facerec-core', 'src')).join('\n')
+  for (const row of table) assert.ok(row.python && row.node && (row.rust || row.what.includes('in Rust: drop')), `${row.what}: in all three`)
   for (const { rust } of table.filter((row) => row.rust)) {
     const name = rust.split('::').at(-1)
     assert.ok(new RegExp(`pub (fn|struct|enum|trait|mod) ${name}\\b`).test(core), rust)

@@ -356,6 +356,12 @@ impl Engine {
         self.core.runtime().device().to_string()
     }
 
+    /// ONNX Runtime's shared library in use.
+    #[getter]
+    fn library(&self) -> Option<PathBuf> {
+        self.core.runtime().library().map(PathBuf::from)
+    }
+
     /// Threads inside one inference.
     #[getter]
     fn threads(&self) -> usize {

@@ -200,6 +200,14 @@ impl Gallery {
         records::table(py, &people, |one| records::person(py, one))
     }
 
+    /// One person.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    fn person<'py>(&self, py: Python<'py>, person: &str) -> PyResult<Bound<'py, PyAny>> {
+        records::person(py, &self.on(py, |gallery| gallery.person(person))?)
+    }
+
     /// A person's faces, in the order of enrolment.
     ///
     /// Raises:

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use facerec_core::gallery::{Decision, FaceRecord, GalleryStats, ImportReport, Match, Person, VerifyReport};
 use facerec_core::pipeline::{BestShot, Progress, Sighting, TrackBox, VideoSummary};
-use facerec_core::{Comparison, Detection, Enrolment, Face, Identified, Image, Landmarks, Point, Quality, Rect, TrackStep, VideoInfo};
+use facerec_core::{
+    Comparison, Detection, Enrolment, Face, Identified, Image, Landmarks, Point, Quality, Rect, TrackStep, TrackedFace, VideoInfo,
+};
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
@@ -184,11 +186,14 @@ pub(crate) fn summary<'py>(py: Python<'py>, summary: &VideoSummary) -> Made<'py>
 }
 
 pub(crate) fn track_step<'py>(py: Python<'py>, step: &TrackStep) -> Made<'py> {
-    let tracked = |face: &facerec_core::TrackedFace| {
-        make(py, "TrackedFace", (face.track.0, edges(&face.rect), face.detection, face.speed, face.ambiguous))
-    };
     let ended: Vec<u64> = step.ended.iter().map(|track| track.0).collect();
-    make(py, "TrackStep", (tuple(py, &step.faces, tracked)?, PyTuple::new(py, ended)?))
+    make(py, "TrackStep", (tracked_faces(py, &step.faces)?, PyTuple::new(py, ended)?))
+}
+
+pub(crate) fn tracked_faces<'py>(py: Python<'py>, faces: &[TrackedFace]) -> Made<'py> {
+    let tracked =
+        |face: &TrackedFace| make(py, "TrackedFace", (face.track.0, edges(&face.rect), face.detection, face.speed, face.ambiguous));
+    Ok(tuple(py, faces, tracked)?.into_any())
 }
 
 /// Where a Python `Face` is.

@@ -64,6 +64,12 @@ impl Tracker {
         records::track_step(py, &self.on(|tracker| tracker.update(time, &detections)).or_raise()?)
     }
 
+    /// Where the tracked faces should be at `time`, in a frame without detections. Changes nothing.
+    fn predict<'py>(&self, py: Python<'py>, time: f64) -> PyResult<Bound<'py, PyAny>> {
+        let time = seconds("time", time)?;
+        records::tracked_faces(py, &self.on(|tracker| tracker.predict(time)))
+    }
+
     /// A scene cut: ends all tracks and returns them.
     fn cut<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         ids(py, &self.on(facerec_core::Tracker::cut))

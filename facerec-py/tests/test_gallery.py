@@ -20,6 +20,7 @@ def test_enrolment_says_what_it_did(gallery, photos, obama, group):
         assert not refused and (refused.face_id, refused.reason) == (None, reason)
     assert not gallery.enroll("Small", group, gate="strict")
     assert gallery.enroll("Largest", group, gate="off")
+    assert gallery.person("Obama") in list(gallery.people())
     faces = gallery.faces("Obama")
     assert [(face.id, face.source, face.metadata) for face in faces] == [(accepted.face_id, "press", '{"year": 2012}')]
     assert gallery.embedding(accepted.face_id) == accepted.face.embedding
@@ -68,7 +69,7 @@ def test_people_can_be_renamed_and_removed(gallery, photos):
     assert [person.name for person in gallery.people()] == ["Barack ☃", "biden"]
     with pytest.raises(facerec.InvalidArgument):
         gallery.rename("biden", "Barack ☃")
-    for call in (lambda: gallery.rename("nobody", "x"), lambda: gallery.remove("nobody"), lambda: gallery.faces("nobody")):
+    for call in (lambda: gallery.rename("nobody", "x"), lambda: gallery.remove("nobody"), lambda: gallery.faces("nobody"), lambda: gallery.person("nobody")):
         with pytest.raises(facerec.PersonNotFound) as caught:
             call()
         assert isinstance(caught.value, LookupError) and caught.value.code == "person_not_found"

@@ -22,7 +22,9 @@ def test_a_tracker_follows_faces_that_cross_the_picture():
         step = tracker.update(frame / 10, [face_at(10 + 5 * frame), face_at(400 - 5 * frame, 300)])
         assert [(face.track, face.detection) for face in step.faces] == [(1, 0), (2, 1)] and step.ended == ()
     assert step.faces[0].box == pytest.approx((105, 50, 145, 100))
-    assert tracker.update(2.0, []).faces, "foreseen for a moment"
+    foreseen = tracker.predict(2.0)
+    assert [(face.track, face.detection) for face in foreseen] == [(1, None), (2, None)] and foreseen[0].box[0] > 105
+    assert tracker.update(2.0, []).faces == foreseen, "foreseen for a moment"
     assert tracker.update(9.0, []).ended == (1, 2)
     tracker.update(9.1, [face_at(10)])
     assert tracker.cut() == (3,) and tracker.finish() == ()
