@@ -26,6 +26,8 @@ test: setup
 	$(CARGO) test --release --workspace --features $(FEATURES)
 	scripts/test-node.sh
 	scripts/test-python.sh
+	scripts/package-node.sh
+	scripts/check-package-node.sh
 
 bench: setup
 	scripts/bench.sh
