@@ -1,5 +1,6 @@
 //! Detection: picture in, faces with five landmarks out.
 
+mod buffers;
 mod canvas;
 mod heads;
 mod landmark;
@@ -19,6 +20,7 @@ use crate::geometry::Rect;
 use crate::image::{ImageView, resize_bilinear};
 use crate::model::{DetectSpec, InputSpec, ModelCatalog, ModelTask, ResolvedModel};
 use crate::runtime::{Model, Output, Runtime};
+use buffers::Buffers;
 use canvas::Canvas;
 use heads::Head;
 use landmark::Landmarker;
@@ -41,6 +43,7 @@ pub struct Detector {
     head: Head,
     landmarker: Option<Landmarker>,
     options: DetectOptions,
+    inputs: Buffers,
 }
 
 impl Detector {
@@ -75,7 +78,7 @@ impl Detector {
         if landmarker.is_none() && !head.gives_landmarks() {
             return Err(invalid("the network gives no landmarks: name a `detect.landmark_model`".into()));
         }
-        Ok(Self { model: opened, input: manifest.input.clone(), spec, head, landmarker, options })
+        Ok(Self { model: opened, input: manifest.input.clone(), spec, head, landmarker, options, inputs: Buffers::default() })
     }
 
     /// The model's id.
@@ -107,7 +110,7 @@ impl Detector {
         let canvas = self.plan(first, side);
         let shape = self.input.shape(pictures.len(), canvas.size.0, canvas.size.1);
         let per_picture = shape[1] * shape[2] * shape[3];
-        let mut data = vec![0.0; per_picture * pictures.len()];
+        let mut data = self.inputs.take(per_picture * pictures.len());
         let mut scales = Vec::with_capacity(pictures.len());
         for (&(rgb, size), out) in pictures.iter().zip(data.chunks_exact_mut(per_picture)) {
             let canvas = self.plan(size, side);
@@ -116,7 +119,7 @@ impl Detector {
             scales.push(canvas.scale);
         }
         let threshold = self.options.score_threshold.unwrap_or(self.spec.score_threshold);
-        self.model.run(&shape, &data, |outputs: &[Output<'_>]| {
+        let faces = self.model.run(&shape, &data, |outputs: &[Output<'_>]| {
             let decode = |(index, scale): (usize, &f32)| {
                 let mut faces = self.head.decode(outputs, (index, pictures.len()), canvas.size, threshold)?;
                 for face in &mut faces {
@@ -126,7 +129,9 @@ impl Detector {
                 Ok(faces)
             };
             scales.iter().enumerate().map(decode).collect()
-        })
+        });
+        self.inputs.give_back(data);
+        faces
     }
 
     /// Further passes where they are needed, suppression, landmarks and limits.
