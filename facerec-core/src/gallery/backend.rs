@@ -1,0 +1,43 @@
+//! Where a gallery is kept, as the rest of the engine sees it: one trait, so that a folder on this machine and a server that
+//! many share answer alike.
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::decision::Candidate;
+use super::filter::SearchFilter;
+use super::records::{FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
+use crate::error::Result;
+use crate::face::{Embedding, ModelKey};
+
+/// What every place that keeps people and faces can do. [`Gallery`](super::Gallery) documents each operation.
+///
+/// Names and options were checked by the caller, embeddings and what needs the stored data are checked here.
+pub(super) trait Backend: Send + Sync {
+    /// The folder, or the address without its password.
+    fn location(&self) -> &Path;
+    fn model(&self) -> &Arc<ModelKey>;
+
+    fn add_many(&self, faces: &[(&str, NewFace<'_>)]) -> Result<Vec<FaceId>>;
+    fn remove_person(&self, name: &str) -> Result<usize>;
+    fn remove_face(&self, face: FaceId) -> Result<bool>;
+    fn rename(&self, name: &str, new_name: &str) -> Result<()>;
+
+    fn persons(&self) -> Result<Vec<Person>>;
+    fn person(&self, name: &str) -> Result<Person>;
+    fn faces(&self, name: &str) -> Result<Vec<FaceRecord>>;
+    fn embedding(&self, face: FaceId) -> Result<Option<Embedding>>;
+
+    /// The `k` most similar faces for each query, best first; equal similarities in the order of enrolment.
+    fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>>;
+    /// The `wanted` most similar people for each query with their best face, best first; fewer when there are fewer. All
+    /// queries are answered from one state of the gallery.
+    fn best_people(&self, queries: &[Embedding], wanted: usize, filter: &SearchFilter) -> Result<Vec<Vec<Candidate>>>;
+
+    fn stats(&self) -> Result<GalleryStats>;
+    fn verify(&self) -> Result<VerifyReport>;
+    fn compact(&self) -> Result<()>;
+    fn export(&self, out: &mut dyn Write) -> Result<usize>;
+    fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport>;
+}

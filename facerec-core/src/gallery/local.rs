@@ -1,0 +1,461 @@
+//! A gallery in a folder: SQLite is the truth, and the search runs in memory.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::backend::Backend;
+use super::decision::{Candidate, best_per_person};
+use super::filter::SearchFilter;
+use super::index::VectorIndex;
+use super::live::Live;
+use super::lock::WriteLock;
+use super::options::GalleryOptions;
+use super::records::{FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport, check_name};
+use super::rows::{FaceRow, vector_bytes, vector_values};
+use super::store::{self, Checked, Edit, Store};
+use super::{saved, transfer, verify};
+use crate::error::{Error, Result};
+use crate::face::{Embedding, ModelKey};
+
+/// The index is saved again when this many faces are not in it, or a 16th of the gallery if that is more: until then, the
+/// next one who opens the gallery reads them from the database, in less time than it takes to write the index.
+const UNSAVED_FACES: usize = 4096;
+/// Faces looked at first when people are wanted, and how many times more when they were too few people.
+const FIRST_LOOK: usize = 32;
+const LOOK_FURTHER: usize = 8;
+
+/// People and their faces in a folder.
+pub(super) struct Local {
+    folder: PathBuf,
+    model: Arc<ModelKey>,
+    salvage: bool,
+    /// Taken before `live` where both are needed. Held while a change waits for the disk: a search in a gallery that is
+    /// open for writing does not take it.
+    db: Mutex<Db>,
+    live: RwLock<Live>,
+    /// `live` lost step with the database, because an update of it failed.
+    stale: AtomicBool,
+    /// Some while open for writing. Last, so that the database is closed before the next writer may come.
+    lock: Option<WriteLock>,
+}
+
+struct Db {
+    store: Store,
+    /// There is a saved index.
+    saved: bool,
+    /// Faces that are not in it.
+    unsaved: usize,
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").field("folder", &self.folder).field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
+impl Local {
+    /// Opens the gallery in `folder`; with a model, it must be that one's, and may be created.
+    pub(super) fn open(folder: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
+        #[cfg(feature = "faiss")]
+        super::processor::check()?;
+        let create = options.create && !options.read_only && model.is_some();
+        let exists = folder.join(store::FILE).try_exists().map_err(|e| Error::io("open", folder, e))?;
+        if !exists && !create {
+            return Err(store::missing(folder));
+        }
+        let (lock, store) = if options.read_only {
+            (None, Store::open_reader(folder)?)
+        } else {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
+            let lock = WriteLock::acquire(folder)?;
+            let store = Store::open_writer(folder, model.map(Arc::as_ref).filter(|_| create))?;
+            if !exists {
+                saved::sync_folder(folder)?;
+                // A bare name has the empty path as its parent: the current folder.
+                let parent = folder.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
+                parent.map_or(Ok(()), saved::sync_folder)?;
+            }
+            saved::discard_parts(folder)?;
+            (Some(lock), store)
+        };
+        let found = store.snapshot(|snapshot| snapshot.state())?.model;
+        let model = match model {
+            Some(asked) if **asked != found => {
+                return Err(Error::EmbeddingModelMismatch { expected: found.to_string(), actual: asked.to_string() });
+            }
+            Some(asked) => Arc::clone(asked),
+            None => Arc::new(found),
+        };
+        let (live, saved) = store.snapshot(|snapshot| {
+            let (mut live, saved) = match saved::load(folder, snapshot) {
+                Ok(live) => {
+                    let faces = live.owners.len();
+                    (live, Some(faces))
+                }
+                Err(reason) => {
+                    if snapshot.state()?.faces > 0 {
+                        tracing::info!(gallery = %folder.display(), reason, "no saved index that fits; building it from the database");
+                    }
+                    (Live::empty(), None)
+                }
+            };
+            live.catch_up(snapshot, options.salvage)?;
+            Ok((live, saved))
+        })?;
+        let unsaved = live.owners.len() - saved.unwrap_or_default().min(live.owners.len());
+        let db = Mutex::new(Db { store, saved: saved.is_some(), unsaved });
+        let stale = AtomicBool::new(false);
+        Ok(Self { folder: folder.into(), model, salvage: options.salvage, db, live: RwLock::new(live), stale, lock })
+    }
+
+    fn writable(&self) -> Result<()> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => Err(Error::argument("gallery", "expected one that is open for writing, got `read_only`; open it without it")),
+        }
+    }
+
+    fn check_model(&self, embedding: &Embedding) -> Result<()> {
+        if **embedding.model() == *self.model {
+            return Ok(());
+        }
+        Err(Error::EmbeddingModelMismatch { expected: self.model.to_string(), actual: embedding.model().to_string() })
+    }
+
+    /// Leaves damaged rows out where that was asked for.
+    fn intact<T>(&self, row: Checked<T>, what: &str) -> Result<Option<T>> {
+        match row {
+            Checked::Good(row) => Ok(Some(row)),
+            Checked::Damaged(_) if self.salvage => Ok(None),
+            Checked::Damaged(id) => {
+                Err(store::corrupt(&self.folder, &format!("{what} {id} does not match its checksum; {}", store::REMEDY)))
+            }
+        }
+    }
+
+    /// Commits a change, then shows it to searches.
+    fn change<T>(&self, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        self.writable()?;
+        let mut db = self.db();
+        self.change_in(&mut db, change)
+    }
+
+    fn change_in<T>(&self, db: &mut Db, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        let result = db.store.write(change)?;
+        // The change is on the disk: what fails from here on must not be reported as if it were not.
+        let faces = self.live().owners.len();
+        let shown = self.catch_up(db).and_then(|()| {
+            let now = self.live().owners.len();
+            db.unsaved += now.saturating_sub(faces);
+            if db.unsaved >= UNSAVED_FACES.max(now / 16) { self.save(db) } else { Ok(()) }
+        });
+        if let Err(error) = shown {
+            tracing::warn!(gallery = %self.folder.display(), %error, "the change is stored; the index will be brought up to date later");
+        }
+        Ok(result)
+    }
+
+    /// A change that removes vectors: none may live on in the saved index, nor in SQLite's log.
+    fn remove<T>(&self, remove: impl FnOnce(&mut Edit<'_>) -> Result<(T, bool)>) -> Result<T> {
+        self.writable()?;
+        let mut db = self.db();
+        let mut discarded = false;
+        let result = self.change_in(&mut db, |edit| {
+            let (result, removed) = remove(edit)?;
+            if removed {
+                // Before the commit: after a crash in between, the index is merely built again.
+                discarded = true;
+                saved::discard(&self.folder)?;
+            }
+            Ok(result)
+        });
+        if discarded {
+            db.saved = false;
+            if !matches!(db.store.empty_log(), Ok(true)) {
+                tracing::warn!(gallery = %self.folder.display(), "removed faces stay in the log until no reader is in the way");
+            }
+        }
+        result
+    }
+
+    /// Brings the searchable state up to the database's.
+    fn catch_up(&self, db: &Db) -> Result<()> {
+        let mut live = self.live_mut();
+        let done = db.store.snapshot(|snapshot| live.catch_up(snapshot, self.salvage));
+        if done.is_err() {
+            *live = Live::empty();
+        }
+        self.stale.store(done.is_err(), Ordering::Release);
+        done
+    }
+
+    fn save(&self, db: &mut Db) -> Result<()> {
+        // Also when it fails: on a full disk it is not tried again with every face.
+        db.unsaved = 0;
+        let state = db.store.snapshot(|snapshot| snapshot.state())?;
+        saved::save(&self.folder, &self.live(), &state)?;
+        db.saved = true;
+        Ok(())
+    }
+
+    fn db(&self) -> MutexGuard<'_, Db> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> RwLockReadGuard<'_, Live> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live_mut(&self) -> RwLockWriteGuard<'_, Live> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn search_in(&self, live: &Live, queries: &[&Embedding], k: usize) -> Result<Vec<Vec<Match>>> {
+        queries.iter().try_for_each(|query| self.check_model(query))?;
+        let Some(index) = &live.index else { return Ok(vec![Vec::new(); queries.len()]) };
+        let mut values = Vec::with_capacity(queries.len() * index.dim());
+        for query in queries {
+            if query.as_slice().len() != index.dim() {
+                return Err(Error::DimensionMismatch { what: "embedding", expected: index.dim(), actual: query.as_slice().len() });
+            }
+            values.extend_from_slice(query.as_slice());
+        }
+        live.search(index, &values, k)
+    }
+
+    /// The faces that a filter lets be found; `None` for all.
+    fn allowed(&self, filter: &SearchFilter) -> Result<Option<BTreeSet<FaceId>>> {
+        if filter.is_empty() {
+            return Ok(None);
+        }
+        let mut allowed = BTreeSet::new();
+        self.db().store.snapshot(|snapshot| {
+            let mut people = BTreeSet::new();
+            snapshot.scan_persons(0, |row| {
+                people.extend(self.intact(row, "person")?.filter(|p| filter.lets_person(p.name)).map(|person| person.id));
+                Ok(())
+            })?;
+            snapshot.scan_faces(0, |row| {
+                let face = self.intact(row, "face")?;
+                allowed.extend(face.filter(|f| people.contains(&f.person) && filter.lets_metadata(f.metadata)).map(|face| face.id));
+                Ok(())
+            })
+        })?;
+        Ok(Some(allowed))
+    }
+
+    /// The searchable state, with everything that other processes committed until now.
+    fn current(&self) -> Result<RwLockReadGuard<'_, Live>> {
+        // A writer is alone and keeps its own state in step.
+        if self.lock.is_none() || self.stale.load(Ordering::Acquire) {
+            let mut db = self.db();
+            let generation = db.store.generation()?;
+            if generation != self.live().generation || self.stale.load(Ordering::Acquire) {
+                self.catch_up(&db)?;
+            }
+        }
+        Ok(self.live())
+    }
+}
+
+impl Backend for Local {
+    fn location(&self) -> &Path {
+        &self.folder
+    }
+
+    fn model(&self) -> &Arc<ModelKey> {
+        &self.model
+    }
+
+    fn add_many(&self, faces: &[(&str, NewFace<'_>)]) -> Result<Vec<FaceId>> {
+        self.change(|edit| {
+            let mut ids = Vec::with_capacity(faces.len());
+            for (person, face) in faces {
+                self.check_model(face.embedding)?;
+                face.check()?;
+                let (person, _) = edit.person(check_name(person)?)?;
+                ids.push(edit.add_face(FaceRow {
+                    id: FaceId(0),
+                    person,
+                    vector: &vector_bytes(face.embedding.as_slice()),
+                    quality: face.quality,
+                    source: face.source,
+                    digest: face.digest,
+                    metadata: face.metadata,
+                    created_ms: 0,
+                })?);
+            }
+            Ok(ids)
+        })
+    }
+
+    fn remove_person(&self, name: &str) -> Result<usize> {
+        let name = name.trim();
+        self.remove(|edit| match edit.find_person(name)? {
+            Some(person) => edit.remove_person(person).map(|faces| (faces, true)),
+            None => Err(Error::PersonNotFound { person: name.into() }),
+        })
+    }
+
+    fn remove_face(&self, face: FaceId) -> Result<bool> {
+        self.remove(|edit| edit.remove_face(face).map(|removed| (removed, removed)))
+    }
+
+    fn rename(&self, name: &str, new_name: &str) -> Result<()> {
+        let (name, new_name) = (name.trim(), check_name(new_name)?);
+        self.change(|edit| {
+            let person = edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() })?;
+            match edit.find_person(new_name)? {
+                Some(other) if other == person => Ok(()),
+                Some(_) => Err(Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`"))),
+                None => edit.rename(person, new_name),
+            }
+        })
+    }
+
+    fn persons(&self) -> Result<Vec<Person>> {
+        let persons = self.db().store.snapshot(|snapshot| snapshot.persons(None))?;
+        persons.into_iter().filter_map(|person| self.intact(person, "person").transpose()).collect()
+    }
+
+    fn person(&self, name: &str) -> Result<Person> {
+        let name = name.trim();
+        let found = self.db().store.snapshot(|snapshot| snapshot.persons(Some(name)))?.pop();
+        let person = found.map_or(Ok(None), |person| self.intact(person, "person"))?;
+        person.ok_or_else(|| Error::PersonNotFound { person: name.into() })
+    }
+
+    fn faces(&self, name: &str) -> Result<Vec<FaceRecord>> {
+        let person = self.person(name)?.id;
+        let mut faces = Vec::new();
+        self.db().store.snapshot(|snapshot| {
+            snapshot.scan_faces_of(person, |row| {
+                faces.extend(self.intact(row, "face")?.map(|face| face.record()));
+                Ok(())
+            })
+        })?;
+        Ok(faces)
+    }
+
+    fn embedding(&self, face: FaceId) -> Result<Option<Embedding>> {
+        let mut vector = None;
+        self.db().store.snapshot(|snapshot| {
+            snapshot.face(face, |row| {
+                vector = self.intact(row, "face")?.map(|face| vector_values(face.vector).collect::<Vec<_>>());
+                Ok(())
+            })
+        })?;
+        vector.map(|vector| Embedding::new(Arc::clone(&self.model), vector)).transpose()
+    }
+
+    fn stats(&self) -> Result<GalleryStats> {
+        let state = self.db().store.snapshot(|snapshot| snapshot.state())?;
+        let read = |e| Error::io("read", &self.folder, e);
+        let mut bytes_on_disk = 0;
+        for entry in std::fs::read_dir(&self.folder).map_err(read)? {
+            // A file may go between the listing and the question for its size.
+            bytes_on_disk += entry.map_err(read)?.metadata().map_or(0, |data| data.len());
+        }
+        Ok(GalleryStats {
+            persons: state.persons as usize,
+            faces: state.faces as usize,
+            dim: Some(state.dim).filter(|&dim| dim > 0),
+            model: state.model.id,
+            model_hash: state.model.hash,
+            index_kind: VectorIndex::KIND.into(),
+            bytes_on_disk,
+            generation: state.generation,
+        })
+    }
+
+    fn verify(&self) -> Result<VerifyReport> {
+        self.db().store.snapshot(|snapshot| {
+            let mut live = self.live_mut();
+            let current = match live.catch_up(snapshot, true) {
+                Ok(()) => Some(&*live),
+                Err(Error::GalleryCorrupt { .. }) => None,
+                Err(other) => return Err(other),
+            };
+            let report = verify::verify(snapshot, current)?;
+            if !self.salvage && !report.problems.is_empty() {
+                // Damaged rows were left out above: the next search must not quietly do without them.
+                *live = Live::empty();
+                self.stale.store(true, Ordering::Release);
+            }
+            Ok(report)
+        })
+    }
+
+    fn compact(&self) -> Result<()> {
+        self.writable()?;
+        let mut db = self.db();
+        db.store.vacuum()?;
+        db.store.empty_log()?;
+        self.save(&mut db)
+    }
+
+    fn export(&self, out: &mut dyn Write) -> Result<usize> {
+        self.db().store.snapshot(|snapshot| transfer::export(snapshot, self.salvage, out))
+    }
+
+    fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
+        self.change(|edit| transfer::import(edit, &self.model, input))
+    }
+
+    fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>> {
+        let live = self.current()?;
+        let queries: Vec<&Embedding> = queries.iter().collect();
+        let Some(allowed) = self.allowed(filter)? else { return self.search_in(&live, &queries, k) };
+        let mut found = self.search_in(&live, &queries, live.owners.len())?;
+        for matches in &mut found {
+            matches.retain(|found| allowed.contains(&found.face));
+            matches.truncate(k);
+        }
+        Ok(found)
+    }
+
+    fn best_people(&self, queries: &[Embedding], wanted: usize, filter: &SearchFilter) -> Result<Vec<Vec<Candidate>>> {
+        if !filter.is_empty() {
+            let found = self.search(queries, usize::MAX, filter)?;
+            return Ok(found.into_iter().map(best_per_person).collect());
+        }
+        let live = self.current()?;
+        let faces = live.owners.len();
+        let wanted = wanted.min(live.people());
+        let mut found: Vec<Option<Vec<Candidate>>> = vec![None; queries.len()];
+        let mut k = FIRST_LOOK.max(4 * wanted);
+        // One person's many faces may fill the whole list: look further until enough people are in it.
+        loop {
+            let open: Vec<usize> = (0..queries.len()).filter(|&i| found[i].is_none()).collect();
+            if open.is_empty() {
+                return Ok(found.into_iter().flatten().collect());
+            }
+            let asked: Vec<&Embedding> = open.iter().map(|&i| &queries[i]).collect();
+            for (i, matches) in open.into_iter().zip(self.search_in(&live, &asked, k)?) {
+                let people = best_per_person(matches);
+                if people.len() >= wanted || k >= faces {
+                    found[i] = Some(people);
+                }
+            }
+            k = k.saturating_mul(LOOK_FURTHER);
+        }
+    }
+}
+
+impl Drop for Local {
+    /// Saves the index where that spares the next one who opens the gallery more than it costs.
+    fn drop(&mut self) {
+        if self.lock.is_none() || self.stale.load(Ordering::Acquire) {
+            return;
+        }
+        let mut db = self.db();
+        let faces = self.live().owners.len();
+        let worth_it = faces > 0 && (!db.saved || db.unsaved > faces / 16);
+        if worth_it && let Err(error) = self.save(&mut db) {
+            tracing::warn!(gallery = %self.folder.display(), %error, "cannot save the index; it will be built when the gallery is opened");
+        }
+    }
+}
