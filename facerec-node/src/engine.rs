@@ -2,7 +2,7 @@
 
 use facerec_core as core;
 use facerec_core::{DetectOptions, EngineBuilder, KnownPeople, Result as CoreResult};
-use napi::bindgen_prelude::{AsyncTask, Float32Array, Unknown};
+use napi::bindgen_prelude::{Float32Array, Unknown};
 use napi_derive::napi;
 
 use crate::cancel::{Cancel, check, token};
@@ -125,14 +125,14 @@ impl Engine {
     /// `ERR_FACEREC_RUNTIME_LIBRARY`, `ERR_FACEREC_DEVICE_UNAVAILABLE`, `ERR_FACEREC_INVALID_ARGUMENT`.
     // Writable: `index.js` wraps it.
     #[napi(ts_args_type = "options?: EngineOptions", ts_return_type = "Promise<Engine>", catch_unwind, writable = true)]
-    pub fn create(options: Option<EngineOptions>, cancel: Option<&Cancel>) -> AsyncTask<Work<Engine>> {
+    pub fn create(options: Option<EngineOptions>, cancel: Option<&Cancel>) -> Work<Engine> {
         let options = options.unwrap_or_default();
         Work::queue(token(cancel), move || Ok(Self { inner: options.builder()?.build()? }))
     }
 
     /// The faces of a picture with their quality, best score first. No face is an empty list.
     #[napi(ts_args_type = "image: ImageInput, options?: CallOptions", ts_return_type = "Promise<Array<Face>>", catch_unwind)]
-    pub fn detect(&self, image: Unknown<'_>, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<Face>>>> {
+    pub fn detect(&self, image: Unknown<'_>, cancel: Option<&Cancel>) -> Result<Work<Vec<Face>>> {
         let (engine, cancel, image) = (self.inner.clone(), token(cancel), Input::new("image", image).map_err(thrown)?);
         Ok(Work::queue(cancel.clone(), move || {
             let image = image.open()?;
@@ -143,7 +143,7 @@ impl Engine {
 
     /// The faces of a picture with quality and vector, best score first.
     #[napi(ts_args_type = "image: ImageInput, options?: CallOptions", ts_return_type = "Promise<Array<EmbeddedFace>>", catch_unwind)]
-    pub fn embed(&self, image: Unknown<'_>, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<EmbeddedFace>>>> {
+    pub fn embed(&self, image: Unknown<'_>, cancel: Option<&Cancel>) -> Result<Work<Vec<EmbeddedFace>>> {
         let (engine, cancel, image) = (self.inner.clone(), token(cancel), Input::new("image", image).map_err(thrown)?);
         Ok(Work::queue(cancel.clone(), move || {
             let image = image.open()?;
@@ -154,7 +154,7 @@ impl Engine {
 
     /// Whether the largest faces of two pictures are the same person's.
     #[napi(ts_args_type = "a: ImageInput, b: ImageInput, options?: CallOptions", ts_return_type = "Promise<Comparison>", catch_unwind)]
-    pub fn compare(&self, a: Unknown<'_>, b: Unknown<'_>, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Comparison>>> {
+    pub fn compare(&self, a: Unknown<'_>, b: Unknown<'_>, cancel: Option<&Cancel>) -> Result<Work<Comparison>> {
         let (engine, cancel) = (self.inner.clone(), token(cancel));
         let (a, b) = (Input::new("a", a).map_err(thrown)?, Input::new("b", b).map_err(thrown)?);
         Ok(Work::queue(cancel.clone(), move || {
@@ -185,7 +185,7 @@ impl Engine {
     /// Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
     /// when it holds vectors of another model, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
     #[napi(ts_args_type = "path: string, options?: GalleryOptions", ts_return_type = "Promise<Gallery>", catch_unwind)]
-    pub fn open_gallery(&self, path: String, options: Option<GalleryOptions>, cancel: Option<&Cancel>) -> AsyncTask<Work<Gallery>> {
+    pub fn open_gallery(&self, path: String, options: Option<GalleryOptions>, cancel: Option<&Cancel>) -> Work<Gallery> {
         let engine = self.inner.clone();
         let options = options.unwrap_or_default().into_core();
         Work::queue(token(cancel), move || engine.open_gallery_with(path, options).map(Gallery::new))
@@ -205,7 +205,7 @@ impl Engine {
         image: Unknown<'_>,
         options: Option<EnrollOptions>,
         cancel: Option<&Cancel>,
-    ) -> Result<AsyncTask<Work<Enrolment>>> {
+    ) -> Result<Work<Enrolment>> {
         let (engine, cancel, gallery) = (self.inner.clone(), token(cancel), gallery.open().map_err(thrown)?);
         let image = Input::new("image", image).map_err(thrown)?;
         let options = options.map_or_else(|| Ok(core::EnrollOptions::default()), EnrollOptions::into_core).map_err(thrown)?;
@@ -229,7 +229,7 @@ impl Engine {
         image: Unknown<'_>,
         options: Option<IdentifyOptions>,
         cancel: Option<&Cancel>,
-    ) -> Result<AsyncTask<Work<Vec<IdentifiedFace>>>> {
+    ) -> Result<Work<Vec<IdentifiedFace>>> {
         let (engine, cancel, gallery) = (self.inner.clone(), token(cancel), gallery.open().map_err(thrown)?);
         let image = Input::new("image", image).map_err(thrown)?;
         let options = options.unwrap_or_default().into_core(&engine).map_err(thrown)?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use facerec_core as core;
 use facerec_core::Result as CoreResult;
 use facerec_core::gallery::{FaceId, FaceRecord, NewFace};
-use napi::bindgen_prelude::{AsyncTask, Float32Array, ToNapiValue, TypeName};
+use napi::bindgen_prelude::{Float32Array, ToNapiValue, TypeName};
 use napi_derive::napi;
 use serde_json::{Map, Value};
 
@@ -159,7 +159,7 @@ impl Gallery {
         &self,
         cancel: Option<&Cancel>,
         work: impl FnOnce(&core::Gallery) -> CoreResult<T> + Send + 'static,
-    ) -> Result<AsyncTask<Work<T>>> {
+    ) -> Result<Work<T>> {
         let gallery = self.open().map_err(thrown)?;
         Ok(Work::queue(token(cancel), move || work(&gallery)))
     }
@@ -175,19 +175,19 @@ impl Gallery {
 
     /// Everybody, by name.
     #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<Array<Person>>", catch_unwind)]
-    pub fn people(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<Person>>>> {
+    pub fn people(&self, cancel: Option<&Cancel>) -> Result<Work<Vec<Person>>> {
         self.queue(cancel, |gallery| Ok(gallery.persons()?.into_iter().map(Person::from).collect()))
     }
 
     /// One person. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
     #[napi(ts_args_type = "name: string, options?: CallOptions", ts_return_type = "Promise<Person>", catch_unwind)]
-    pub fn person(&self, name: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Person>>> {
+    pub fn person(&self, name: String, cancel: Option<&Cancel>) -> Result<Work<Person>> {
         self.queue(cancel, move |gallery| gallery.person(&name).map(Person::from))
     }
 
     /// A person's faces, in the order of enrolment. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
     #[napi(ts_args_type = "person: string, options?: CallOptions", ts_return_type = "Promise<Array<EnrolledFace>>", catch_unwind)]
-    pub fn faces(&self, person: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<EnrolledFace>>>> {
+    pub fn faces(&self, person: String, cancel: Option<&Cancel>) -> Result<Work<Vec<EnrolledFace>>> {
         self.queue(cancel, move |gallery| Ok(gallery.faces(&person)?.into_iter().map(EnrolledFace::from).collect()))
     }
 
@@ -198,7 +198,7 @@ impl Gallery {
         ts_return_type = "Promise<Array<Match>>",
         catch_unwind
     )]
-    pub fn search(&self, embedding: Float32Array, k: f64, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<Match>>>> {
+    pub fn search(&self, embedding: Float32Array, k: f64, cancel: Option<&Cancel>) -> Result<Work<Vec<Match>>> {
         let k =
             usize::try_from(id("k", k).map_err(thrown)?).map_err(|_| thrown(argument("k", format!("expected 0 or more, got `{k}`"))))?;
         let values = embedding.to_vec();
@@ -215,13 +215,7 @@ impl Gallery {
         ts_return_type = "Promise<number>",
         catch_unwind
     )]
-    pub fn add(
-        &self,
-        person: String,
-        embedding: Float32Array,
-        options: Option<AddOptions>,
-        cancel: Option<&Cancel>,
-    ) -> Result<AsyncTask<Work<i64>>> {
+    pub fn add(&self, person: String, embedding: Float32Array, options: Option<AddOptions>, cancel: Option<&Cancel>) -> Result<Work<i64>> {
         let values = embedding.to_vec();
         let AddOptions { source, metadata } = options.unwrap_or_default();
         let metadata = metadata.map(|metadata| Value::Object(metadata).to_string());
@@ -241,13 +235,13 @@ impl Gallery {
     /// Removes a person with all faces, from every file of the gallery; resolves to how many faces there were. Rejects with
     /// `ERR_FACEREC_PERSON_NOT_FOUND`.
     #[napi(ts_args_type = "person: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
-    pub fn remove(&self, person: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<f64>>> {
+    pub fn remove(&self, person: String, cancel: Option<&Cancel>) -> Result<Work<f64>> {
         self.queue(cancel, move |gallery| gallery.remove_person(&person).map(count))
     }
 
     /// Removes one face, and its person when it was their last. Resolves to false when there is no such face.
     #[napi(ts_args_type = "faceId: number, options?: CallOptions", ts_return_type = "Promise<boolean>", catch_unwind)]
-    pub fn remove_face(&self, face_id: f64, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<bool>>> {
+    pub fn remove_face(&self, face_id: f64, cancel: Option<&Cancel>) -> Result<Work<bool>> {
         let face = FaceId(id("faceId", face_id).map_err(thrown)?);
         self.queue(cancel, move |gallery| gallery.remove_face(face))
     }
@@ -255,20 +249,20 @@ impl Gallery {
     /// Gives a person another name; the id stays. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`, or
     /// `ERR_FACEREC_INVALID_ARGUMENT` when the new name is taken.
     #[napi(ts_args_type = "person: string, newName: string, options?: CallOptions", ts_return_type = "Promise<void>", catch_unwind)]
-    pub fn rename(&self, person: String, new_name: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<()>>> {
+    pub fn rename(&self, person: String, new_name: String, cancel: Option<&Cancel>) -> Result<Work<()>> {
         self.queue(cancel, move |gallery| gallery.rename(&person, &new_name))
     }
 
     /// Writes everything to a file as JSON Lines with the vectors; resolves to the number of faces. The file appears whole or
     /// not at all.
     #[napi(ts_args_type = "file: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
-    pub fn export_to(&self, file: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<f64>>> {
+    pub fn export_to(&self, file: String, cancel: Option<&Cancel>) -> Result<Work<f64>> {
         self.queue(cancel, move |gallery| gallery.export_to(file).map(count))
     }
 
     /// Adds what an export holds, all or nothing; faces that are there already are left out.
     #[napi(ts_args_type = "file: string, options?: CallOptions", ts_return_type = "Promise<ImportReport>", catch_unwind)]
-    pub fn import_from(&self, file: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<ImportReport>>> {
+    pub fn import_from(&self, file: String, cancel: Option<&Cancel>) -> Result<Work<ImportReport>> {
         self.queue(cancel, move |gallery| {
             let done = gallery.import_from(file)?;
             Ok(ImportReport { people: count(done.persons), faces: count(done.faces), duplicates: count(done.duplicates) })
@@ -277,7 +271,7 @@ impl Gallery {
 
     /// Reads and compares everything the gallery holds; repairs nothing. Damage is what it reports, not a rejection.
     #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<VerifyReport>", catch_unwind)]
-    pub fn verify(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<VerifyReport>>> {
+    pub fn verify(&self, cancel: Option<&Cancel>) -> Result<Work<VerifyReport>> {
         self.queue(cancel, |gallery| {
             let found = gallery.verify()?;
             Ok(VerifyReport { ok: found.problems.is_empty(), faces: count(found.faces), problems: found.problems })
@@ -286,13 +280,13 @@ impl Gallery {
 
     /// Gives the space of removed faces back to the disk.
     #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<void>", catch_unwind)]
-    pub fn compact(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<()>>> {
+    pub fn compact(&self, cancel: Option<&Cancel>) -> Result<Work<()>> {
         self.queue(cancel, core::Gallery::compact)
     }
 
     /// The gallery in numbers.
     #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<GalleryStats>", catch_unwind)]
-    pub fn stats(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<GalleryStats>>> {
+    pub fn stats(&self, cancel: Option<&Cancel>) -> Result<Work<GalleryStats>> {
         self.queue(cancel, |gallery| {
             let stats = gallery.stats()?;
             Ok(GalleryStats {
@@ -310,7 +304,7 @@ impl Gallery {
     /// Closes the gallery and lets other writers in; once more does nothing. Calls and videos that are under way keep it open
     /// until they are done.
     #[napi(ts_return_type = "Promise<void>", catch_unwind)]
-    pub fn close(&self) -> AsyncTask<Work<()>> {
+    pub fn close(&self) -> Work<()> {
         let gallery = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
         Work::queue(token(None), move || {
             // Closing may write the index: not on the event loop.

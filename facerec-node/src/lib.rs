@@ -19,6 +19,7 @@ mod models;
 #[cfg(feature = "test-panic")]
 mod panic;
 mod sighting;
+mod threads;
 mod track;
 mod video;
 mod work;
