@@ -11,7 +11,8 @@ use napi_derive::napi;
 use serde_json::{Map, Value};
 
 use crate::cancel::{Cancel, token};
-use crate::error::{JsResult as Result, argument, id, thrown};
+use crate::enroll::filter;
+use crate::error::{JsResult as Result, argument, id, thrown, whole};
 use crate::face::Quality;
 use crate::work::Work;
 
@@ -79,6 +80,38 @@ pub struct Match {
     pub face_id: i64,
     /// Cosine similarity with the vector, -1 to 1; higher means more alike.
     pub similarity: f64,
+}
+
+/// Whom to look among.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct SearchOptions {
+    /// Only these people. Default everybody.
+    pub only: Option<Vec<String>>,
+    /// Only faces whose metadata has these entries. Default all.
+    #[napi(ts_type = "Metadata")]
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// Two people who may be one.
+#[napi(object, object_from_js = false)]
+pub struct Duplicate {
+    /// The one who was enrolled first.
+    pub first: String,
+    /// The other.
+    pub second: String,
+    /// Cosine similarity of their two most similar faces, -1 to 1.
+    pub similarity: f64,
+    /// Faces of the two that are as similar to one of the other: the more, the surer.
+    pub supporting_faces: f64,
+    /// The first one's id.
+    pub first_id: i64,
+    /// The other's id.
+    pub second_id: i64,
+    /// The first one's face that is most like one of the other.
+    pub first_face_id: i64,
+    /// That one.
+    pub second_face_id: i64,
 }
 
 /// What is kept with a vector that is enrolled.
@@ -194,17 +227,24 @@ impl Gallery {
     /// The `k` enrolled faces most similar to a vector of the gallery's embedder, best first: the evidence, without a decision.
     /// Rejects with `ERR_FACEREC_DIMENSION_MISMATCH` for a vector of another length.
     #[napi(
-        ts_args_type = "embedding: Float32Array, k: number, options?: CallOptions",
+        ts_args_type = "embedding: Float32Array, k: number, options?: SearchOptions",
         ts_return_type = "Promise<Array<Match>>",
         catch_unwind
     )]
-    pub fn search(&self, embedding: Float32Array, k: f64, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<Match>>>> {
+    pub fn search(
+        &self,
+        embedding: Float32Array,
+        k: f64,
+        options: Option<SearchOptions>,
+        cancel: Option<&Cancel>,
+    ) -> Result<AsyncTask<Work<Vec<Match>>>> {
         let k =
             usize::try_from(id("k", k).map_err(thrown)?).map_err(|_| thrown(argument("k", format!("expected 0 or more, got `{k}`"))))?;
-        let values = embedding.to_vec();
+        let SearchOptions { only, metadata } = options.unwrap_or_default();
+        let (values, filter) = (embedding.to_vec(), filter(only, metadata));
         self.queue(cancel, move |gallery| {
             let probe = core::Embedding::new(gallery.model().clone(), values)?;
-            Ok(gallery.search(&probe, k)?.into_iter().map(Match::from).collect())
+            Ok(gallery.search_among(&[probe], k, &filter)?.into_iter().flatten().map(Match::from).collect())
         })
     }
 
@@ -257,6 +297,37 @@ impl Gallery {
     #[napi(ts_args_type = "person: string, newName: string, options?: CallOptions", ts_return_type = "Promise<void>", catch_unwind)]
     pub fn rename(&self, person: String, new_name: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<()>>> {
         self.queue(cancel, move |gallery| gallery.rename(&person, &new_name))
+    }
+
+    /// Makes one person of two: all faces of `person` become those of `into`, and `person` is no more. Resolves to how many faces
+    /// there were. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
+    #[napi(ts_args_type = "person: string, into: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
+    pub fn merge(&self, person: String, into: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<f64>>> {
+        self.queue(cancel, move |gallery| gallery.merge(&person, &into).map(count))
+    }
+
+    /// Gives faces of a person to another one, who is made when there is none of that name; resolves to how many there were.
+    /// Rejects with `ERR_FACEREC_INVALID_ARGUMENT` when one of them is not the person's.
+    #[napi(
+        ts_args_type = "person: string, faceIds: Array<number>, into: string, options?: CallOptions",
+        ts_return_type = "Promise<number>",
+        catch_unwind
+    )]
+    pub fn split(&self, person: String, face_ids: Vec<f64>, into: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<f64>>> {
+        let faces = face_ids.into_iter().map(|face| id("faceIds", face).map(FaceId)).collect::<CoreResult<Vec<_>>>().map_err(thrown)?;
+        self.queue(cancel, move |gallery| gallery.split(&person, &faces, &into).map(count))
+    }
+
+    /// At most `limit` pairs of people who look alike, the most alike first: most likely one person under two names, to be
+    /// merged. `threshold` is the similarity from which two faces are one person's; `engine.identifyThreshold` is a good start.
+    #[napi(
+        ts_args_type = "threshold: number, limit: number, options?: CallOptions",
+        ts_return_type = "Promise<Array<Duplicate>>",
+        catch_unwind
+    )]
+    pub fn duplicates(&self, threshold: f64, limit: f64, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<Duplicate>>>> {
+        let limit = whole("limit", limit).map_err(thrown)? as usize;
+        self.queue(cancel, move |gallery| Ok(gallery.duplicates(threshold as f32, limit)?.into_iter().map(Duplicate::from).collect()))
     }
 
     /// Writes everything to a file as JSON Lines with the vectors; resolves to the number of faces. The file appears whole or
@@ -334,6 +405,21 @@ impl From<core::gallery::Person> for Person {
 impl From<core::gallery::Match> for Match {
     fn from(found: core::gallery::Match) -> Self {
         Self { person: found.name, person_id: found.person.0, face_id: found.face.0, similarity: found.similarity.into() }
+    }
+}
+
+impl From<core::gallery::Duplicate> for Duplicate {
+    fn from(pair: core::gallery::Duplicate) -> Self {
+        Self {
+            first: pair.first_name,
+            second: pair.second_name,
+            similarity: pair.similarity.into(),
+            supporting_faces: count(pair.supporting_faces),
+            first_id: pair.first.0,
+            second_id: pair.second.0,
+            first_face_id: pair.first_face.0,
+            second_face_id: pair.second_face.0,
+        }
     }
 }
 

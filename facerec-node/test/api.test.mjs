@@ -110,6 +110,56 @@ test('a gallery from enrolment to erasure', async () => {
   await gallery.close()
 })
 
+test('two names become one person, and one person two', async () => {
+  const engine = await sharedEngine()
+  const gallery = await engine.openGallery(folder())
+  for (const [name, photo] of [['Barack', obama], ['Obama', obama2], ['Biden', biden]]) await engine.enroll(gallery, name, photo)
+  const [pair, ...more] = await gallery.duplicates(engine.identifyThreshold, 10)
+  assert.deepEqual([pair.first, pair.second, pair.supportingFaces, pair.firstFaceId, more], ['Barack', 'Obama', 2, 1, []])
+  assert.deepEqual(await gallery.duplicates(0.999, 10), [])
+  assert.equal(await gallery.merge('Barack', 'Obama'), 1)
+  assert.deepEqual((await gallery.people()).map(({ name, faces }) => [name, faces]), [['Biden', 1], ['Obama', 2]])
+  assert.equal((await engine.identify(gallery, obama))[0].person, 'Obama')
+  assert.equal(await gallery.split('Obama', [1], 'Barack'), 1)
+  assert.equal((await engine.identify(gallery, obama))[0].person, 'Barack')
+  assert.equal((await failure(gallery.merge('nobody', 'Obama'))).code, 'ERR_FACEREC_PERSON_NOT_FOUND')
+  for (const wrong of [gallery.merge('Obama', 'Obama'), gallery.split('Obama', [], 'x'), gallery.split('Obama', [999], 'x'), gallery.split('Obama', [1.5], 'x')]) {
+    assert.equal((await failure(wrong)).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  }
+  assert.ok((await gallery.verify()).ok)
+  await gallery.close()
+})
+
+test('searches can be narrowed', async () => {
+  const engine = await sharedEngine()
+  const gallery = await engine.openGallery(folder())
+  await engine.enroll(gallery, 'Obama', obama, { metadata: { site: 'north' } })
+  await engine.enroll(gallery, 'Biden', biden, { metadata: { site: 'south' } })
+  const { embedding } = (await engine.embed(obama))[0]
+  const names = async (options) => (await gallery.search(embedding, 5, options)).map((one) => one.person)
+  assert.deepEqual(await names(), ['Obama', 'Biden'])
+  assert.deepEqual(await names({ only: ['Biden', 'nobody'] }), ['Biden'])
+  assert.deepEqual(await names({ metadata: { site: 'north' } }), ['Obama'])
+  assert.equal((await engine.identify(gallery, obama, { only: ['Obama'] }))[0].person, 'Obama')
+  assert.equal((await engine.identify(gallery, obama, { metadata: { site: 'south' } }))[0].person, null)
+  await gallery.close()
+})
+
+test('unknown faces are put together', async () => {
+  const engine = await sharedEngine()
+  const faces = (await Promise.all([obama, biden, obama2, six].map((photo) => engine.embed(photo)))).flat()
+  const embeddings = faces.map((face) => face.embedding)
+  const clusters = await engine.cluster(embeddings)
+  assert.deepEqual(clusters[0].members, [0, 2])
+  assert.ok([0, 2].includes(clusters[0].typical) && clusters[0].cohesion > 0.5)
+  assert.deepEqual(clusters.flatMap((cluster) => cluster.members).sort((a, b) => a - b), faces.map((_, n) => n))
+  assert.deepEqual(await engine.cluster(embeddings, { minSize: 2 }), clusters.slice(0, 1))
+  assert.equal((await engine.cluster(embeddings, { threshold: -1, strictStep: 0 })).length, 1)
+  assert.deepEqual(await engine.cluster([]), [])
+  assert.equal((await failure(engine.cluster(embeddings, { threshold: 2 }))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  assert.equal((await failure(engine.cluster([embeddings[0], new Float32Array([1])]))).code, 'ERR_FACEREC_DIMENSION_MISMATCH')
+})
+
 test('a gallery has one writer and any number of readers', async () => {
   const engine = await sharedEngine()
   const path = folder()

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::embedding::Embedding;
-use crate::engine::{Choices, Engine};
+use crate::engine::{Choices, Engine, filter};
 use crate::error::{OrRaise, argument};
 use crate::{process, records};
 
@@ -141,6 +141,8 @@ impl Gallery {
     ///     threshold: Similarity from which somebody is named; default the engine's.
     ///     margin: Least lead over the runner-up.
     ///     candidates: How many people to list as evidence.
+    ///     only: Look only among these people.
+    ///     where: Look only among faces whose metadata has these entries: the text of a JSON object.
     ///     bgr: The array has OpenCV's channel order.
     ///
     /// >>> with engine.gallery(folder) as gallery:
@@ -148,20 +150,26 @@ impl Gallery {
     /// ...     found = gallery.identify(photos / "people" / "obama2.jpg")
     /// >>> found[0].person, found[0].decision.reason
     /// ('Barack', 'match')
-    #[pyo3(signature = (image, *, threshold=None, margin=None, candidates=None, bgr=false))]
+    #[pyo3(signature = (image, *, threshold=None, margin=None, candidates=None, only=None, r#where=None, bgr=false))]
+    #[allow(clippy::too_many_arguments)] // keywords
     fn identify<'py>(
         &self,
         image: &Bound<'py, PyAny>,
         threshold: Option<f32>,
         margin: Option<f32>,
         candidates: Option<usize>,
+        only: Option<Vec<String>>,
+        r#where: Option<&str>,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.engine()?.identify_in(&*self.open()?, image, Choices { threshold, margin, candidates }, bgr)
+        let choices = Choices { threshold, margin, candidates };
+        self.engine()?.identify_in(&*self.open()?, image, choices, filter(only, r#where)?, bgr)
     }
 
-    /// Says whose face a vector is; `threshold` is the similarity from which somebody is named. Needs no engine.
-    #[pyo3(signature = (embedding, threshold, *, margin=None, candidates=None))]
+    /// Says whose face a vector is; `threshold` is the similarity from which somebody is named. Needs no engine. `only` and `where`
+    /// as in `identify`.
+    #[pyo3(signature = (embedding, threshold, *, margin=None, candidates=None, only=None, r#where=None))]
+    #[allow(clippy::too_many_arguments)] // keywords
     fn decide<'py>(
         &self,
         py: Python<'py>,
@@ -169,16 +177,28 @@ impl Gallery {
         threshold: f32,
         margin: Option<f32>,
         candidates: Option<usize>,
+        only: Option<Vec<String>>,
+        r#where: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = Choices { threshold: None, margin, candidates }.on(DecisionOptions::new(threshold));
-        records::decision(py, &self.on(py, |gallery| gallery.identify(&embedding.0, &options))?)
+        let (query, filter) = (std::slice::from_ref(&embedding.0), filter(only, r#where)?);
+        let decisions = self.on(py, |gallery| gallery.identify_among(query, &options, &filter))?;
+        decisions.first().map_or_else(|| Ok(py.None().into_bound(py)), |decision| records::decision(py, decision))
     }
 
-    /// The `k` most similar enrolled faces, best first.
-    #[pyo3(signature = (embedding, k=10))]
-    fn search<'py>(&self, py: Python<'py>, embedding: &Embedding, k: usize) -> PyResult<Bound<'py, PyAny>> {
-        let found = self.on(py, |gallery| gallery.search(&embedding.0, k))?;
-        records::table(py, &found, |one| records::a_match(py, one))
+    /// The `k` most similar enrolled faces, best first; `only` and `where` as in `identify`.
+    #[pyo3(signature = (embedding, k=10, *, only=None, r#where=None))]
+    fn search<'py>(
+        &self,
+        py: Python<'py>,
+        embedding: &Embedding,
+        k: usize,
+        only: Option<Vec<String>>,
+        r#where: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (query, filter) = (std::slice::from_ref(&embedding.0), filter(only, r#where)?);
+        let found = self.on(py, |gallery| gallery.search_among(query, k, &filter))?;
+        records::table(py, found.iter().flatten(), |one| records::a_match(py, one))
     }
 
     /// Enrols a vector under a person's name, unseen; returns the face's number. Needs no engine.
@@ -242,6 +262,42 @@ impl Gallery {
     ///     InvalidArgument: The new name is taken.
     fn rename(&self, py: Python<'_>, person: &str, new_name: &str) -> PyResult<()> {
         self.on(py, |gallery| gallery.rename(person, new_name))
+    }
+
+    /// Makes one person of two: all faces of `person` become those of `into`, and `person` is no more; returns how many faces there
+    /// were.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    ///     InvalidArgument: The two are the same.
+    fn merge(&self, py: Python<'_>, person: &str, into: &str) -> PyResult<usize> {
+        self.on(py, |gallery| gallery.merge(person, into))
+    }
+
+    /// Gives faces of a person, by their numbers, to another one, who is made when there is none of that name; returns how many
+    /// there were. A person whose last face goes is no more.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    ///     InvalidArgument: One of the faces is not the person's.
+    fn split(&self, py: Python<'_>, person: &str, faces: Vec<i64>, into: &str) -> PyResult<usize> {
+        let faces: Vec<FaceId> = faces.into_iter().map(FaceId).collect();
+        self.on(py, |gallery| gallery.split(person, &faces, into))
+    }
+
+    /// Pairs of people who look alike, the most alike first: most likely one person under two names, to be merged.
+    ///
+    /// Args:
+    ///     threshold: Similarity from which two faces are one person's; default the engine's for naming.
+    ///     limit: Most pairs to list.
+    #[pyo3(signature = (threshold=None, *, limit=100))]
+    fn duplicates<'py>(&self, py: Python<'py>, threshold: Option<f32>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
+        let threshold = match threshold {
+            Some(threshold) => threshold,
+            None => self.engine()?.core.identify_threshold().or_raise()?,
+        };
+        let found = self.on(py, |gallery| gallery.duplicates(threshold, limit))?;
+        records::table(py, &found, |one| records::duplicate(py, one))
     }
 
     /// Writes the gallery into a file of JSON Lines, which is there whole or not at all; returns the number of faces.

@@ -11,8 +11,10 @@ import pandas
 
 from ._results import (
     Calibration,
+    Cluster,
     Comparison,
     Decision,
+    Duplicate,
     EnrolledFace,
     Enrolment,
     Face,
@@ -156,8 +158,18 @@ class Engine:
         threshold: float | None = None,
         margin: float | None = None,
         candidates: int | None = None,
+        only: Sequence[str] | None = None,
+        where: str | None = None,
         bgr: bool = False,
     ) -> Faces: ...
+    def cluster(
+        self,
+        faces: Sequence[Face | Embedding],
+        *,
+        threshold: float | None = None,
+        strict_step: float | None = None,
+        min_size: int | None = None,
+    ) -> Table[Cluster]: ...
     def gallery(
         self, path: _StrPath, *, read_only: bool | None = None, create: bool | None = None, salvage: bool | None = None
     ) -> Gallery: ...
@@ -221,12 +233,23 @@ class Gallery:
         threshold: float | None = None,
         margin: float | None = None,
         candidates: int | None = None,
+        only: Sequence[str] | None = None,
+        where: str | None = None,
         bgr: bool = False,
     ) -> Faces: ...
     def decide(
-        self, embedding: Embedding, threshold: float, *, margin: float | None = None, candidates: int | None = None
+        self,
+        embedding: Embedding,
+        threshold: float,
+        *,
+        margin: float | None = None,
+        candidates: int | None = None,
+        only: Sequence[str] | None = None,
+        where: str | None = None,
     ) -> Decision: ...
-    def search(self, embedding: Embedding, k: int = 10) -> Table[Match]: ...
+    def search(
+        self, embedding: Embedding, k: int = 10, *, only: Sequence[str] | None = None, where: str | None = None
+    ) -> Table[Match]: ...
     def add(
         self, person: str, embedding: Embedding, *, source: str | None = None, metadata: str | None = None
     ) -> int: ...
@@ -237,6 +260,9 @@ class Gallery:
     def remove(self, person: str) -> int: ...
     def remove_face(self, face: int) -> bool: ...
     def rename(self, person: str, new_name: str) -> None: ...
+    def merge(self, person: str, into: str) -> int: ...
+    def split(self, person: str, faces: Sequence[int], into: str) -> int: ...
+    def duplicates(self, threshold: float | None = None, *, limit: int = 100) -> Table[Duplicate]: ...
     def export(self, path: _StrPath) -> int: ...
     def import_(self, path: _StrPath) -> ImportReport: ...
     def verify(self) -> VerifyReport: ...

@@ -275,6 +275,39 @@ class Match(_Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate(_Record):
+    """Two people of a gallery who may be one."""
+
+    first: str
+    """The name that was enrolled first."""
+    second: str
+    similarity: float
+    """Of their two most similar faces, -1 to 1."""
+    supporting_faces: int
+    """Faces of the two that are as similar to one of the other: the more, the surer."""
+    first_id: int
+    second_id: int
+    first_face: int
+    """The two most similar faces."""
+    second_face: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster(_Record):
+    """Faces of, most likely, one person."""
+
+    members: tuple[int, ...]
+    """Positions in the list that was given, ascending."""
+    typical: int
+    """The one most like all the others."""
+    cohesion: float
+    """Mean similarity of two members, -1 to 1; 1 for a single face."""
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+
+@dataclass(frozen=True, slots=True)
 class GalleryStats(_Record):
     """A gallery in numbers."""
 
