@@ -18,10 +18,14 @@ const LAYERS: [(usize, &[&str]); 7] = [
 const SEPARATE: usize = 2;
 
 /// Foreign crates (or their parts) and the only files that may name them, as prefixes below `src`.
-const DOORS: [(&str, &[&str]); 9] = [
+const DOORS: [(&str, &[&str]); 13] = [
     ("ort::", &["runtime/"]),
     ("faiss::", &["gallery/index.rs"]),
     ("rusqlite", &["gallery/store"]),
+    ("postgres::", &["gallery/server/"]),
+    ("pgvector::", &["gallery/server/"]),
+    ("rustls::", &["gallery/server/tls.rs"]),
+    ("tokio_postgres", &["gallery/server/"]),
     ("video_rs", &["video/"]),
     ("ImageReader", &["image/decode.rs"]),
     ("ImageDecoder", &["image/decode.rs"]),

@@ -15,6 +15,7 @@ use super::lock::WriteLock;
 use super::options::GalleryOptions;
 use super::records::{FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport, check_name};
 use super::rows::{FaceRow, vector_bytes, vector_values};
+use super::source::LocalSink;
 use super::store::{self, Checked, Edit, Store};
 use super::{saved, transfer, verify};
 use crate::error::{Error, Result};
@@ -379,7 +380,7 @@ impl Backend for Local {
                 Err(Error::GalleryCorrupt { .. }) => None,
                 Err(other) => return Err(other),
             };
-            let report = verify::verify(snapshot, current)?;
+            let report = verify::verify(snapshot, snapshot.integrity_problems()?, current)?;
             if !self.salvage && !report.problems.is_empty() {
                 // Damaged rows were left out above: the next search must not quietly do without them.
                 *live = Live::empty();
@@ -402,7 +403,7 @@ impl Backend for Local {
     }
 
     fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
-        self.change(|edit| transfer::import(edit, &self.model, input))
+        self.change(|edit| transfer::import(&mut LocalSink::new(edit), &self.model, input))
     }
 
     fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>> {

@@ -19,6 +19,9 @@ mod processor;
 mod records;
 mod rows;
 mod saved;
+#[cfg(feature = "postgres")]
+mod server;
+mod source;
 mod store;
 mod transfer;
 mod verify;
@@ -72,10 +75,23 @@ impl Gallery {
     }
 
     fn open_as(path: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
+        if is_address(path)? {
+            return Self::open_server(path, model, options);
+        }
         Ok(Self { backend: Box::new(Local::open(path, model, options)?) })
     }
 
-    /// The gallery's folder.
+    #[cfg(feature = "postgres")]
+    fn open_server(address: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
+        Ok(Self { backend: Box::new(server::Server::open(address, model, options)?) })
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn open_server(_: &Path, _: Option<&Arc<ModelKey>>, _: &GalleryOptions) -> Result<Self> {
+        Err(Error::FeatureDisabled { feature: "postgres", what: "a gallery on a PostgreSQL server".into() })
+    }
+
+    /// The gallery's folder, or its address without the password.
     pub fn path(&self) -> &Path {
         self.backend.location()
     }
@@ -258,4 +274,14 @@ impl Gallery {
     pub fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
         self.backend.import(input)
     }
+}
+
+/// Whether a path is the address of a server.
+fn is_address(path: &Path) -> Result<bool> {
+    let text = path.to_string_lossy();
+    let Some(rest) = ["postgres:/", "postgresql:/"].iter().find_map(|scheme| text.strip_prefix(scheme)) else { return Ok(false) };
+    if rest.starts_with('/') {
+        return Ok(true);
+    }
+    Err(Error::argument("gallery", "expected an address with `://`, got one with `:/`; pass it as text, since a path object drops a slash"))
 }

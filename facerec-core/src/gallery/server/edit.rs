@@ -1,0 +1,141 @@
+//! Changes: what a transaction may do. Many processes change one gallery at a time; people are locked while their faces change, in
+//! the order of their ids, so that nobody waits in a circle.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use postgres::error::SqlState;
+
+use super::failure::Failure;
+use super::pool::Tx;
+use super::rows::{FaceColumns, ROWS_AT_ONCE};
+use super::schema;
+use crate::error::{Error, Result};
+use crate::gallery::records::{FaceId, NewFace, PersonId};
+use crate::gallery::rows::{FaceRow, PersonRow, vector_bytes};
+
+/// Looks at the people of a change before it gives up: each look finds those whom others enrolled or removed meanwhile.
+const LOOKS: usize = 10;
+
+/// Milliseconds since 1970 by this machine's clock.
+pub(super) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// `count` new ids.
+pub(super) fn new_ids(tx: &mut Tx<'_>, sequence: &str, count: usize) -> Result<Vec<i64>, Failure> {
+    let rows = tx.query(&format!("SELECT nextval('{sequence}') FROM generate_series(1, $1::bigint)"), &[&(count as i64)])?;
+    let mut ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// The ids of people, and whether they are new; those whom nobody knows are created. They cannot be removed until the transaction ends.
+pub(super) fn people<'n>(tx: &mut Tx<'_>, names: impl IntoIterator<Item = &'n str>) -> Result<HashMap<String, (PersonId, bool)>, Failure> {
+    let mut names: Vec<&str> = names.into_iter().collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut created: Vec<i64> = Vec::new();
+    for _ in 0..LOOKS {
+        let rows = tx.query("SELECT id, name FROM persons WHERE name = ANY($1) ORDER BY id FOR KEY SHARE", &[&names])?;
+        if rows.len() == names.len() {
+            let entry = |row: &postgres::Row| (row.get(1), (PersonId(row.get(0)), created.contains(&row.get(0))));
+            return Ok(rows.iter().map(entry).collect());
+        }
+        let known: Vec<&str> = rows.iter().map(|row| row.get(1)).collect();
+        let missing: Vec<&str> = names.iter().copied().filter(|name| !known.contains(name)).collect();
+        let ids = new_ids(tx, "person_ids", missing.len())?;
+        let created_ms = now_ms();
+        let checksum = |(&id, &name): (&i64, &&str)| PersonRow { id: PersonId(id), name, created_ms }.checksum();
+        let checksums: Vec<i64> = ids.iter().zip(&missing).map(checksum).collect();
+        // Somebody else may be creating one of them just now: this waits for them, and the next look finds theirs.
+        let sql = "INSERT INTO persons (id, name, created_ms, checksum) SELECT a, b, $3, c FROM unnest($1::bigint[], $2::text[], $4::bigint[]) \
+                   people (a, b, c) ON CONFLICT (name) DO NOTHING";
+        tx.execute(sql, &[&ids, &missing, &created_ms, &checksums])?;
+        created.extend(ids);
+    }
+    Err(Failure::collision(tx.place()))
+}
+
+/// Enrols faces, all of vectors of `dim` values; returns their ids.
+pub(super) fn add(tx: &mut Tx<'_>, faces: &[(&str, NewFace<'_>)], dim: usize) -> Result<Vec<FaceId>, Failure> {
+    schema::fix_dim(tx, dim)?;
+    let people = people(tx, faces.iter().map(|(name, _)| *name))?;
+    let ids = new_ids(tx, "face_ids", faces.len())?;
+    let created_ms = now_ms();
+    for (ids, faces) in ids.chunks(ROWS_AT_ONCE).zip(faces.chunks(ROWS_AT_ONCE)) {
+        let mut columns = FaceColumns::default();
+        for (&id, (name, face)) in ids.iter().zip(faces) {
+            let vector = face.embedding.as_slice();
+            let &(person, _) = people.get(*name).ok_or_else(|| Error::internal("a person who was just found is missing"))?;
+            let row = FaceRow {
+                id: FaceId(id),
+                person,
+                vector: &vector_bytes(vector),
+                quality: face.quality,
+                source: face.source,
+                digest: face.digest,
+                metadata: face.metadata,
+                created_ms,
+            };
+            columns.push(vector.to_vec(), &row);
+        }
+        columns.insert(tx)?;
+    }
+    Ok(ids.into_iter().map(FaceId).collect())
+}
+
+/// Locks a person against everything else: nobody adds to them or removes from them until the transaction ends.
+pub(super) fn lock_person(tx: &mut Tx<'_>, name: &str) -> Result<PersonId, Failure> {
+    let found = tx.query("SELECT id FROM persons WHERE name = $1 FOR UPDATE", &[&name])?;
+    match found.first() {
+        Some(row) => Ok(PersonId(row.get(0))),
+        None => Err(Error::PersonNotFound { person: name.into() }.into()),
+    }
+}
+
+/// Removes a person with all faces; returns how many there were.
+pub(super) fn remove_person(tx: &mut Tx<'_>, name: &str) -> Result<usize, Failure> {
+    let person = lock_person(tx, name)?.0;
+    let faces = tx.execute("DELETE FROM faces WHERE person = $1", &[&person])?;
+    tx.execute("DELETE FROM persons WHERE id = $1", &[&person])?;
+    Ok(faces as usize)
+}
+
+/// Removes a face, and its person when it was the last one. `false` when there is no such face.
+pub(super) fn remove_face(tx: &mut Tx<'_>, face: FaceId) -> Result<bool, Failure> {
+    let found = tx.query("SELECT person FROM faces WHERE id = $1", &[&face.0])?;
+    let Some(person) = found.first().map(|row| row.get::<_, i64>(0)) else { return Ok(false) };
+    tx.execute("SELECT FROM persons WHERE id = $1 FOR UPDATE", &[&person])?;
+    if tx.execute("DELETE FROM faces WHERE id = $1 AND person = $2", &[&face.0, &person])? == 0 {
+        // Somebody removed it, or gave it to another person, before the lock was ours.
+        return Err(Failure::collision(tx.place()));
+    }
+    tx.execute("DELETE FROM persons WHERE id = $1 AND NOT EXISTS (SELECT FROM faces WHERE person = $1)", &[&person])?;
+    Ok(true)
+}
+
+/// Gives a person another name; `false` when they have it already.
+pub(super) fn rename(tx: &mut Tx<'_>, name: &str, new_name: &str) -> Result<bool, Failure> {
+    let person = lock_person(tx, name)?;
+    if name == new_name {
+        return Ok(false);
+    }
+    let created_ms = tx.one("SELECT created_ms FROM persons WHERE id = $1", &[&person.0])?.get(0);
+    let checksum = PersonRow { id: person, name: new_name, created_ms }.checksum();
+    let changed = tx.execute("UPDATE persons SET name = $2, checksum = $3 WHERE id = $1", &[&person.0, &new_name, &checksum]);
+    changed.map(|_| true).map_err(|failure| match failure.code {
+        Some(SqlState::UNIQUE_VIOLATION) => {
+            Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`")).into()
+        }
+        _ => failure,
+    })
+}
+
+/// PostgreSQL's texts cannot hold the character 0.
+pub(super) fn check_text(source: Option<&str>) -> Result<()> {
+    match source {
+        Some(text) if text.contains('\0') => Err(Error::argument("source", "expected a text without the character 0 on a server, got one with it")),
+        _ => Ok(()),
+    }
+}
