@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::face::{Embedding, Face};
-use crate::gallery::{Decision, DecisionOptions, FaceId, Gallery, NewFace};
+use crate::gallery::{Decision, DecisionOptions, FaceId, Gallery, NewFace, SearchFilter};
 use crate::quality::{QualityGate, QualityIssue};
 
 /// How a photo is enrolled.
@@ -198,11 +198,16 @@ fn conflict(gallery: &Gallery, person: &str, embedding: &Embedding, threshold: f
 }
 
 /// Names faces that were analysed already.
-pub(crate) fn identify_faces(gallery: &Gallery, faces: Vec<Face>, options: &DecisionOptions) -> Result<Vec<Identified>> {
+pub(crate) fn identify_faces(
+    gallery: &Gallery,
+    faces: Vec<Face>,
+    options: &DecisionOptions,
+    filter: &SearchFilter,
+) -> Result<Vec<Identified>> {
     let embeddings: Vec<Embedding> = faces.iter().filter_map(|face| face.embedding.clone()).collect();
     if embeddings.len() != faces.len() {
         return Err(Error::internal("faces were to be identified without their embeddings"));
     }
-    let decisions = gallery.identify_many(&embeddings, options)?;
+    let decisions = gallery.identify_among(&embeddings, options, filter)?;
     Ok(faces.into_iter().zip(decisions).map(|(face, decision)| Identified { face, decision }).collect())
 }

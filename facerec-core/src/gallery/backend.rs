@@ -23,11 +23,15 @@ pub(super) trait Backend: Send + Sync {
     fn remove_person(&self, name: &str) -> Result<usize>;
     fn remove_face(&self, face: FaceId) -> Result<bool>;
     fn rename(&self, name: &str, new_name: &str) -> Result<()>;
+    fn merge(&self, from: &str, into: &str) -> Result<usize>;
+    fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize>;
 
     fn persons(&self) -> Result<Vec<Person>>;
     fn person(&self, name: &str) -> Result<Person>;
     fn faces(&self, name: &str) -> Result<Vec<FaceRecord>>;
     fn embedding(&self, face: FaceId) -> Result<Option<Embedding>>;
+    /// A person's faces with their vectors, in the order of enrolment.
+    fn vectors(&self, name: &str) -> Result<Vec<(FaceId, Embedding)>>;
 
     /// The `k` most similar faces for each query, best first; equal similarities in the order of enrolment.
     fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>>;

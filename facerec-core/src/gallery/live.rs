@@ -4,7 +4,7 @@
 //! by another process, or before the gallery was opened. What was added since is read by its ids, which only grow; a
 //! generation that removed or renamed compares the ids and reads the names again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::index::VectorIndex;
 use super::records::{FaceId, Match, PersonId};
@@ -64,7 +64,7 @@ impl Live {
             self.names.clear();
             self.last_person = 0;
             self.damaged_people.clear();
-            self.drop_removed(&snapshot.owners()?)?;
+            self.follow(snapshot)?;
         }
         self.add_people(snapshot)?;
         self.add_faces(snapshot, &state)?;
@@ -83,15 +83,33 @@ impl Live {
         Ok(())
     }
 
-    /// Takes out every face that is no longer among `there`; both are sorted by face.
-    fn drop_removed(&mut self, there: &[(FaceId, PersonId)]) -> Result<()> {
-        let is_there = |owner: &(FaceId, PersonId)| there.binary_search_by_key(&owner.0, |o| o.0).is_ok();
-        let gone: Vec<usize> = self.owners.iter().enumerate().filter(|(_, owner)| !is_there(owner)).map(|(i, _)| i).collect();
+    /// Takes out every face that is no longer there, and gives those that were moved to their new people.
+    fn follow(&mut self, snapshot: &Snapshot<'_>) -> Result<()> {
+        let there = snapshot.owners()?;
+        let person_of = |face: &FaceId| there.binary_search_by_key(face, |o| o.0).ok().map(|at| there[at].1);
+        for (face, person) in &mut self.owners {
+            if person_of(face).is_some_and(|now| now != *person) {
+                // `owners` comes from an index that no checksum covers: the row itself says whose face it is.
+                let mut intact = false;
+                snapshot.face(*face, |row| {
+                    if let Checked::Good(row) = row {
+                        (*person, intact) = (row.person, true);
+                    }
+                    Ok(())
+                })?;
+                if !intact {
+                    self.damaged_faces.push(*face);
+                }
+            }
+        }
+        let damaged: HashSet<FaceId> = self.damaged_faces.iter().copied().collect();
+        let stays = |owner: &(FaceId, PersonId)| person_of(&owner.0).is_some() && !damaged.contains(&owner.0);
+        let gone: Vec<usize> = self.owners.iter().enumerate().filter(|(_, owner)| !stays(owner)).map(|(i, _)| i).collect();
         if let Some(index) = self.index.as_mut().filter(|_| !gone.is_empty()) {
             index.remove(&gone)?;
         }
-        self.owners.retain(is_there);
-        self.damaged_faces.retain(|face| there.binary_search_by_key(face, |o| o.0).is_ok());
+        self.owners.retain(stays);
+        self.damaged_faces.retain(|face| person_of(face).is_some());
         Ok(())
     }
 

@@ -182,6 +182,17 @@ impl Local {
         result
     }
 
+    /// A change after which a name may be no more: it must not live on in SQLite's log.
+    fn forget_name<T>(&self, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        self.writable()?;
+        let mut db = self.db();
+        let result = self.change_in(&mut db, change)?;
+        if !matches!(db.store.empty_log(), Ok(true)) {
+            tracing::warn!(gallery = %self.folder.display(), "a name that is gone stays in the log until no reader is in the way");
+        }
+        Ok(result)
+    }
+
     /// Brings the searchable state up to the database's.
     fn catch_up(&self, db: &Db) -> Result<()> {
         let mut live = self.live_mut();
@@ -317,6 +328,30 @@ impl Backend for Local {
         })
     }
 
+    fn merge(&self, from: &str, into: &str) -> Result<usize> {
+        self.forget_name(|edit| {
+            let find = |name: &str| edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() });
+            let (from, into) = (find(from)?, find(into)?);
+            let faces = edit.faces_of(from)?;
+            edit.move_faces(&faces, into)?;
+            Ok(faces.len())
+        })
+    }
+
+    fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
+        self.forget_name(|edit| {
+            let from = edit.find_person(person)?.ok_or_else(|| Error::PersonNotFound { person: person.into() })?;
+            let own: BTreeSet<FaceId> = edit.faces_of(from)?.into_iter().collect();
+            if let Some(other) = faces.iter().find(|face| !own.contains(face)) {
+                return Err(Error::argument("faces", format!("expected faces of `{person}`, got `{other}`, which is none of theirs")));
+            }
+            let faces: BTreeSet<FaceId> = faces.iter().copied().collect();
+            let (into, _) = edit.person(into)?;
+            edit.move_faces(&faces.iter().copied().collect::<Vec<_>>(), into)?;
+            Ok(faces.len())
+        })
+    }
+
     fn persons(&self) -> Result<Vec<Person>> {
         let persons = self.db().store.snapshot(|snapshot| snapshot.persons(None))?;
         persons.into_iter().filter_map(|person| self.intact(person, "person").transpose()).collect()
@@ -350,6 +385,20 @@ impl Backend for Local {
             })
         })?;
         vector.map(|vector| Embedding::new(Arc::clone(&self.model), vector)).transpose()
+    }
+
+    fn vectors(&self, name: &str) -> Result<Vec<(FaceId, Embedding)>> {
+        let person = self.person(name)?.id;
+        let mut vectors = Vec::new();
+        self.db().store.snapshot(|snapshot| {
+            snapshot.scan_faces_of(person, |row| {
+                if let Some(face) = self.intact(row, "face")? {
+                    vectors.push((face.id, Embedding::new(Arc::clone(&self.model), vector_values(face.vector).collect())?));
+                }
+                Ok(())
+            })
+        })?;
+        Ok(vectors)
     }
 
     fn stats(&self) -> Result<GalleryStats> {

@@ -4,7 +4,9 @@
 //! faster, and made again when it does not fit. One process writes at a time, any number read and see its changes.
 
 mod backend;
+mod cluster;
 mod decision;
+mod duplicates;
 #[cfg(any(test, not(feature = "faiss")))]
 mod exact;
 mod files;
@@ -30,7 +32,9 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use cluster::{Cluster, ClusterOptions, cluster};
 pub use decision::{Candidate, Decision, DecisionOptions, DecisionReason};
+pub use duplicates::Duplicate;
 pub use filter::SearchFilter;
 pub use options::GalleryOptions;
 pub use records::{FaceId, FaceRecord, GalleryStats, ImportReport, MAX_NAME_CHARS, Match, NewFace, Person, PersonId, VerifyReport};
@@ -147,6 +151,38 @@ impl Gallery {
         self.backend.rename(name.trim(), check_name(new_name)?)
     }
 
+    /// Makes one person of two: all faces of `from` become those of `into`, and `from` is no more. Returns how many faces there were.
+    /// Searches name the one person from then on; all or nothing, as every change.
+    ///
+    /// # Errors
+    /// `person_not_found`; `invalid_argument` when the two are the same, or in a gallery opened for reading only; `gallery_corrupt`,
+    /// `io`.
+    pub fn merge(&self, from: &str, into: &str) -> Result<usize> {
+        let (from, into) = (from.trim(), into.trim());
+        if from == into {
+            return Err(Error::argument("into", format!("expected another person than `{from}` to merge with")));
+        }
+        self.backend.merge(from, into)
+    }
+
+    /// Gives faces of `person` to another one, who is created when there is none of that name: undoes a [`merge`](Self::merge), and
+    /// rights a face that was enrolled under the wrong name. Returns how many faces there were. A person whose last face goes is no
+    /// more.
+    ///
+    /// # Errors
+    /// `person_not_found`; `invalid_argument` for no face, one that is not the person's, a bad name, the person's own, or in a
+    /// gallery opened for reading only; `gallery_corrupt`, `io`.
+    pub fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
+        let (person, into) = (person.trim(), check_name(into)?);
+        if person == into {
+            return Err(Error::argument("into", format!("expected another person than `{person}` to give the faces to")));
+        }
+        if faces.is_empty() {
+            return Err(Error::argument("faces", "expected at least one face, got `none`"));
+        }
+        self.backend.split(person, faces, into)
+    }
+
     /// Everybody, by name.
     ///
     /// # Errors
@@ -228,6 +264,16 @@ impl Gallery {
         options.check()?;
         let found = self.backend.best_people(queries, options.wanted_people(), filter)?;
         Ok(found.into_iter().map(|people| decide(people, options)).collect())
+    }
+
+    /// Pairs of people who look alike, the most alike first, at most `limit`: most likely one person under two names, to be
+    /// [merged](Self::merge). `threshold` is the similarity from which two faces are one person's, `-1..=1`; the lower, the more
+    /// pairs of people who only resemble each other. Every face is looked up once, through the index.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a threshold out of range, else as [`search`](Self::search).
+    pub fn duplicates(&self, threshold: f32, limit: usize) -> Result<Vec<Duplicate>> {
+        duplicates::duplicates(&*self.backend, threshold, limit)
     }
 
     /// The gallery in numbers.

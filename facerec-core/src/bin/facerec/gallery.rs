@@ -1,4 +1,4 @@
-//! `facerec gallery`: needs no model, since what is enrolled is there already.
+//! `facerec gallery`: needs no model, since what is enrolled is there already; only `cluster` looks at photos.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::exit::{Exit, InGallery, Outcome};
+use super::options::Global;
 use super::output::Output;
 use super::record::{QualityRecord, count};
+use super::{cluster, people};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -53,6 +55,38 @@ enum Action {
         #[arg(value_name = "NEW_NAME")]
         new_name: String,
     },
+    /// Make one person of two.
+    Merge {
+        /// The person who is no more afterwards.
+        #[arg(value_name = "NAME")]
+        person: String,
+        /// The person who gets the faces.
+        #[arg(value_name = "INTO")]
+        into: String,
+    },
+    /// Give some of a person's faces to another one, who is made when there is none of that name.
+    Split {
+        /// The person whose faces they are.
+        #[arg(value_name = "NAME")]
+        person: String,
+        /// The person who gets them.
+        #[arg(value_name = "INTO")]
+        into: String,
+        /// Ids of the faces (see `show`); may be given several times.
+        #[arg(long = "face", value_name = "ID", required = true)]
+        faces: Vec<i64>,
+    },
+    /// Pairs of people who look alike: most likely one person under two names.
+    Duplicates {
+        /// Similarity from which two faces are one person's, -1 to 1 [default: the embedder's at a false match rate of 1e-4].
+        #[arg(long, value_name = "SIMILARITY", allow_negative_numbers = true)]
+        threshold: Option<f32>,
+        /// Most pairs to list.
+        #[arg(long, value_name = "N", default_value = "100")]
+        limit: usize,
+    },
+    /// Put the faces of unknown people in photos and videos together; with `--gallery`, those whom it does not know.
+    Cluster(cluster::Args),
     /// The gallery in numbers.
     Stats,
     /// Read and check everything; repairs nothing.
@@ -76,7 +110,10 @@ enum Action {
     },
 }
 
-pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
+    if let Action::Cluster(files) = &args.action {
+        return cluster::run(global, args.gallery.as_deref(), files, output);
+    }
     let missing = || Error::InvalidArgument { name: "gallery", reason: "expected `--gallery DIR`".into() };
     let folder = args.gallery.as_deref().ok_or_else(missing)?;
     let reader = || Gallery::open_any(folder, GalleryOptions::default().read_only(true)).in_gallery();
@@ -99,6 +136,19 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             writer()?.rename(person, new_name).in_gallery()?;
             output.emit(&json!({"person": new_name.trim(), "renamed_from": person.trim()}), format_args!("{person} is now {new_name}\n"))
         }
+        Action::Merge { person, into } => {
+            let moved = writer()?.merge(person, into).in_gallery()?;
+            let text = format_args!("{person} is now {into}, with {}\n", count(moved, "face", "faces"));
+            output.emit(&json!({"person": into.trim(), "merged_from": person.trim(), "moved_faces": moved}), text)
+        }
+        Action::Split { person, into, faces } => {
+            let faces: Vec<FaceId> = faces.iter().copied().map(FaceId).collect();
+            let moved = writer()?.split(person, &faces, into).in_gallery()?;
+            let text = format_args!("{} of {person} given to {into}\n", count(moved, "face", "faces"));
+            output.emit(&json!({"person": into.trim(), "split_from": person.trim(), "moved_faces": moved}), text)
+        }
+        Action::Duplicates { threshold, limit } => people::duplicates(global, &reader()?, *threshold, *limit, output),
+        Action::Cluster(_) => Ok(()), // needs no gallery: done above
         Action::Stats => stats(&reader()?, output),
         Action::Verify => return verify(folder, output),
         Action::Compact => {

@@ -7,6 +7,7 @@
 mod annotated;
 mod batch;
 mod calibrate;
+mod cluster;
 mod compare;
 mod detect;
 mod doctor;
@@ -19,6 +20,7 @@ mod identify;
 mod models;
 mod options;
 mod output;
+mod people;
 mod photo;
 mod record;
 mod video;
@@ -98,7 +100,7 @@ fn run(cli: &Cli, output: &mut Output) -> Outcome {
         Command::Enroll(args) => enroll::run(global, args, output),
         Command::Identify(args) => identify::run(global, args, output),
         Command::Video(args) => video::run(global, args, output),
-        Command::Gallery(args) => gallery::run(args, output),
+        Command::Gallery(args) => gallery::run(global, args, output),
         Command::Evaluate(args) => evaluate::run(global, args, output),
         Command::Calibrate(args) => calibrate::run(global, args, output),
         Command::Models(args) => models::run(global, args, output),

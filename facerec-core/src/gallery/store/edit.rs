@@ -1,10 +1,12 @@
 //! Writing: what a transaction may do.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{OptionalExtension, Params, Transaction, params};
 
-use super::{FACE_COLUMNS, error};
+use super::snapshot::{Checked, face_row};
+use super::{FACE_COLUMNS, REMEDY, corrupt, error};
 use crate::error::{Error, Result};
 use crate::gallery::records::{FaceId, PersonId, quality_values};
 use crate::gallery::rows::{FaceRow, PersonRow, State};
@@ -124,6 +126,42 @@ impl<'a> Edit<'a> {
         self.state.persons = self.state.persons.saturating_sub(self.execute(sql, [person])? as u64);
         self.rewritten = true;
         Ok(true)
+    }
+
+    /// The faces of a person, in the order of enrolment.
+    pub(in crate::gallery) fn faces_of(&self, person: PersonId) -> Result<Vec<FaceId>> {
+        let find = || {
+            let mut statement = self.tx.prepare_cached("SELECT id FROM faces WHERE person = ?1 ORDER BY id")?;
+            statement.query_map([person.0], |row| row.get(0).map(FaceId))?.collect::<Result<Vec<_>, _>>()
+        };
+        find().map_err(|e| self.error(e))
+    }
+
+    /// Gives faces to a person, and removes whoever has lost their last one. Faces that are not there are left out.
+    pub(in crate::gallery) fn move_faces(&mut self, faces: &[FaceId], to: PersonId) -> Result<()> {
+        let sql = format!("SELECT {FACE_COLUMNS} FROM faces WHERE id = ?1");
+        let mut former = BTreeSet::new();
+        for face in faces {
+            let find = || {
+                let moved = |row: &rusqlite::Row<'_>| match face_row(row)? {
+                    Checked::Good(found) => Ok(Some((found.person, FaceRow { person: to, ..found }.checksum()))),
+                    Checked::Damaged(_) => Ok(None),
+                };
+                self.tx.prepare_cached(&sql)?.query_row([face.0], moved).optional()
+            };
+            let Some(found) = find().map_err(|e| self.error(e))? else { continue };
+            // A damaged row must not get a checksum that says it is whole.
+            let damaged = || corrupt(self.folder, &format!("face {face} does not match its checksum; {REMEDY}"));
+            let (person, checksum) = found.ok_or_else(damaged)?;
+            self.execute("UPDATE faces SET person = ?2, checksum = ?3 WHERE id = ?1", params![face.0, to.0, checksum])?;
+            former.insert(person);
+        }
+        for person in former {
+            let sql = "DELETE FROM persons WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM faces WHERE person = ?1)";
+            self.state.persons = self.state.persons.saturating_sub(self.execute(sql, [person.0])? as u64);
+        }
+        self.rewritten = true;
+        Ok(())
     }
 
     /// Gives a person another name, which must be free.

@@ -198,7 +198,7 @@ fn person_row<'r>(row: &'r Row<'_>) -> rusqlite::Result<Checked<PersonRow<'r>>> 
     Ok(if person.checksum() == row.get::<_, i64>(3)? { Checked::Good(person) } else { Checked::Damaged(id) })
 }
 
-fn face_row<'r>(row: &'r Row<'_>) -> rusqlite::Result<Checked<FaceRow<'r>>> {
+pub(super) fn face_row<'r>(row: &'r Row<'_>) -> rusqlite::Result<Checked<FaceRow<'r>>> {
     let id = row.get(0)?;
     let text = |column| row.get_ref(column).map(|value| value.as_str_or_null());
     let mut columns = [None; 7];
