@@ -2,6 +2,9 @@
 //!
 //! A [`Gallery`] is a folder. `gallery.db` (SQLite) is the truth; the search index is made from it, saved beside it to open
 //! faster, and made again when it does not fit. One process writes at a time, any number read and see its changes.
+//!
+//! With the feature `postgres` a gallery may also be on a PostgreSQL server with pgvector, for many processes on many machines to
+//! enrol into and search at the same time: give an address, `postgres://USER@HOST/DATABASE?gallery=NAME`, where a folder would stand.
 
 mod backend;
 mod cluster;
@@ -62,6 +65,12 @@ impl std::fmt::Debug for Gallery {
 
 impl Gallery {
     /// Opens the gallery in the folder `path` for embeddings of `model`, and creates it when the options allow.
+    ///
+    /// `postgres://USER@HOST/DATABASE?gallery=NAME` opens one on a server (feature `postgres`). Passwords are best left out of it:
+    /// `PGPASSWORD` and the password file (`~/.pgpass`) are read. More in the query: `sslmode` (default: TLS is required, and the
+    /// certificate checked, for every host but this machine's own), `sslrootcert`, `passfile`, `timeout_s` of a statement (default
+    /// 60), `pool` (connections, default 8), `index` (`hnsw` makes a graph when there is none, `exact` does without one that is
+    /// there).
     ///
     /// # Errors
     /// `gallery_locked` when another writer has it open, `embedding_model_mismatch` when it holds embeddings of another model,

@@ -3,6 +3,8 @@
 //! `scripts/postgres.sh` gets the programs (`FACEREC_POSTGRES` names the `bin` folder of others).
 #![allow(dead_code, clippy::unwrap_used, clippy::print_stderr)] // each test file uses some of it; what is skipped is said aloud
 
+pub(crate) mod between;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

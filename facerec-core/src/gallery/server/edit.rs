@@ -1,18 +1,19 @@
 //! Changes: what a transaction may do. Many processes change one gallery at a time; people are locked while their faces change, in
 //! the order of their ids, so that nobody waits in a circle.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use postgres::error::SqlState;
 
 use super::failure::Failure;
 use super::pool::Tx;
-use super::rows::{FaceColumns, ROWS_AT_ONCE};
+use super::rows::{FACE, FaceColumns, OwnedFace, ROWS_AT_ONCE};
 use super::schema;
 use crate::error::{Error, Result};
 use crate::gallery::records::{FaceId, NewFace, PersonId};
 use crate::gallery::rows::{FaceRow, PersonRow, vector_bytes};
+use crate::gallery::store::Checked;
 
 /// Looks at the people of a change before it gives up: each look finds those whom others enrolled or removed meanwhile.
 const LOOKS: usize = 10;
@@ -130,6 +131,54 @@ pub(super) fn rename(tx: &mut Tx<'_>, name: &str, new_name: &str) -> Result<bool
         }
         _ => failure,
     })
+}
+
+/// Gives all faces of one person to another, and removes the first; returns how many faces there were.
+pub(super) fn merge(tx: &mut Tx<'_>, from: &str, into: &str) -> Result<usize, Failure> {
+    let names = vec![from, into];
+    let rows = tx.query("SELECT id, name FROM persons WHERE name = ANY($1) ORDER BY id FOR UPDATE", &[&names])?;
+    let find = |name: &str| {
+        let found = rows.iter().find(|row| row.get::<_, &str>(1) == name).map(|row| PersonId(row.get(0)));
+        found.ok_or_else(|| Error::PersonNotFound { person: name.into() })
+    };
+    let (from, into) = (find(from)?, find(into)?);
+    move_faces(tx, from, None, into)
+}
+
+/// Gives some faces of one person to another, who is created when there is none of that name.
+pub(super) fn split(tx: &mut Tx<'_>, person: &str, faces: &[FaceId], into: &str) -> Result<usize, Failure> {
+    let from = lock_person(tx, person)?;
+    let rows = tx.query("SELECT id FROM faces WHERE person = $1", &[&from.0])?;
+    let own: HashSet<i64> = rows.iter().map(|row| row.get(0)).collect();
+    if let Some(other) = faces.iter().find(|face| !own.contains(&face.0)) {
+        let reason = format!("expected faces of `{person}`, got `{other}`, which is none of theirs");
+        return Err(Error::argument("faces", reason).into());
+    }
+    let found = people(tx, [into])?;
+    let &(into, _) = found.get(into).ok_or_else(|| Error::internal("a person who was just found is missing"))?;
+    move_faces(tx, from, Some(faces), into)
+}
+
+/// Gives faces of `from`, who is locked, to `into`: those named, or all. `from` goes with the last one.
+fn move_faces(tx: &mut Tx<'_>, from: PersonId, faces: Option<&[FaceId]>, into: PersonId) -> Result<usize, Failure> {
+    let wanted: Option<Vec<i64>> = faces.map(|faces| faces.iter().map(|face| face.0).collect());
+    let sql = format!("SELECT {FACE} FROM faces f WHERE person = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) ORDER BY id");
+    let (mut ids, mut checksums) = (Vec::new(), Vec::new());
+    for face in tx.query(&sql, &[&from.0, &wanted])?.into_iter().map(OwnedFace::new) {
+        match face.checked() {
+            Checked::Good(face) => {
+                ids.push(face.id.0);
+                checksums.push(FaceRow { person: into, ..face }.checksum());
+            }
+            // A damaged row must not get a checksum that says it is whole.
+            Checked::Damaged(id) => return Err(tx.corrupt(&format!("face {id} does not match its checksum")).into()),
+        }
+    }
+    let sql = "UPDATE faces SET person = $1, checksum = moved.checksum FROM unnest($2::bigint[], $3::bigint[]) moved (id, checksum) \
+               WHERE faces.id = moved.id";
+    tx.execute(sql, &[&into.0, &ids, &checksums])?;
+    tx.execute("DELETE FROM persons WHERE id = $1 AND NOT EXISTS (SELECT FROM faces WHERE person = $1)", &[&from.0])?;
+    Ok(ids.len())
 }
 
 /// PostgreSQL's texts cannot hold the character 0.

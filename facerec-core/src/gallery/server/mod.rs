@@ -248,6 +248,16 @@ impl Backend for Server {
         self.pool.write(|tx| edit::rename(tx, name, new_name).map(|renamed| ((), renamed)))
     }
 
+    fn merge(&self, from: &str, into: &str) -> Result<usize> {
+        self.writable()?;
+        self.pool.write(|tx| Ok((edit::merge(tx, from, into)?, true)))
+    }
+
+    fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
+        self.writable()?;
+        self.pool.write(|tx| Ok((edit::split(tx, person, faces, into)?, true)))
+    }
+
     fn persons(&self) -> Result<Vec<Person>> {
         self.people(None)
     }
@@ -273,6 +283,20 @@ impl Backend for Server {
             let face = OwnedFace::new(row);
             let good = self.intact(tx, face.checked(), "face")?.is_some();
             Ok(good.then(|| Embedding::new(Arc::clone(&self.model), face.vector.clone())).transpose()?)
+        })
+    }
+
+    fn vectors(&self, name: &str) -> Result<Vec<(FaceId, Embedding)>> {
+        let person = self.person(name)?.id;
+        self.pool.read(|tx| {
+            let mut vectors = Vec::new();
+            for row in tx.query(&format!("SELECT {FACE} FROM faces f WHERE person = $1 ORDER BY id"), &[&person.0])? {
+                let face = OwnedFace::new(row);
+                if let Some(good) = self.intact(tx, face.checked(), "face")? {
+                    vectors.push((good.id, Embedding::new(Arc::clone(&self.model), face.vector.clone())?));
+                }
+            }
+            Ok(vectors)
         })
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,8 @@ pub(super) struct Pool {
     given_back: Condvar,
     /// Where pgvector is, once that is known.
     extension: OnceLock<Extension>,
+    /// The server answered at least once: when it does not, it may be coming back.
+    answered: AtomicBool,
 }
 
 /// Where pgvector's types are, and whether a search of the graph can go on until it has found enough (from 0.8.0 on).
@@ -88,6 +91,7 @@ impl Pool {
             free,
             given_back: Condvar::new(),
             extension: OnceLock::new(),
+            answered: AtomicBool::new(false),
         })
     }
 
@@ -188,15 +192,13 @@ impl Pool {
     /// Runs `work` on a connection that is in no transaction.
     fn tries<T>(&self, tries: u32, mut work: impl FnMut(&mut Connection) -> Result<T, Failure>) -> Result<T> {
         let mut wait = FIRST_WAIT;
-        let mut connected = false;
         let mut attempt = 1;
         loop {
-            let failure = match self.attempt(&mut connected, &mut work) {
+            let failure = match self.attempt(&mut work) {
                 Ok(result) => return Ok(result),
                 Err(failure) => failure,
             };
-            // A server that never answered is not one that is coming back.
-            let answers = connected || failure.code.is_some();
+            let answers = self.answered.load(Ordering::Relaxed) || failure.code.is_some();
             if attempt >= tries || failure.retry == Retry::Never || !answers {
                 return Err(failure.error);
             }
@@ -207,11 +209,11 @@ impl Pool {
         }
     }
 
-    fn attempt<T>(&self, connected: &mut bool, work: &mut impl FnMut(&mut Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn attempt<T>(&self, work: &mut impl FnMut(&mut Connection) -> Result<T, Failure>) -> Result<T, Failure> {
         let _permit = self.permit()?;
         let idle = self.idle().pop().filter(|connection| !connection.client.is_closed());
         let mut connection = idle.map_or_else(|| self.connect(), Ok)?;
-        *connected = true;
+        self.answered.store(true, Ordering::Relaxed);
         let result = work(&mut connection);
         let closed = connection.client.is_closed();
         if closed || matches!(&result, Err(failure) if failure.retry == Retry::Lost) {
