@@ -4,12 +4,14 @@
 //! faster, and made again when it does not fit. One process writes at a time, any number read and see its changes.
 
 mod backend;
+mod crypto;
 mod decision;
 #[cfg(any(test, not(feature = "faiss")))]
 mod exact;
 mod files;
 mod filter;
 mod index;
+mod key;
 mod live;
 mod local;
 mod lock;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 
 pub use decision::{Candidate, Decision, DecisionOptions, DecisionReason};
 pub use filter::SearchFilter;
+pub use key::GalleryKey;
 pub use options::GalleryOptions;
 pub use records::{FaceId, FaceRecord, GalleryStats, ImportReport, MAX_NAME_CHARS, Match, NewFace, Person, PersonId, VerifyReport};
 
