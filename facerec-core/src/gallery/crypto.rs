@@ -1,10 +1,9 @@
 //! Encryption at rest: only this file names the cryptographic crates (RustCrypto).
 //!
 //! Every encrypted gallery has a random data key. It is kept in the database, sealed by a key that follows from the user's: from
-//! 32 bytes through HKDF-SHA256, from a passphrase through Argon2id. Two keys follow from the data key by HKDF (RFC 5869): one seals
-//! with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), whose nonces of 24 bytes may be drawn at random for ever, and one makes the
-//! HMAC-SHA256 tags by which a name is found without being readable. What is sealed is bound to its context: it does not open in
-//! another place.
+//! 32 bytes through HKDF-SHA256 (RFC 5869), from a passphrase through Argon2id (RFC 9106). The cipher is XChaCha20-Poly1305
+//! (draft-irtf-cfrg-xchacha-03), whose nonces of 24 bytes may be drawn at random for ever. What is sealed is bound to its context:
+//! it does not open in another place.
 
 use std::fmt;
 
@@ -12,7 +11,6 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, AeadInOut, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
-use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -34,10 +32,7 @@ const MAX_KDF: Kdf = Kdf { memory_kib: 2 << 20, passes: 64, lanes: 64 };
 type Key = Zeroizing<[u8; KEY_BYTES]>;
 
 /// Seals and opens what a gallery stores.
-pub(super) struct Cipher {
-    aead: XChaCha20Poly1305,
-    tags: Hmac<Sha256>,
-}
+pub(super) struct Cipher(XChaCha20Poly1305);
 
 /// Sealed data does not open: it was changed, belongs elsewhere or was sealed under another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,17 +88,7 @@ impl Cipher {
     }
 
     fn new(key: &Key) -> Self {
-        let derive = |purpose: &str| {
-            let mut derived = Key::default();
-            // HKDF gives up to 255 hashes of 32 bytes: one cannot fail.
-            if Hkdf::<Sha256>::new(None, &**key).expand(purpose.as_bytes(), &mut *derived).is_err() {
-                unreachable!("one hash of HKDF");
-            }
-            derived
-        };
-        let aead = XChaCha20Poly1305::new((&*derive("facerec gallery: seal")).into());
-        let tags = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*derive("facerec gallery: tag"));
-        Self { aead, tags: tags.unwrap_or_else(|_| unreachable!("HMAC takes a key of any length")) }
+        Self(XChaCha20Poly1305::new((&**key).into()))
     }
 
     /// `plain` encrypted and bound to `context`: a random nonce, the ciphertext, a tag.
@@ -116,7 +101,7 @@ impl Cipher {
         let mut sealed = Vec::with_capacity(plain.len() + SEAL_BYTES);
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plain);
-        let tag = self.aead.encrypt_inout_detached(&XNonce::from(nonce), context, (&mut sealed[NONCE_BYTES..]).into());
+        let tag = self.0.encrypt_inout_detached(&XNonce::from(nonce), context, (&mut sealed[NONCE_BYTES..]).into());
         // The cipher's limit is 256 GB under one nonce.
         sealed.extend_from_slice(&tag.map_err(|_| Error::internal("too much to seal at once"))?);
         Ok(sealed)
@@ -125,17 +110,7 @@ impl Cipher {
     /// What [`seal`](Self::seal) was given, if nothing was changed and the context is the same.
     pub(super) fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Tampered> {
         let (nonce, rest) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(Tampered)?;
-        self.aead.decrypt(&XNonce::from(*nonce), Payload { msg: rest, aad: context }).map_err(|_| Tampered)
-    }
-
-    /// What stands for `bytes` in a lookup: the same for the same bytes and context, and nothing without the key.
-    pub(super) fn tag(&self, context: &[u8], bytes: &[u8]) -> [u8; 32] {
-        let mut tags = self.tags.clone();
-        for part in [context, bytes] {
-            tags.update(&(part.len() as u64).to_le_bytes());
-            tags.update(part);
-        }
-        tags.finalize().into_bytes().into()
+        self.0.decrypt(&XNonce::from(*nonce), Payload { msg: rest, aad: context }).map_err(|_| Tampered)
     }
 }
 
@@ -210,15 +185,6 @@ mod tests {
             assert_eq!(cipher.open(b"face 1", &sealed[..at]), Err(Tampered), "cut at {at}");
         }
         assert_ne!(cipher.seal(b"face 1", b"a vector").expect("sealed"), sealed, "nonces are random");
-    }
-
-    #[test]
-    fn tags_follow_from_key_context_and_bytes() {
-        let tag = cipher(1).tag(b"person", b"Ana");
-        assert_eq!(cipher(1).tag(b"person", b"Ana"), tag);
-        for other in [cipher(1).tag(b"person", b"Bo"), cipher(1).tag(b"perso", b"nAna"), cipher(2).tag(b"person", b"Ana")] {
-            assert_ne!(other, tag);
-        }
     }
 
     #[test]
