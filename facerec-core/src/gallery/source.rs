@@ -1,7 +1,8 @@
 //! Rows on their way between a gallery and an export, wherever the gallery is kept.
 
-use super::records::ImportReport;
-use super::rows::{FaceRow, PersonRow, State};
+use super::audit::AuditRow;
+use super::records::{ImportReport, PersonId};
+use super::rows::{FaceRow, Marks, PersonRow, State};
 use super::store::{Checked, Edit, Snapshot};
 use crate::error::{Error, Result};
 
@@ -12,6 +13,12 @@ pub(super) trait Source {
     fn each_person(&self, visit: &mut dyn FnMut(Checked<PersonRow<'_>>) -> Result<()>) -> Result<()>;
     /// Every face, in the order of their ids.
     fn each_face(&self, visit: &mut dyn FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()>;
+    /// The faces of one person, in the order of their ids.
+    fn each_face_of(&self, person: PersonId, visit: &mut dyn FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()>;
+    /// Every entry of the audit log, in their order.
+    fn each_entry(&self, visit: &mut dyn FnMut(Checked<AuditRow>) -> Result<()>) -> Result<()>;
+    /// The marks of all rows that are intact, where the state holds such.
+    fn marks(&self) -> Result<Option<Marks>>;
     /// A `gallery_corrupt` that says what to do.
     fn corrupt(&self, reason: &str) -> Error;
 }
@@ -36,6 +43,18 @@ impl Source for Snapshot<'_> {
 
     fn each_face(&self, visit: &mut dyn FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
         self.scan_faces(0, visit)
+    }
+
+    fn each_face_of(&self, person: PersonId, visit: &mut dyn FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
+        self.scan_faces_of(person, visit)
+    }
+
+    fn each_entry(&self, visit: &mut dyn FnMut(Checked<AuditRow>) -> Result<()>) -> Result<()> {
+        self.scan_audit(0, usize::MAX, visit)
+    }
+
+    fn marks(&self) -> Result<Option<Marks>> {
+        Snapshot::marks(self).map(Some)
     }
 
     fn corrupt(&self, reason: &str) -> Error {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::live::Live;
-use super::records::VerifyReport;
+use super::records::{FaceId, VerifyReport};
 use super::rows::vector_values;
 use super::source::Source;
 use super::store::Checked;
@@ -45,6 +45,14 @@ fn compare(snapshot: &dyn Source, live: Option<&Live>, problems: &mut Vec<String
     let mut owners = live.map(|live| live.owners.iter().enumerate().peekable());
     let mut with_faces = HashSet::new();
     let mut damaged = 0;
+    let mut unknown = 0;
+    snapshot.each_entry(&mut |row| {
+        if let Checked::Damaged(id) = row {
+            unknown += 1;
+            problems.push(format!("audit entry {id} does not match its checksum"));
+        }
+        Ok(())
+    })?;
     snapshot.each_face(&mut |row| {
         *faces += 1;
         let id = row.id();
@@ -54,7 +62,8 @@ fn compare(snapshot: &dyn Source, live: Option<&Live>, problems: &mut Vec<String
                 problems.push(format!("face {} is in the index and not in the database", owner.0));
             }
             indexed = owners.next_if(|(_, owner)| owner.0.0 == id);
-            if indexed.is_none() && matches!(row, Checked::Good(_)) {
+            let expired = live.is_some_and(|live| live.is_expired(FaceId(id)));
+            if indexed.is_none() && !expired && matches!(row, Checked::Good(_)) {
                 problems.push(format!("face {id} is not in the index"));
             }
         }
@@ -90,6 +99,14 @@ fn compare(snapshot: &dyn Source, live: Option<&Live>, problems: &mut Vec<String
     }
     if (*faces as u64, persons) != (state.faces, state.persons) {
         problems.push(format!("{faces} faces and {persons} people are there, {} and {} should be", state.faces, state.persons));
+    }
+    // A damaged row's mark is unknown, and said above.
+    if damaged == 0
+        && unknown == 0
+        && persons == people.len() as u64
+        && state.marks.is_some_and(|marks| snapshot.marks().is_ok_and(|m| m != Some(marks)))
+    {
+        problems.push("rows were taken away or exchanged for older ones".into());
     }
     Ok(())
 }

@@ -6,17 +6,22 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use postgres::error::SqlState;
 
+use super::change::Change;
 use super::failure::Failure;
 use super::pool::Tx;
 use super::rows::{FACE, FaceColumns, OwnedFace, ROWS_AT_ONCE};
 use super::schema;
 use crate::error::{Error, Result};
+use crate::gallery::audit::Action;
 use crate::gallery::records::{FaceId, NewFace, PersonId};
 use crate::gallery::rows::{FaceRow, PersonRow, vector_bytes};
 use crate::gallery::store::Checked;
 
 /// Looks at the people of a change before it gives up: each look finds those whom others enrolled or removed meanwhile.
 const LOOKS: usize = 10;
+
+/// A result, and what was changed for it.
+pub(super) type Edited<T> = Result<(T, Option<Change>), Failure>;
 
 /// Milliseconds since 1970 by this machine's clock.
 pub(super) fn now_ms() -> i64 {
@@ -47,7 +52,7 @@ pub(super) fn people<'n>(tx: &mut Tx<'_>, names: impl IntoIterator<Item = &'n st
         let missing: Vec<&str> = names.iter().copied().filter(|name| !known.contains(name)).collect();
         let ids = new_ids(tx, "person_ids", missing.len())?;
         let created_ms = now_ms();
-        let checksum = |(&id, &name): (&i64, &&str)| PersonRow { id: PersonId(id), name, created_ms }.checksum();
+        let checksum = |(&id, &name): (&i64, &&str)| PersonRow { row: id, id: PersonId(id), name, created_ms, mark: 0 }.checksum();
         let checksums: Vec<i64> = ids.iter().zip(&missing).map(checksum).collect();
         // Somebody else may be creating one of them just now: this waits for them, and the next look finds theirs.
         let sql = "INSERT INTO persons (id, name, created_ms, checksum) SELECT a, b, $3, c FROM unnest($1::bigint[], $2::text[], $4::bigint[]) \
@@ -59,7 +64,8 @@ pub(super) fn people<'n>(tx: &mut Tx<'_>, names: impl IntoIterator<Item = &'n st
 }
 
 /// Enrols faces, all of vectors of `dim` values; returns their ids.
-pub(super) fn add(tx: &mut Tx<'_>, faces: &[(&str, NewFace<'_>)], dim: usize) -> Result<Vec<FaceId>, Failure> {
+pub(super) fn add(tx: &mut Tx<'_>, faces: &[(&str, NewFace<'_>)], dim: usize) -> Edited<Vec<FaceId>> {
+    let mut change = Change::new(Action::Add);
     schema::fix_dim(tx, dim)?;
     let people = people(tx, faces.iter().map(|(name, _)| *name))?;
     let ids = new_ids(tx, "face_ids", faces.len())?;
@@ -78,12 +84,16 @@ pub(super) fn add(tx: &mut Tx<'_>, faces: &[(&str, NewFace<'_>)], dim: usize) ->
                 digest: face.digest,
                 metadata: face.metadata,
                 created_ms,
+                expires_ms: face.expires_ms,
+                mark: 0,
             };
+            change.persons.insert(person.0);
+            change.faces.insert(id);
             columns.push(vector.to_vec(), &row);
         }
         columns.insert(tx)?;
     }
-    Ok(ids.into_iter().map(FaceId).collect())
+    Ok((ids.into_iter().map(FaceId).collect(), change.made()))
 }
 
 /// Locks a person against everything else: nobody adds to them or removes from them until the transaction ends.
@@ -96,36 +106,65 @@ pub(super) fn lock_person(tx: &mut Tx<'_>, name: &str) -> Result<PersonId, Failu
 }
 
 /// Removes a person with all faces; returns how many there were.
-pub(super) fn remove_person(tx: &mut Tx<'_>, name: &str) -> Result<usize, Failure> {
+pub(super) fn remove_person(tx: &mut Tx<'_>, name: &str) -> Edited<usize> {
     let person = lock_person(tx, name)?.0;
-    let faces = tx.execute("DELETE FROM faces WHERE person = $1", &[&person])?;
+    let mut change = Change::new(Action::Remove);
+    change.persons.insert(person);
+    change.faces.extend(tx.query("DELETE FROM faces WHERE person = $1 RETURNING id", &[&person])?.iter().map(|row| row.get::<_, i64>(0)));
     tx.execute("DELETE FROM persons WHERE id = $1", &[&person])?;
-    Ok(faces as usize)
+    Ok((change.faces.len(), change.made()))
 }
 
 /// Removes a face, and its person when it was the last one. `false` when there is no such face.
-pub(super) fn remove_face(tx: &mut Tx<'_>, face: FaceId) -> Result<bool, Failure> {
+pub(super) fn remove_face(tx: &mut Tx<'_>, face: FaceId) -> Edited<bool> {
     let found = tx.query("SELECT person FROM faces WHERE id = $1", &[&face.0])?;
-    let Some(person) = found.first().map(|row| row.get::<_, i64>(0)) else { return Ok(false) };
-    tx.execute("SELECT FROM persons WHERE id = $1 FOR UPDATE", &[&person])?;
-    if tx.execute("DELETE FROM faces WHERE id = $1 AND person = $2", &[&face.0, &person])? == 0 {
+    let Some(person) = found.first().map(|row| row.get::<_, i64>(0)) else { return Ok((false, None)) };
+    let mut change = Change::new(Action::Remove);
+    if remove_faces(tx, &[person], &[face.0], &mut change)? == 0 {
         // Somebody removed it, or gave it to another person, before the lock was ours.
         return Err(Failure::collision(tx.place()));
     }
-    tx.execute("DELETE FROM persons WHERE id = $1 AND NOT EXISTS (SELECT FROM faces WHERE person = $1)", &[&person])?;
-    Ok(true)
+    Ok((true, change.made()))
 }
 
-/// Gives a person another name; `false` when they have it already.
-pub(super) fn rename(tx: &mut Tx<'_>, name: &str, new_name: &str) -> Result<bool, Failure> {
+/// Removes every face whose time has come; returns how many.
+pub(super) fn remove_expired(tx: &mut Tx<'_>) -> Edited<usize> {
+    let rows = tx.query("SELECT id, person FROM faces WHERE expires_ms <= $1", &[&now_ms()])?;
+    if rows.is_empty() {
+        return Ok((0, None));
+    }
+    let (faces, mut people): (Vec<i64>, Vec<i64>) = rows.iter().map(|row| (row.get::<_, i64>(0), row.get::<_, i64>(1))).unzip();
+    people.sort_unstable();
+    people.dedup();
+    let mut change = Change::new(Action::Expire);
+    Ok((remove_faces(tx, &people, &faces, &mut change)?, change.made()))
+}
+
+/// Removes faces of people, and those of the people who have lost their last one. Returns how many faces were still theirs.
+fn remove_faces(tx: &mut Tx<'_>, people: &[i64], faces: &[i64], change: &mut Change) -> Result<usize, Failure> {
+    tx.execute("SELECT FROM persons WHERE id = ANY($1) ORDER BY id FOR UPDATE", &[&people])?;
+    let gone = tx.query("DELETE FROM faces WHERE id = ANY($1) AND person = ANY($2) RETURNING id, person", &[&faces, &people])?;
+    for row in &gone {
+        change.faces.insert(row.get(0));
+        change.persons.insert(row.get(1));
+    }
+    let sql = "DELETE FROM persons p WHERE id = ANY($1) AND NOT EXISTS (SELECT FROM faces WHERE person = p.id)";
+    tx.execute(sql, &[&people])?;
+    Ok(gone.len())
+}
+
+/// Gives a person another name.
+pub(super) fn rename(tx: &mut Tx<'_>, name: &str, new_name: &str) -> Edited<()> {
     let person = lock_person(tx, name)?;
     if name == new_name {
-        return Ok(false);
+        return Ok(((), None));
     }
+    let mut change = Change::new(Action::Rename);
+    change.persons.insert(person.0);
     let created_ms = tx.one("SELECT created_ms FROM persons WHERE id = $1", &[&person.0])?.get(0);
-    let checksum = PersonRow { id: person, name: new_name, created_ms }.checksum();
+    let checksum = PersonRow { row: person.0, id: person, name: new_name, created_ms, mark: 0 }.checksum();
     let changed = tx.execute("UPDATE persons SET name = $2, checksum = $3 WHERE id = $1", &[&person.0, &new_name, &checksum]);
-    changed.map(|_| true).map_err(|failure| match failure.code {
+    changed.map(|_| ((), change.made())).map_err(|failure| match failure.code {
         Some(SqlState::UNIQUE_VIOLATION) => {
             Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`")).into()
         }
@@ -134,7 +173,7 @@ pub(super) fn rename(tx: &mut Tx<'_>, name: &str, new_name: &str) -> Result<bool
 }
 
 /// Gives all faces of one person to another, and removes the first; returns how many faces there were.
-pub(super) fn merge(tx: &mut Tx<'_>, from: &str, into: &str) -> Result<usize, Failure> {
+pub(super) fn merge(tx: &mut Tx<'_>, from: &str, into: &str) -> Edited<usize> {
     let names = vec![from, into];
     let rows = tx.query("SELECT id, name FROM persons WHERE name = ANY($1) ORDER BY id FOR UPDATE", &[&names])?;
     let find = |name: &str| {
@@ -142,11 +181,11 @@ pub(super) fn merge(tx: &mut Tx<'_>, from: &str, into: &str) -> Result<usize, Fa
         found.ok_or_else(|| Error::PersonNotFound { person: name.into() })
     };
     let (from, into) = (find(from)?, find(into)?);
-    move_faces(tx, from, None, into)
+    move_faces(tx, Action::Merge, from, None, into)
 }
 
 /// Gives some faces of one person to another, who is created when there is none of that name.
-pub(super) fn split(tx: &mut Tx<'_>, person: &str, faces: &[FaceId], into: &str) -> Result<usize, Failure> {
+pub(super) fn split(tx: &mut Tx<'_>, person: &str, faces: &[FaceId], into: &str) -> Edited<usize> {
     let from = lock_person(tx, person)?;
     let rows = tx.query("SELECT id FROM faces WHERE person = $1", &[&from.0])?;
     let own: HashSet<i64> = rows.iter().map(|row| row.get(0)).collect();
@@ -156,11 +195,13 @@ pub(super) fn split(tx: &mut Tx<'_>, person: &str, faces: &[FaceId], into: &str)
     }
     let found = people(tx, [into])?;
     let &(into, _) = found.get(into).ok_or_else(|| Error::internal("a person who was just found is missing"))?;
-    move_faces(tx, from, Some(faces), into)
+    move_faces(tx, Action::Split, from, Some(faces), into)
 }
 
 /// Gives faces of `from`, who is locked, to `into`: those named, or all. `from` goes with the last one.
-fn move_faces(tx: &mut Tx<'_>, from: PersonId, faces: Option<&[FaceId]>, into: PersonId) -> Result<usize, Failure> {
+fn move_faces(tx: &mut Tx<'_>, action: Action, from: PersonId, faces: Option<&[FaceId]>, into: PersonId) -> Edited<usize> {
+    let mut change = Change::new(action);
+    change.persons.extend([from.0, into.0]);
     let wanted: Option<Vec<i64>> = faces.map(|faces| faces.iter().map(|face| face.0).collect());
     let sql = format!("SELECT {FACE} FROM faces f WHERE person = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) ORDER BY id");
     let (mut ids, mut checksums) = (Vec::new(), Vec::new());
@@ -178,7 +219,8 @@ fn move_faces(tx: &mut Tx<'_>, from: PersonId, faces: Option<&[FaceId]>, into: P
                WHERE faces.id = moved.id";
     tx.execute(sql, &[&into.0, &ids, &checksums])?;
     tx.execute("DELETE FROM persons WHERE id = $1 AND NOT EXISTS (SELECT FROM faces WHERE person = $1)", &[&from.0])?;
-    Ok(ids.len())
+    change.faces.extend(&ids);
+    Ok((ids.len(), change.made()))
 }
 
 /// PostgreSQL's texts cannot hold the character 0.

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 
 use pgvector::Vector;
 
+use super::change::Change;
 use super::failure::Failure;
 use super::pool::Tx;
 use super::rows::{FaceColumns, ROWS_AT_ONCE};
 use super::{edit, schema};
 use crate::error::{Error, Result};
 use crate::face::Quality;
+use crate::gallery::audit::Action;
 use crate::gallery::records::{FaceId, ImportReport, PersonId};
 use crate::gallery::rows::{FaceRow, vector_bytes, vector_values};
 use crate::gallery::source::Sink;
@@ -23,6 +25,7 @@ struct Waiting {
     digest: Option<String>,
     metadata: Option<String>,
     created_ms: i64,
+    expires_ms: Option<i64>,
 }
 
 /// An import into a gallery on a server.
@@ -30,6 +33,7 @@ pub(super) struct ServerSink<'t, 'a> {
     tx: &'t mut Tx<'a>,
     waiting: Vec<Waiting>,
     report: ImportReport,
+    change: Change,
     /// What the server said, which [`Sink`] has no room for.
     failure: Option<Failure>,
 }
@@ -37,12 +41,17 @@ pub(super) struct ServerSink<'t, 'a> {
 impl<'t, 'a> ServerSink<'t, 'a> {
     pub(super) fn new(tx: &'t mut Tx<'a>) -> Self {
         let report = ImportReport { persons: 0, faces: 0, duplicates: 0 };
-        Self { tx, waiting: Vec::new(), report, failure: None }
+        Self { tx, waiting: Vec::new(), report, change: Change::new(Action::Import), failure: None }
     }
 
     /// The failure behind the error that the import ended with.
     pub(super) fn failure(&mut self, error: Error) -> Failure {
         self.failure.take().unwrap_or_else(|| error.into())
+    }
+
+    /// What the import changed.
+    pub(super) fn change(self) -> Option<Change> {
+        self.change.made()
     }
 
     fn send(&mut self) -> Result<()> {
@@ -85,7 +94,11 @@ impl<'t, 'a> ServerSink<'t, 'a> {
                 digest: face.digest.as_deref(),
                 metadata: face.metadata.as_deref(),
                 created_ms: if face.created_ms == 0 { now_ms } else { face.created_ms },
+                expires_ms: face.expires_ms,
+                mark: 0,
             };
+            self.change.persons.insert(row.person.0);
+            self.change.faces.insert(id);
             columns.push(face.vector.clone(), &row);
         }
         columns.insert(self.tx)?;
@@ -114,6 +127,7 @@ impl Sink for ServerSink<'_, '_> {
             digest: face.digest.map(Into::into),
             metadata: face.metadata.map(Into::into),
             created_ms: face.created_ms,
+            expires_ms: face.expires_ms,
         });
         if self.waiting.len() >= ROWS_AT_ONCE { self.send() } else { Ok(()) }
     }

@@ -6,6 +6,7 @@
 //! The `postgres` crate runs a small tokio runtime per connection: the only one in the core, and only with this feature.
 
 mod address;
+mod change;
 mod edit;
 mod failure;
 mod import;
@@ -19,21 +20,24 @@ mod tls;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::address::{Address, Kind};
+use self::edit::Edited;
 use self::failure::Failure;
 use self::import::ServerSink;
 use self::pool::{Pool, Tx};
-use self::rows::{FACE, OwnedFace};
+use self::rows::{ENTRY, FACE, OwnedFace};
 use self::search::Searcher;
 use self::source::ServerSource;
+use super::audit::actor_of;
 use super::backend::Backend;
 use super::decision::Candidate;
 use super::filter::SearchFilter;
+use super::key::GalleryKey;
 use super::options::GalleryOptions;
-use super::records::{FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
+use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
 use super::store::Checked;
 use super::{transfer, verify};
 use crate::error::{Error, Result};
@@ -41,6 +45,8 @@ use crate::face::{Embedding, ModelKey};
 
 /// How old the knowledge may be whether the gallery has a graph, which another process may make or drop.
 const GRAPH_KNOWN_FOR: Duration = Duration::from_secs(10);
+/// Changes look for expired faces not more often than this; searches never find them.
+const PURGED_FOR: Duration = Duration::from_secs(1);
 /// pgvector's graphs hold vectors of at most so many values.
 const MOST_IN_GRAPH: usize = 2000;
 
@@ -54,12 +60,18 @@ pub(super) struct Server {
     dim: AtomicUsize,
     /// Whether there is a graph, and when that was looked up.
     graph: Mutex<Option<(Instant, bool)>>,
+    /// When expired faces were looked for.
+    purged: Mutex<Option<Instant>>,
 }
 
 impl Server {
     /// Opens the gallery at `address`; with a model, it must be that one's, and may be created.
     pub(super) fn open(address: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
-        let pool = Pool::new(Address::parse(address)?, options.read_only)?;
+        let actor = actor_of(options.actor.as_deref())?;
+        let pool = Pool::new(Address::parse(address)?, options.read_only, actor)?;
+        if options.key.is_some() {
+            return Err(no_key());
+        }
         if !options.read_only {
             schema::create(&pool, model.filter(|_| options.create).map(Arc::as_ref))?;
         }
@@ -81,9 +93,13 @@ impl Server {
             salvage: options.salvage,
             dim: AtomicUsize::new(state.dim),
             graph: Mutex::default(),
+            purged: Mutex::default(),
         };
-        if !options.read_only && state.dim > 0 {
-            server.make_graph(state.dim)?;
+        if !options.read_only {
+            server.purge()?;
+            if state.dim > 0 {
+                server.make_graph(state.dim)?;
+            }
         }
         Ok(server)
     }
@@ -93,6 +109,25 @@ impl Server {
             return Err(Error::argument("gallery", "expected one that is open for writing, got `read_only`; open it without it"));
         }
         Ok(())
+    }
+
+    /// Runs a change; expired faces go first.
+    fn change<T>(&self, change: impl FnMut(&mut Tx<'_>) -> Edited<T>) -> Result<T> {
+        self.writable()?;
+        if self.purged().is_none_or(|when| when.elapsed() >= PURGED_FOR) {
+            self.purge()?;
+        }
+        self.pool.write(change)
+    }
+
+    fn purge(&self) -> Result<usize> {
+        let removed = self.pool.write(edit::remove_expired)?;
+        *self.purged() = Some(Instant::now());
+        Ok(removed)
+    }
+
+    fn purged(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.purged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check_model(&self, embedding: &Embedding) -> Result<()> {
@@ -198,6 +233,13 @@ impl Server {
     }
 }
 
+/// The server sees what is stored: a key that only clients had would leave nothing to search for.
+fn no_key() -> Error {
+    let text = "expected none for a gallery on a server, whose disks are the server's to encrypt (encrypted volumes, TLS on the way); use a \
+                folder for a gallery with a key of its own";
+    Error::argument("key", text)
+}
+
 /// Whether the gallery has a graph that is whole.
 fn has_graph(tx: &mut Tx<'_>) -> Result<bool, Failure> {
     let sql = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('faces_graph') AND indisvalid)";
@@ -225,7 +267,7 @@ impl Backend for Server {
                 return Err(Error::DimensionMismatch { what: "embedding", expected: dim, actual });
             }
         }
-        let ids = self.pool.write(|tx| Ok((edit::add(tx, faces, dim)?, true)))?;
+        let ids = self.change(|tx| edit::add(tx, faces, dim))?;
         if self.dim.swap(dim, Ordering::Relaxed) == 0 {
             // The first faces said how long the vectors are: a graph grows with the gallery from now on.
             self.make_graph(dim)?;
@@ -234,28 +276,23 @@ impl Backend for Server {
     }
 
     fn remove_person(&self, name: &str) -> Result<usize> {
-        self.writable()?;
-        self.pool.write(|tx| Ok((edit::remove_person(tx, name)?, true)))
+        self.change(|tx| edit::remove_person(tx, name))
     }
 
     fn remove_face(&self, face: FaceId) -> Result<bool> {
-        self.writable()?;
-        self.pool.write(|tx| edit::remove_face(tx, face).map(|removed| (removed, removed)))
+        self.change(|tx| edit::remove_face(tx, face))
     }
 
     fn rename(&self, name: &str, new_name: &str) -> Result<()> {
-        self.writable()?;
-        self.pool.write(|tx| edit::rename(tx, name, new_name).map(|renamed| ((), renamed)))
+        self.change(|tx| edit::rename(tx, name, new_name))
     }
 
     fn merge(&self, from: &str, into: &str) -> Result<usize> {
-        self.writable()?;
-        self.pool.write(|tx| Ok((edit::merge(tx, from, into)?, true)))
+        self.change(|tx| edit::merge(tx, from, into))
     }
 
     fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
-        self.writable()?;
-        self.pool.write(|tx| Ok((edit::split(tx, person, faces, into)?, true)))
+        self.change(|tx| edit::split(tx, person, faces, into))
     }
 
     fn persons(&self) -> Result<Vec<Person>> {
@@ -325,6 +362,7 @@ impl Backend for Server {
                 index_kind: if graph.is_some() { "pgvector-hnsw" } else { "pgvector-exact" }.into(),
                 bytes_on_disk: bytes as u64,
                 generation: state.generation,
+                encrypted: false,
             })
         })
     }
@@ -355,13 +393,38 @@ impl Backend for Server {
         })
     }
 
+    fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
+        let person = self.person(name)?;
+        self.pool.read_once(|tx| Ok(transfer::export_person(&ServerSource::new(tx), &person, self.salvage, out)?))
+    }
+
+    fn purge_expired(&self) -> Result<usize> {
+        self.writable()?;
+        self.purge()
+    }
+
+    fn set_key(&self, _: Option<GalleryKey>) -> Result<()> {
+        Err(no_key())
+    }
+
+    fn audit(&self, after_id: i64, limit: usize) -> Result<Vec<AuditEntry>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.pool.read(|tx| {
+            let mut entries = Vec::new();
+            for row in tx.query(&format!("SELECT {ENTRY} FROM audit WHERE id > $1 ORDER BY id LIMIT $2"), &[&after_id, &limit])? {
+                entries.extend(self.intact(tx, rows::entry(&row), "audit entry")?.map(|entry| entry.entry()));
+            }
+            Ok(entries)
+        })
+    }
+
     fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
         self.writable()?;
         let report = self.pool.write_once(|tx| {
             tx.batch("SET LOCAL statement_timeout = 0")?;
             let mut sink = ServerSink::new(tx);
             let report = transfer::import(&mut sink, &self.model, input).map_err(|error| sink.failure(error))?;
-            Ok((report, report.faces > 0))
+            Ok((report, sink.change()))
         })?;
         let dim = self.pool.read(schema::dim)?;
         if self.dim.swap(dim, Ordering::Relaxed) == 0 && dim > 0 {

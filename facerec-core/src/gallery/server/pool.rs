@@ -15,6 +15,7 @@ use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
+use super::change::Change;
 use super::failure::{Failure, Retry};
 use super::tls;
 use crate::error::{Error, Result};
@@ -37,6 +38,7 @@ type Params<'a> = [&'a (dyn ToSql + Sync)];
 pub(super) struct Pool {
     address: Address,
     read_only: bool,
+    actor: String,
     tls: MakeRustlsConnect,
     idle: Mutex<Vec<Connection>>,
     /// How many more may be made.
@@ -80,12 +82,13 @@ pub(super) struct Tx<'a> {
 }
 
 impl Pool {
-    pub(super) fn new(address: Address, read_only: bool) -> Result<Self> {
+    pub(super) fn new(address: Address, read_only: bool, actor: String) -> Result<Self> {
         let tls = tls::connector(address.roots.as_deref())?;
         let free = Mutex::new(address.pool);
         Ok(Self {
             address,
             read_only,
+            actor,
             tls,
             idle: Mutex::default(),
             free,
@@ -103,6 +106,11 @@ impl Pool {
         &self.address.shown
     }
 
+    /// Who makes the changes.
+    pub(super) fn actor(&self) -> &str {
+        &self.actor
+    }
+
     /// Runs `read` on one consistent state of the gallery, and again on a new connection when the old one is lost.
     pub(super) fn read<T>(&self, mut read: impl FnMut(&mut Tx<'_>) -> Result<T, Failure>) -> Result<T> {
         self.tries(TRIES, |connection| self.transaction(connection, "read", true, &mut read).map(|(result, _)| result))
@@ -114,29 +122,35 @@ impl Pool {
         self.tries(1, |connection| self.transaction(connection, "read", true, &mut read).map(|(result, _)| result))
     }
 
+    /// Makes no more use of the connections there are: they do not know yet that pgvector was installed.
+    pub(super) fn renew(&self) {
+        if self.extension.get().is_none() {
+            self.idle().clear();
+        }
+    }
+
     /// What was idle for long may be lost already: that must not cost the one try there is.
     fn wake(&self) -> Result<()> {
         self.tries(TRIES, |connection| self.run(connection, "connect to", "SELECT 1"))
     }
 
     /// Runs `change` in one transaction: all of it is stored when this returns `Ok`, and none of it otherwise, but for the one
-    /// error that says that it is not known. `change` returns whether it changed anything; it may run several times.
-    pub(super) fn write<T>(&self, change: impl FnMut(&mut Tx<'_>) -> Result<(T, bool), Failure>) -> Result<T> {
+    /// error that says that it is not known. `change` returns what it changed; it may run several times.
+    pub(super) fn write<T>(&self, change: impl FnMut(&mut Tx<'_>) -> Result<(T, Option<Change>), Failure>) -> Result<T> {
         self.write_with(TRIES, change)
     }
 
     /// [`write`](Self::write) for a change that cannot run twice.
-    pub(super) fn write_once<T>(&self, change: impl FnMut(&mut Tx<'_>) -> Result<(T, bool), Failure>) -> Result<T> {
+    pub(super) fn write_once<T>(&self, change: impl FnMut(&mut Tx<'_>) -> Result<(T, Option<Change>), Failure>) -> Result<T> {
         self.wake()?;
         self.write_with(1, change)
     }
 
-    fn write_with<T>(&self, tries: u32, mut change: impl FnMut(&mut Tx<'_>) -> Result<(T, bool), Failure>) -> Result<T> {
+    fn write_with<T>(&self, tries: u32, mut change: impl FnMut(&mut Tx<'_>) -> Result<(T, Option<Change>), Failure>) -> Result<T> {
         let mut numbered = |tx: &mut Tx<'_>| {
             let (result, changed) = change(tx)?;
-            if !changed {
-                return Ok((result, None));
-            }
+            let Some(changed) = changed else { return Ok((result, None)) };
+            changed.log(tx, &self.actor)?;
             // Last, since it makes others wait until this is committed.
             let row = tx.one("UPDATE state SET generation = generation + 1 RETURNING pg_current_xact_id()::text", &[])?;
             Ok((result, Some(row.get::<_, String>(0))))
@@ -252,17 +266,15 @@ impl Pool {
             None => self.find_extension(&mut client)?.map(|found| self.extension.get_or_init(|| found)),
         };
         // PostgreSQL's own schema comes first by itself. `jit` takes longer to compile such queries than to run them.
-        let mut path = format!("\"{}\"", self.address.schema());
+        let home = extension.map_or("public", |extension| &extension.schema);
+        let path = format!("\"{}\", {home}", self.address.schema());
         let mut settings = format!(
             "SET statement_timeout = '{}s'; SET lock_timeout = '{LOCK_TIMEOUT}'; SET jit = off; SET plan_cache_mode = force_custom_plan; \
              SET client_min_messages = warning; SET bytea_output = hex; SET hnsw.ef_search = {EF_SEARCH};",
             self.address.statement_timeout_s
         );
-        if let Some(extension) = extension {
-            path += &format!(", {}", extension.schema);
-            if extension.iterates {
-                settings += " SET hnsw.iterative_scan = strict_order;";
-            }
+        if extension.is_some_and(|extension| extension.iterates) {
+            settings += " SET hnsw.iterative_scan = strict_order;";
         }
         settings += &format!(" SET search_path = {path};");
         if self.read_only {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::pool::Tx;
 use crate::error::Result;
+use crate::gallery::audit::AuditRow;
 use crate::gallery::filter::SearchFilter;
 use crate::gallery::records::{FaceId, PersonId, quality_from, quality_values};
 use crate::gallery::rows::{FaceRow, PersonRow, vector_bytes};
@@ -14,8 +15,8 @@ use crate::gallery::store::Checked;
 
 /// The columns of `faces f` that [`OwnedFace`] is read from.
 pub(super) const FACE: &str = "f.id, f.person, f.vector, f.score, f.sharpness, f.yaw_deg, f.pitch_deg, f.roll_deg, f.face_px, \
-                               f.exposure, f.source, f.digest, f.metadata, f.created_ms, f.checksum";
-const FACE_COLUMNS: usize = 15;
+                               f.exposure, f.source, f.digest, f.metadata, f.created_ms, f.checksum, f.expires_ms";
+const FACE_COLUMNS: usize = 16;
 /// The columns of `persons p` that [`person`] is read from, after those of a face.
 pub(super) const PERSON: &str = "p.id, p.name, p.created_ms, p.checksum";
 /// Faces that are sent at once: 2 MB of vectors at 512 values.
@@ -55,8 +56,10 @@ impl OwnedFace {
             digest: row.get(11),
             metadata: row.get(12),
             created_ms: row.get(13),
+            expires_ms: row.get(15),
+            mark: row.get(14),
         };
-        if face.checksum() == row.get::<_, i64>(14) { Checked::Good(face) } else { Checked::Damaged(face.id.0) }
+        if face.checksum() == face.mark { Checked::Good(face) } else { Checked::Damaged(face.id.0) }
     }
 
     /// Their person, when [`PERSON`] was asked for too.
@@ -67,8 +70,20 @@ impl OwnedFace {
 
 /// A row of `persons` that begins at column `first`.
 pub(super) fn person(row: &Row, first: usize) -> Checked<PersonRow<'_>> {
-    let person = PersonRow { id: PersonId(row.get(first)), name: row.get(first + 1), created_ms: row.get(first + 2) };
-    if person.checksum() == row.get::<_, i64>(first + 3) { Checked::Good(person) } else { Checked::Damaged(person.id.0) }
+    let id: i64 = row.get(first);
+    let (name, created_ms, mark) = (row.get(first + 1), row.get(first + 2), row.get(first + 3));
+    let person = PersonRow { row: id, id: PersonId(id), name, created_ms, mark };
+    if person.checksum() == mark { Checked::Good(person) } else { Checked::Damaged(person.id.0) }
+}
+
+/// The columns of `audit` that [`entry`] is read from.
+pub(super) const ENTRY: &str = "id, at_ms, actor, action, persons, faces, checksum";
+
+/// A row of `audit`.
+pub(super) fn entry(row: &Row) -> Checked<AuditRow> {
+    let (persons, faces, mark) = (row.get(4), row.get(5), row.get(6));
+    let entry = AuditRow { id: row.get(0), at_ms: row.get(1), actor: row.get(2), action: row.get(3), persons, faces, mark };
+    if entry.checksum() == mark { Checked::Good(entry) } else { Checked::Damaged(entry.id) }
 }
 
 /// Faces on their way to the server, column by column.
@@ -81,6 +96,7 @@ pub(super) struct FaceColumns {
     texts: [Vec<Option<String>>; 3],
     created: Vec<i64>,
     checksums: Vec<i64>,
+    expires: Vec<Option<i64>>,
     entries: Vec<Option<String>>,
 }
 
@@ -98,6 +114,7 @@ impl FaceColumns {
         }
         self.created.push(face.created_ms);
         self.checksums.push(face.checksum());
+        self.expires.push(face.expires_ms);
         self.entries.push(face.metadata.and_then(entries));
     }
 
@@ -106,10 +123,10 @@ impl FaceColumns {
             return Ok(());
         }
         let sql = "INSERT INTO faces (id, person, vector, score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, source, digest, \
-                   metadata, created_ms, checksum, entries) SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p::jsonb FROM \
+                   metadata, created_ms, checksum, entries, expires_ms) SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p::jsonb, q FROM \
                    unnest($1::bigint[], $2::bigint[], $3::vector[], $4::real[], $5::real[], $6::real[], $7::real[], $8::real[], $9::real[], \
-                   $10::real[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::text[]) \
-                   faces (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)";
+                   $10::real[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::text[], $17::bigint[]) \
+                   faces (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)";
         let [score, sharpness, yaw, pitch, roll, px, exposure] = &self.quality;
         let [source, digest, metadata] = &self.texts;
         tx.execute(
@@ -131,6 +148,7 @@ impl FaceColumns {
                 &self.created,
                 &self.checksums,
                 &self.entries,
+                &self.expires,
             ],
         )
         .map(drop)

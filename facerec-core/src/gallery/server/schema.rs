@@ -5,10 +5,12 @@
 
 use std::io::ErrorKind;
 
+use super::change::Change;
 use super::failure::Failure;
 use super::pool::{Pool, Tx};
 use crate::error::{Error, Result};
 use crate::face::ModelKey;
+use crate::gallery::audit::Action;
 use crate::gallery::rows::State;
 
 /// What makes format `n + 1` of format `n`. A new gallery takes all steps, an old one those it lacks.
@@ -24,9 +26,13 @@ CREATE SEQUENCE face_ids;
 CREATE TABLE persons (id bigint PRIMARY KEY, name text COLLATE \"C\" NOT NULL UNIQUE, created_ms bigint NOT NULL, checksum bigint NOT NULL);
 CREATE TABLE faces (id bigint PRIMARY KEY, person bigint NOT NULL REFERENCES persons (id), vector vector NOT NULL,
     score real, sharpness real, yaw_deg real, pitch_deg real, roll_deg real, face_px real, exposure real,
-    source text, digest text, metadata text, created_ms bigint NOT NULL, checksum bigint NOT NULL, entries jsonb);
+    source text, digest text, metadata text, created_ms bigint NOT NULL, checksum bigint NOT NULL, expires_ms bigint, entries jsonb);
 ALTER TABLE faces ALTER COLUMN vector SET STORAGE PLAIN;
 CREATE INDEX faces_person ON faces (person);
+CREATE INDEX faces_expiry ON faces (expires_ms) WHERE expires_ms IS NOT NULL;
+CREATE SEQUENCE audit_ids;
+CREATE TABLE audit (id bigint PRIMARY KEY, at_ms bigint NOT NULL, actor text NOT NULL, action text NOT NULL, persons text NOT NULL,
+    faces text NOT NULL, checksum bigint NOT NULL);
 "];
 /// The format that this version reads and writes.
 const FORMAT: i32 = STEPS.len() as i32;
@@ -36,7 +42,7 @@ const MOST_IN_ROW: usize = 1700;
 /// Creates the gallery when there is none, and brings an older one up to date. Only one process does at a time.
 pub(super) fn create(pool: &Pool, model: Option<&ModelKey>) -> Result<()> {
     let schema = pool.address().schema();
-    pool.write(|tx| {
+    let done = pool.write(|tx| {
         // PostgreSQL's `IF NOT EXISTS` fails when two do it at once.
         tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('facerec', 0))", &[])?;
         let found = format(tx)?;
@@ -44,17 +50,21 @@ pub(super) fn create(pool: &Pool, model: Option<&ModelKey>) -> Result<()> {
             if let Some(format) = found.filter(|&format| (1..FORMAT).contains(&format)) {
                 take_steps(tx, format as usize)?;
             }
-            return Ok(((), false));
+            return Ok(((), None));
         };
-        tx.batch("CREATE EXTENSION IF NOT EXISTS vector").map_err(|e| no_extension(tx, e))?;
+        tx.batch("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public").map_err(|e| no_extension(tx, e))?;
         let home = tx.one("SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector'", &[])?;
         let home: String = home.get(0);
         tx.batch(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"; SET LOCAL search_path = \"{schema}\", {home}"))?;
         take_steps(tx, 0)?;
         let sql = "INSERT INTO state (id, format, generation, dim, model_id, model_hash) VALUES (1, $1, 0, 0, $2, $3)";
         tx.execute(sql, &[&FORMAT, &model.id, &model.hash])?;
-        Ok(((), false))
-    })
+        // The generation of a new gallery is 0, so this is no change as others are.
+        Change::new(Action::Create).log(tx, pool.actor())?;
+        Ok(((), None))
+    });
+    pool.renew();
+    done
 }
 
 fn take_steps(tx: &mut Tx<'_>, from: usize) -> Result<(), Failure> {
@@ -103,7 +113,7 @@ pub(super) fn state(tx: &mut Tx<'_>) -> Result<State, Failure> {
     let number = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or_default();
     let model = ModelKey { id: row.get(2), hash: row.get(3) };
     let dim = usize::try_from(row.get::<_, i32>(1)).unwrap_or_default();
-    Ok(State { generation: number(0), rewritten: 0, faces: number(4), persons: number(5), dim, model })
+    Ok(State { generation: number(0), rewritten: 0, faces: number(4), persons: number(5), dim, model, unclean: false, marks: None })
 }
 
 /// The length of its vectors, 0 until there is one.

@@ -2,6 +2,7 @@
 
 use pgvector::Vector;
 
+use super::edit::now_ms;
 use super::failure::Failure;
 use super::pool::{EF_SEARCH, Tx};
 use super::rows::{FACE, OwnedFace, PERSON, wanted};
@@ -85,8 +86,9 @@ impl<'a> Searcher<'a> {
         let vector = Vector::from(query.as_slice().to_vec());
         let limit = i64::try_from(look).unwrap_or(i64::MAX);
         let wanted = wanted(self.filter);
-        let mut params: Vec<&(dyn postgres::types::ToSql + Sync)> = vec![&vector, &limit];
-        let mut conditions = String::from("WHERE true");
+        let now = now_ms();
+        let mut params: Vec<&(dyn postgres::types::ToSql + Sync)> = vec![&vector, &limit, &now];
+        let mut conditions = String::from("WHERE (expires_ms IS NULL OR expires_ms > $3)");
         if let Some(people) = &self.people {
             params.push(people);
             conditions += &format!(" AND person = ANY(${})", params.len());

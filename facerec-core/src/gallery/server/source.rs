@@ -4,10 +4,12 @@ use std::cell::RefCell;
 
 use super::failure::Failure;
 use super::pool::Tx;
-use super::rows::{FACE, OwnedFace, PERSON, person};
+use super::rows::{ENTRY, FACE, OwnedFace, PERSON, entry, person};
 use super::schema;
 use crate::error::{Error, Result};
-use crate::gallery::rows::{FaceRow, PersonRow, State};
+use crate::gallery::audit::AuditRow;
+use crate::gallery::records::PersonId;
+use crate::gallery::rows::{FaceRow, Marks, PersonRow, State};
 use crate::gallery::source::Source;
 use crate::gallery::store::Checked;
 
@@ -39,6 +41,21 @@ impl Source for ServerSource<'_, '_> {
     fn each_face(&self, visit: &mut dyn FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
         let sql = format!("SELECT {FACE} FROM faces f ORDER BY id");
         self.with(|tx| tx.each(&sql, &[], |row| Ok(visit(OwnedFace::new(row).checked())?)))
+    }
+
+    fn each_face_of(&self, person: PersonId, visit: &mut dyn FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {FACE} FROM faces f WHERE person = $1 ORDER BY id");
+        self.with(|tx| tx.each(&sql, &[&person.0], |row| Ok(visit(OwnedFace::new(row).checked())?)))
+    }
+
+    fn each_entry(&self, visit: &mut dyn FnMut(Checked<AuditRow>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {ENTRY} FROM audit ORDER BY id");
+        self.with(|tx| tx.each(&sql, &[], |row| Ok(visit(entry(&row))?)))
+    }
+
+    /// None: with many writers at once, each would have to wait for the one row that held them.
+    fn marks(&self) -> Result<Option<Marks>> {
+        Ok(None)
     }
 
     fn corrupt(&self, reason: &str) -> Error {
