@@ -64,7 +64,9 @@ impl Gallery {
             Some(engine) => engine.open_gallery_with(&path, options),
             None => facerec_core::Gallery::open_any(&path, options),
         });
-        Ok(Self { path, engine, core: Mutex::new(Some(Arc::new(opened.or_raise()?))) })
+        let core = opened.or_raise()?;
+        // Not `path`: an address may hold a password.
+        Ok(Self { path: core.path().into(), engine, core: Mutex::new(Some(Arc::new(core))) })
     }
 
     /// The core's gallery.

@@ -201,13 +201,13 @@ fn gallery(folder: &std::path::Path, report: &mut Report<'_>) -> Outcome<()> {
     let options = GalleryOptions::default().read_only(true).salvage(true);
     let check = || -> facerec_core::Result<_> {
         let gallery = Gallery::open_any(folder, options)?;
-        Ok((gallery.stats()?, gallery.verify()?))
+        // An address without its password, unlike `folder`.
+        Ok((gallery.path().display().to_string(), gallery.stats()?, gallery.verify()?))
     };
     match check() {
-        Ok((stats, verified)) if verified.problems.is_empty() => {
+        Ok((place, stats, verified)) if verified.problems.is_empty() => {
             let detail = format!(
-                "{}: {} people, {} faces of {}, {}",
-                folder.display(),
+                "{place}: {} people, {} faces of {}, {}",
                 stats.persons,
                 stats.faces,
                 stats.model,
@@ -215,7 +215,7 @@ fn gallery(folder: &std::path::Path, report: &mut Report<'_>) -> Outcome<()> {
             );
             report.line("gallery", Status::Ok, &detail)
         }
-        Ok((_, verified)) => report.line("gallery", Status::Problem, &format!("{}: {}", folder.display(), verified.problems.join("; "))),
+        Ok((place, _, verified)) => report.line("gallery", Status::Problem, &format!("{place}: {}", verified.problems.join("; "))),
         Err(error) => report.line("gallery", Status::Problem, &error.to_string()),
     }
 }

@@ -19,7 +19,7 @@ pub(super) const PHOTOS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif"
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A refused photo counts as a failed input (exit code 1); one that is enrolled already (`duplicate`) does not.")]
 pub(crate) struct Args {
-    /// The gallery's folder; made when it is not there.
+    /// The gallery's folder, made when it is not there; or the address of a shared one (postgres://...).
     #[arg(long, value_name = "DIR")]
     gallery: PathBuf,
     /// Whose photos they are.

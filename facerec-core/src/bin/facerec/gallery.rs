@@ -19,7 +19,7 @@ use super::{cluster, people};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The gallery's folder.
+    /// The gallery's folder, or the address of a shared one: postgres://USER@HOST/DATABASE?gallery=NAME.
     // Clap has no required global arguments.
     #[arg(long, value_name = "DIR", global = true)]
     gallery: Option<PathBuf>,

@@ -15,7 +15,7 @@ use super::record::{FaceRecord, count};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The gallery's folder.
+    /// The gallery's folder, or the address of a shared one (postgres://...).
     #[arg(long, value_name = "DIR")]
     gallery: PathBuf,
     /// Photos: JPEG, PNG, WebP, BMP, GIF or TIFF.
