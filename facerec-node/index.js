@@ -17,7 +17,7 @@ const PROMISED = [
     Gallery.prototype,
     { people: [0], person: [1], faces: [1], remove: [1], removeFace: [1], rename: [2], exportTo: [1], importFrom: [1] },
   ],
-  [Gallery.prototype, { merge: [2], split: [3], duplicates: [2] }],
+  [Gallery.prototype, { merge: [2], split: [3], duplicates: [2], exportPerson: [2], setKey: [0, true], purgeExpired: [0], audit: [2] }],
   [Gallery.prototype, { search: [2, true], add: [2, true], verify: [0], compact: [0], stats: [0], close: [0] }],
   [evaluate, { pairs: [3], identification: [2], calibrate: [3], tracks: [2] }],
   [models, { list: [0, true], path: [1, true], fetch: [0, true] }],

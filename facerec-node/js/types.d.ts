@@ -45,6 +45,7 @@ export interface EngineOptions extends CallOptions {}
 export interface EnrollOptions extends CallOptions {}
 export interface GalleryOptions extends CallOptions {}
 export interface IdentifyOptions extends CallOptions {}
+export interface KeyOptions extends CallOptions {}
 export interface ModelsOptions extends CallOptions {}
 export interface SearchOptions extends CallOptions {}
 export interface VideoOptions extends CallOptions {}

@@ -21,6 +21,8 @@ pub struct EnrollOptions {
     /// Anything to be kept with the face. Default nothing.
     #[napi(ts_type = "Metadata")]
     pub metadata: Option<Map<String, Value>>,
+    /// When the face is to be forgotten, milliseconds since 1970 UTC. Default never.
+    pub expires_ms: Option<f64>,
 }
 
 impl EnrollOptions {
@@ -34,6 +36,9 @@ impl EnrollOptions {
         }
         if let Some(metadata) = self.metadata {
             options = options.metadata(Value::Object(metadata).to_string());
+        }
+        if let Some(time) = self.expires_ms {
+            options = options.expires_at_ms(time as i64);
         }
         Ok(options)
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use facerec_core as core;
 use facerec_core::Result as CoreResult;
-use facerec_core::gallery::{FaceId, FaceRecord, NewFace};
-use napi::bindgen_prelude::{AsyncTask, Float32Array, ToNapiValue, TypeName};
+use facerec_core::gallery::{FaceId, FaceRecord, GalleryKey, NewFace};
+use napi::bindgen_prelude::{AsyncTask, Float32Array, ToNapiValue, TypeName, Uint8Array};
 use napi_derive::napi;
 use serde_json::{Map, Value};
 
@@ -26,15 +26,48 @@ pub struct GalleryOptions {
     pub create: Option<bool>,
     /// Open in spite of damaged rows, which are left out; `verify` lists them. Default false.
     pub salvage: Option<bool>,
+    /// 32 bytes that open an encrypted gallery, or encrypt a new one. Default none: a plain gallery.
+    pub key: Option<Uint8Array>,
+    /// Instead of a key.
+    pub passphrase: Option<String>,
+    /// Who makes the changes, for the audit log. Default the operating system's user.
+    pub actor: Option<String>,
+}
+
+/// What a gallery is encrypted with.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct KeyOptions {
+    /// 32 random bytes.
+    pub key: Option<Uint8Array>,
+    /// Instead of a key.
+    pub passphrase: Option<String>,
+}
+
+impl KeyOptions {
+    fn into_core(self) -> CoreResult<Option<GalleryKey>> {
+        match (self.key, self.passphrase) {
+            (None, None) => Ok(None),
+            (None, Some(passphrase)) => Ok(Some(GalleryKey::passphrase(passphrase))),
+            (Some(bytes), None) => {
+                let bytes = <[u8; 32]>::try_from(&bytes[..]);
+                let key = bytes.map_err(|_| argument("key", "expected 32 bytes, got another number of them"))?;
+                Ok(Some(GalleryKey::bytes(key)))
+            }
+            (Some(_), Some(_)) => Err(argument("key", "expected a key or a passphrase, got both")),
+        }
+    }
 }
 
 impl GalleryOptions {
-    pub(crate) fn into_core(self) -> core::GalleryOptions {
+    pub(crate) fn into_core(self) -> CoreResult<core::GalleryOptions> {
         let mut options = core::GalleryOptions::default();
         options.read_only = self.read_only.unwrap_or(options.read_only);
         options.create = self.create.unwrap_or(options.create);
         options.salvage = self.salvage.unwrap_or(options.salvage);
-        options
+        options.key = KeyOptions { key: self.key, passphrase: self.passphrase }.into_core()?;
+        options.actor = self.actor;
+        Ok(options)
     }
 }
 
@@ -67,6 +100,25 @@ pub struct EnrolledFace {
     pub metadata: Option<Map<String, Value>>,
     /// When it was enrolled, milliseconds since 1970 UTC.
     pub created_ms: i64,
+    /// When it is forgotten, milliseconds since 1970 UTC; null for never.
+    pub expires_ms: Option<i64>,
+}
+
+/// A change of a gallery: ids, and nothing else about people.
+#[napi(object, object_from_js = false)]
+pub struct AuditEntry {
+    /// Ascends.
+    pub id: i64,
+    /// When, milliseconds since 1970 UTC.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// What: `create`, `migrate`, `add`, `import`, `rename`, `remove`, `expire`, `merge`, `split` or `set_key`.
+    pub action: String,
+    /// The people it was about.
+    pub person_ids: Vec<i64>,
+    /// The faces that were added, removed or given to another person.
+    pub face_ids: Vec<i64>,
 }
 
 /// An enrolled face that resembles a vector.
@@ -123,6 +175,8 @@ pub struct AddOptions {
     /// Anything to be kept with the face. Default nothing.
     #[napi(ts_type = "Metadata")]
     pub metadata: Option<Map<String, Value>>,
+    /// When the face is to be forgotten, milliseconds since 1970 UTC. Default never.
+    pub expires_ms: Option<f64>,
 }
 
 /// A gallery in numbers.
@@ -142,6 +196,8 @@ pub struct GalleryStats {
     pub index: String,
     /// Size of all files of the gallery.
     pub bytes: f64,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
 }
 
 /// What `verify` found.
@@ -263,7 +319,7 @@ impl Gallery {
         cancel: Option<&Cancel>,
     ) -> Result<AsyncTask<Work<i64>>> {
         let values = embedding.to_vec();
-        let AddOptions { source, metadata } = options.unwrap_or_default();
+        let AddOptions { source, metadata, expires_ms } = options.unwrap_or_default();
         let metadata = metadata.map(|metadata| Value::Object(metadata).to_string());
         self.queue(cancel, move |gallery| {
             let embedding = core::Embedding::new(gallery.model().clone(), values)?;
@@ -273,6 +329,9 @@ impl Gallery {
             }
             if let Some(metadata) = &metadata {
                 face = face.metadata(metadata);
+            }
+            if let Some(time) = expires_ms {
+                face = face.expires_at_ms(time as i64);
             }
             gallery.add(&person, face).map(|face| face.0)
         })
@@ -337,6 +396,37 @@ impl Gallery {
         self.queue(cancel, move |gallery| gallery.export_to(file).map(count))
     }
 
+    /// Writes everything that is held about one person to a file as JSON Lines, with the audit log's entries about them; resolves to
+    /// the number of faces. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
+    #[napi(ts_args_type = "person: string, file: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
+    pub fn export_person(&self, person: String, file: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<f64>>> {
+        self.queue(cancel, move |gallery| gallery.export_person_to(&person, file).map(count))
+    }
+
+    /// Encrypts the gallery, gives it another key, or with neither a key nor a passphrase makes it plain: everything is written anew.
+    #[napi(ts_args_type = "options?: KeyOptions", ts_return_type = "Promise<void>", catch_unwind)]
+    pub fn set_key(&self, options: Option<KeyOptions>, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<()>>> {
+        let key = options.unwrap_or_default().into_core().map_err(thrown)?;
+        self.queue(cancel, move |gallery| gallery.set_key(key))
+    }
+
+    /// Deletes the faces whose time has come, as opening for writing and every change do too; resolves to how many there were.
+    #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
+    pub fn purge_expired(&self, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<f64>>> {
+        self.queue(cancel, |gallery| gallery.purge_expired().map(count))
+    }
+
+    /// The audit log: one entry for each change, at most `limit` of those after the entry `afterId`, 0 for the first.
+    #[napi(
+        ts_args_type = "afterId: number, limit: number, options?: CallOptions",
+        ts_return_type = "Promise<Array<AuditEntry>>",
+        catch_unwind
+    )]
+    pub fn audit(&self, after_id: f64, limit: f64, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<AuditEntry>>>> {
+        let (after, limit) = (id("afterId", after_id).map_err(thrown)?, whole("limit", limit).map_err(thrown)? as usize);
+        self.queue(cancel, move |gallery| Ok(gallery.audit(after, limit)?.into_iter().map(AuditEntry::from).collect()))
+    }
+
     /// Adds what an export holds, all or nothing; faces that are there already are left out.
     #[napi(ts_args_type = "file: string, options?: CallOptions", ts_return_type = "Promise<ImportReport>", catch_unwind)]
     pub fn import_from(&self, file: String, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<ImportReport>>> {
@@ -374,6 +464,7 @@ impl Gallery {
                 model_hash: stats.model_hash,
                 index: stats.index_kind,
                 bytes: stats.bytes_on_disk as f64,
+                encrypted: stats.encrypted,
             })
         })
     }
@@ -433,6 +524,20 @@ impl From<FaceRecord> for EnrolledFace {
             // It was checked when it was stored.
             metadata: face.metadata.and_then(|text| serde_json::from_str(&text).ok()),
             created_ms: face.created_ms,
+            expires_ms: face.expires_ms,
+        }
+    }
+}
+
+impl From<core::gallery::AuditEntry> for AuditEntry {
+    fn from(entry: core::gallery::AuditEntry) -> Self {
+        Self {
+            id: entry.id,
+            at_ms: entry.at_ms,
+            actor: entry.actor,
+            action: entry.action,
+            person_ids: entry.persons.into_iter().map(|id| id.0).collect(),
+            face_ids: entry.faces.into_iter().map(|id| id.0).collect(),
         }
     }
 }

@@ -160,6 +160,40 @@ test('unknown faces are put together', async () => {
   assert.equal((await failure(engine.cluster([embeddings[0], new Float32Array([1])]))).code, 'ERR_FACEREC_DIMENSION_MISMATCH')
 })
 
+test('a gallery can be encrypted, its changes are audited and faces expire', async () => {
+  const engine = await sharedEngine()
+  const [path, key] = [folder(), Uint8Array.from({ length: 32 }, (_, n) => n)]
+  const gallery = await engine.openGallery(path, { key, actor: 'tests' })
+  await engine.enroll(gallery, 'Maximilian', obama)
+  await engine.enroll(gallery, 'Later', biden, { expiresMs: 4e12 })
+  assert.deepEqual((await gallery.faces('Later')).map((face) => face.expiresMs), [4e12])
+  const { embedding } = (await engine.embed(obama2))[0]
+  await gallery.add('Gone', embedding, { expiresMs: 1 })
+  await gallery.purgeExpired()
+  assert.deepEqual((await gallery.people()).map((one) => one.name), ['Later', 'Maximilian'])
+  await gallery.merge('Later', 'Maximilian')
+  const entries = await gallery.audit(0, 100)
+  assert.deepEqual([entries.at(-1).action, entries.at(-1).actor, entries.at(-1).faceIds], ['merge', 'tests', [2]])
+  assert.deepEqual(await gallery.audit(entries.at(-2).id, 5), entries.slice(-1))
+  const file = join(folder(), 'one.jsonl')
+  assert.equal(await gallery.exportPerson('Maximilian', file), 2)
+  assert.ok((await gallery.stats()).encrypted)
+  await gallery.close()
+  for (const wrong of [{}, { key: new Uint8Array(32) }, { passphrase: 'no' }]) {
+    assert.equal((await failure(engine.openGallery(path, wrong))).code, 'ERR_FACEREC_WRONG_KEY')
+  }
+  for (const bad of [{ key: new Uint8Array(5) }, { key, passphrase: 'both' }]) {
+    assert.equal((await failure(engine.openGallery(path, bad))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  }
+  const again = await engine.openGallery(path, { key })
+  await again.setKey({ passphrase: 'a long passphrase' })
+  await again.setKey()
+  await again.close()
+  const plain = await engine.openGallery(path, { readOnly: true })
+  assert.equal((await plain.person('Maximilian')).faces, 2)
+  await plain.close()
+})
+
 test('a gallery has one writer and any number of readers', async () => {
   const engine = await sharedEngine()
   const path = folder()

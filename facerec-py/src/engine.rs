@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::{OrRaise, given};
-use crate::gallery::{Gallery, Known};
+use crate::gallery::{Gallery, Known, Opening};
 use crate::models::folders;
 use crate::picture::Input;
 use crate::video::{Video, VideoRequest};
@@ -237,7 +237,7 @@ impl Engine {
     }
 
     /// Enrols the face of a picture in `gallery`; see `Gallery.enroll`.
-    #[pyo3(signature = (gallery, person, image, *, gate=None, source=None, metadata=None, bgr=false))]
+    #[pyo3(signature = (gallery, person, image, *, gate=None, source=None, metadata=None, expires=None, bgr=false))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn enroll<'py>(
         &self,
@@ -247,9 +247,10 @@ impl Engine {
         gate: Option<&str>,
         source: Option<String>,
         metadata: Option<String>,
+        expires: Option<f64>,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = crate::gallery::enroll_options(gate, source, metadata)?;
+        let options = crate::gallery::enroll_options(gate, source, metadata, expires)?;
         self.enroll_into(&*gallery.open()?, person, image, options, bgr)
     }
 
@@ -312,20 +313,29 @@ impl Engine {
     ///     read_only: Never write and take no lock: any number may read while one writes.
     ///     create: Whether to make a gallery that is not there.
     ///     salvage: Open in spite of damaged rows, which are left out.
+    ///     key: 32 bytes that open an encrypted gallery, or encrypt a new one.
+    ///     passphrase: Instead of a key.
+    ///     actor: Who makes the changes, for the audit log; default the operating system's user.
     ///
     /// Raises:
+    ///     WrongKey: A key is missing, wrong, or not needed.
     ///     GalleryLocked: Another process has it open for writing.
     ///     EmbeddingModelMismatch: It holds embeddings of another model.
     ///     GalleryCorrupt, GalleryNewer, IoError: It cannot be read.
-    #[pyo3(signature = (path, *, read_only=None, create=None, salvage=None))]
+    #[pyo3(signature = (path, *, read_only=None, create=None, salvage=None, key=None, passphrase=None, actor=None))]
+    #[allow(clippy::too_many_arguments)] // keywords
     fn gallery(
         slf: &Bound<'_, Self>,
         path: PathBuf,
         read_only: Option<bool>,
         create: Option<bool>,
         salvage: Option<bool>,
+        key: Option<Vec<u8>>,
+        passphrase: Option<String>,
+        actor: Option<String>,
     ) -> PyResult<Gallery> {
-        Gallery::open_with(slf.py(), path, Some(slf.clone().unbind()), read_only, create, salvage)
+        let opening = Opening { read_only, create, salvage, key, passphrase, actor };
+        Gallery::open_with(slf.py(), path, Some(slf.clone().unbind()), opening)
     }
 
     /// Looks through a video: an iterator of one `Sighting` per person and appearance, each as soon as it is final.

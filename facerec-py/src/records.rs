@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use facerec_core::gallery::{Cluster, Decision, Duplicate, FaceRecord, GalleryStats, ImportReport, Match, Person, VerifyReport};
+use facerec_core::gallery::{
+    AuditEntry, Cluster, Decision, Duplicate, FaceRecord, GalleryStats, ImportReport, Match, Person, VerifyReport,
+};
 use facerec_core::pipeline::{BestShot, Progress, Sighting, TrackBox, VideoSummary};
 use facerec_core::{
     Comparison, Detection, Enrolment, Face, Identified, Image, Landmarks, Point, Quality, Rect, TrackStep, TrackedFace, VideoInfo,
@@ -95,9 +97,20 @@ pub(crate) fn person<'py>(py: Python<'py>, person: &Person) -> Made<'py> {
     make(py, "Person", (&person.name, person.faces, person.id.0, person.created_ms as f64 / 1e3))
 }
 
+pub(crate) fn audit_entry<'py>(py: Python<'py>, entry: &AuditEntry) -> Made<'py> {
+    let AuditEntry { id, at_ms, actor, action, persons, faces, .. } = entry;
+    let (persons, faces): (Vec<i64>, Vec<i64>) = (persons.iter().map(|id| id.0).collect(), faces.iter().map(|id| id.0).collect());
+    make(py, "AuditEntry", (id, *at_ms as f64 / 1e3, actor, action, PyTuple::new(py, persons)?, PyTuple::new(py, faces)?))
+}
+
 pub(crate) fn enrolled_face<'py>(py: Python<'py>, record: &FaceRecord) -> Made<'py> {
+    let expires = record.expires_ms.map(|time| time as f64 / 1e3);
     let quality = record.quality.as_ref().map(|known| quality(py, known)).transpose()?;
-    make(py, "EnrolledFace", (record.id.0, record.person.0, quality, &record.source, &record.metadata, record.created_ms as f64 / 1e3))
+    make(
+        py,
+        "EnrolledFace",
+        (record.id.0, record.person.0, quality, &record.source, &record.metadata, record.created_ms as f64 / 1e3, expires),
+    )
 }
 
 pub(crate) fn a_match<'py>(py: Python<'py>, found: &Match) -> Made<'py> {
@@ -115,8 +128,8 @@ pub(crate) fn cluster<'py>(py: Python<'py>, cluster: &Cluster) -> Made<'py> {
 }
 
 pub(crate) fn stats<'py>(py: Python<'py>, stats: &GalleryStats) -> Made<'py> {
-    let GalleryStats { persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation, .. } = stats;
-    make(py, "GalleryStats", (persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation))
+    let GalleryStats { persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation, encrypted, .. } = stats;
+    make(py, "GalleryStats", (persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation, encrypted))
 }
 
 pub(crate) fn verify_report<'py>(py: Python<'py>, report: &VerifyReport) -> Made<'py> {

@@ -228,3 +228,43 @@ def test_unknown_faces_are_put_together(engine, photos, group):
         engine.cluster(engine.detect(pictures[0]))
     with pytest.raises(facerec.InvalidArgument):
         engine.cluster(faces, threshold=2)
+
+
+def test_a_gallery_can_be_encrypted(engine, obama, tmp_path):
+    key = bytes(range(32))
+    with engine.gallery(tmp_path, key=key, actor="tests") as gallery:
+        gallery.enroll("Maximilian", obama, source="a secret source")
+        assert gallery.stats().encrypted
+    assert not any(b"Maximilian" in file.read_bytes() or b"secret source" in file.read_bytes() for file in tmp_path.iterdir())
+    for wrong in ({}, {"key": bytes(32)}, {"passphrase": "no"}):
+        with pytest.raises(facerec.WrongKey):
+            facerec.Gallery.open(tmp_path, **wrong)
+    for bad in ({"key": b"short"}, {"key": key, "passphrase": "both"}):
+        with pytest.raises(facerec.InvalidArgument):
+            facerec.Gallery.open(tmp_path, **bad)
+    with facerec.Gallery.open(tmp_path, key=key) as gallery:
+        gallery.set_key(passphrase="a long passphrase")
+    with facerec.Gallery.open(tmp_path, passphrase="a long passphrase") as gallery:
+        gallery.set_key()
+    with facerec.Gallery.open(tmp_path) as gallery:
+        assert [person.name for person in gallery.people()] == ["Maximilian"] and not gallery.stats().encrypted
+
+
+def test_changes_are_audited_and_faces_expire(engine, gallery, obama, photos, tmp_path):
+    gallery.enroll("Obama", obama)
+    gone = gallery.enroll("Biden", photos / "people" / "biden.jpg", expires=1.0)
+    assert gone, "its time has come already"
+    assert gallery.identify(photos / "people" / "biden.jpg")[0].person is None
+    gallery.purge_expired()
+    assert [person.name for person in gallery.people()] == ["Obama"]
+    later = 4e9
+    face = gallery.enroll("Later", photos / "people" / "obama2.jpg", expires=later)
+    assert gallery.faces("Later")[0].expires == later and gallery.faces("Obama")[0].expires is None
+    gallery.merge("Later", "Obama")
+    entries = gallery.audit()
+    assert [entry.action for entry in entries if entry.action in ("add", "expire", "merge")] == ["add", "add", "expire", "add", "merge"]
+    assert face.face_id in entries[-1].faces and entries[-1].at == pytest.approx(entries[0].at, abs=600)
+    assert gallery.audit(entries[-2].id) == entries[-1:] and gallery.audit(limit=1) == entries[:1]
+    out = tmp_path / "obama.jsonl"
+    assert gallery.export_person("Obama", out) == 2
+    assert gallery.import_(out).duplicates == 2

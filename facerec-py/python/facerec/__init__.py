@@ -39,6 +39,7 @@ from ._errors import (
     WrongKey,
 )
 from ._results import (
+    AuditEntry,
     BestShot,
     Calibration,
     Candidate,
@@ -72,6 +73,7 @@ from ._results import (
 )
 
 __all__ = [
+    "AuditEntry",
     "BestShot",
     "Calibration",
     "Cancelled",

@@ -262,6 +262,22 @@ class EnrolledFace(_Record):
     metadata: str | None
     created: float
     """When enrolled, seconds since 1970 UTC."""
+    expires: float | None = None
+    """When it is forgotten, seconds since 1970 UTC; ``None`` for never."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry(_Record):
+    """A change of a gallery: ids, and nothing else about people."""
+
+    id: int
+    at: float
+    """When, seconds since 1970 UTC."""
+    actor: str
+    action: str
+    """``create``, ``migrate``, ``add``, ``import``, ``rename``, ``remove``, ``expire``, ``merge``, ``split``, ``set_key``."""
+    persons: tuple[int, ...]
+    faces: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +337,7 @@ class GalleryStats(_Record):
     bytes_on_disk: int
     generation: int
     """Changes since the gallery was made."""
+    encrypted: bool
 
 
 @dataclass(frozen=True, slots=True)

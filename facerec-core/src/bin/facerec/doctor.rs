@@ -206,13 +206,8 @@ fn gallery(global: &Global, folder: &std::path::Path, report: &mut Report<'_>) -
     };
     match check() {
         Ok((place, stats, verified)) if verified.problems.is_empty() => {
-            let detail = format!(
-                "{place}: {} people, {} faces of {}, {}",
-                stats.persons,
-                stats.faces,
-                stats.model,
-                size(stats.bytes_on_disk)
-            );
+            let detail =
+                format!("{place}: {} people, {} faces of {}, {}", stats.persons, stats.faces, stats.model, size(stats.bytes_on_disk));
             report.line("gallery", Status::Ok, &detail)
         }
         Ok((place, _, verified)) => report.line("gallery", Status::Problem, &format!("{place}: {}", verified.problems.join("; "))),

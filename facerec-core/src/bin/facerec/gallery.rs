@@ -76,6 +76,15 @@ enum Action {
         #[arg(long = "face", value_name = "ID", required = true)]
         faces: Vec<i64>,
     },
+    /// Who changed what and when: one entry for each change, with ids and no names.
+    Audit {
+        /// Start after this entry.
+        #[arg(long, value_name = "ID", default_value = "0")]
+        after: i64,
+        /// Most entries to list.
+        #[arg(long, value_name = "N", default_value = "1000")]
+        limit: usize,
+    },
     /// Pairs of people who look alike: most likely one person under two names.
     Duplicates {
         /// Similarity from which two faces are one person's, -1 to 1 [default: the embedder's at a false match rate of 1e-4].
@@ -163,6 +172,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
             let text = format_args!("{} of {person} given to {into}\n", count(moved, "face", "faces"));
             output.emit(&json!({"person": into.trim(), "split_from": person.trim(), "moved_faces": moved}), text)
         }
+        Action::Audit { after, limit } => people::audit(&reader()?, *after, *limit, output),
         Action::Duplicates { threshold, limit } => people::duplicates(global, &reader()?, *threshold, *limit, output),
         Action::Cluster(_) => Ok(()), // needs no gallery: done above
         Action::Stats => stats(&reader()?, output),

@@ -171,7 +171,8 @@ impl Pool {
     /// Asks the server, when it is back, what became of a transaction whose commit it did not answer.
     fn outcome(&self, xid: &str, lost: Error) -> Result<(), Failure> {
         let unknown = |why: &str| {
-            let text = format!("the connection was lost while the change was committed, and {why}: look whether it is there before you repeat it");
+            let text =
+                format!("the connection was lost while the change was committed, and {why}: look whether it is there before you repeat it");
             Failure::from(Error::io("write", self.place(), std::io::Error::new(std::io::ErrorKind::ConnectionAborted, text)))
         };
         for attempt in 0..TRIES {
@@ -372,6 +373,9 @@ impl Tx<'_> {
     }
 
     pub(super) fn corrupt(&self, reason: &str) -> Error {
-        Error::GalleryCorrupt { path: self.place.into(), reason: format!("{reason}; restore a backup, or import an export into a new gallery") }
+        Error::GalleryCorrupt {
+            path: self.place.into(),
+            reason: format!("{reason}; restore a backup, or import an export into a new gallery"),
+        }
     }
 }
