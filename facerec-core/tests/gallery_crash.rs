@@ -1,6 +1,6 @@
 //! `kill -9` at random moments: what was acknowledged is there, nothing is half there, `verify` is clean.
 //!
-//! The test runs itself again as the victim: a process that enrols, removes and renames, and says so after each change.
+//! The test runs itself again as the victim: a process that enrols, removes, renames, merges and splits, and says so after each change.
 #![allow(clippy::print_stderr)] // what was skipped and what was measured is said aloud
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
@@ -28,6 +28,9 @@ enum Change {
     Add(String, Vec<u64>),
     Remove(String),
     Rename(String, String),
+    Merge(String, String),
+    /// Every other face, from the second on.
+    Split(String, String),
     Compact,
 }
 
@@ -40,6 +43,8 @@ impl Change {
             (0 | 1, Some(name)) => Self::Remove(name),
             (2, Some(name)) => Self::Rename(name, format!("renamed {number}")),
             (3, _) => Self::Compact,
+            (5, Some(name)) if people.len() > 1 => Self::Merge(name.clone(), people.keys().find(|other| **other != name).unwrap().clone()),
+            (6, Some(name)) if people[&name].len() > 1 => Self::Split(name, format!("split {number}")),
             (4, _) => Self::Add(newcomer, vec![3 * number, 3 * number + 1, 3 * number + 2]),
             _ => Self::Add(newcomer, vec![3 * number]),
         }
@@ -52,6 +57,19 @@ impl Change {
             Self::Rename(name, to) => {
                 let faces = people.remove(&name).unwrap();
                 people.insert(to, faces);
+            }
+            Self::Merge(name, into) => {
+                let faces = people.remove(&name).unwrap();
+                let all = people.get_mut(&into).unwrap();
+                all.extend(faces);
+                all.sort_unstable(); // as they were enrolled
+            }
+            Self::Split(name, to) => {
+                let faces = people.remove(&name).unwrap();
+                let (stay, go) = faces.iter().enumerate().partition::<Vec<_>, _>(|(place, _)| place % 2 == 0);
+                let numbers = |faces: Vec<(usize, &u64)>| faces.into_iter().map(|(_, face)| *face).collect();
+                people.insert(name, numbers(stay));
+                people.insert(to, numbers(go));
             }
             Self::Compact => {}
         }
@@ -66,6 +84,11 @@ impl Change {
             }
             Self::Remove(name) => drop(gallery.remove_person(name).unwrap()),
             Self::Rename(name, to) => gallery.rename(name, to).unwrap(),
+            Self::Merge(name, into) => drop(gallery.merge(name, into).unwrap()),
+            Self::Split(name, to) => {
+                let faces: Vec<_> = gallery.faces(name).unwrap().into_iter().skip(1).step_by(2).map(|face| face.id).collect();
+                drop(gallery.split(name, &faces, to).unwrap());
+            }
             Self::Compact => gallery.compact().unwrap(),
         }
     }

@@ -4,12 +4,12 @@
 //! by another process, or before the gallery was opened. What was added since is read by its ids, which only grow; a
 //! generation that removed or renamed compares the ids and reads the names again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::index::VectorIndex;
 use super::records::{FaceId, Match, PersonId};
 use super::rows::{State, vector_values};
-use super::store::{Checked, Snapshot};
+use super::store::{Checked, Snapshot, now_ms};
 use crate::error::{Error, Result};
 
 /// Vectors handed to the index at once while it is filled: 8 MB at 512 values.
@@ -22,9 +22,18 @@ pub(super) struct Live {
     /// Face and person at each position of the index; ids ascend.
     pub(super) owners: Vec<(FaceId, PersonId)>,
     names: HashMap<PersonId, Box<str>>,
-    /// The highest ids that were read.
+    /// The highest face and row of a person that were read.
     last_face: i64,
     last_person: i64,
+    /// The XOR of the marks of the rows that were read; of faces, `None` when it is not known any more.
+    people_mark: i64,
+    faces_mark: Option<i64>,
+    /// When faces expire, in milliseconds since 1970 UTC; some of them may be gone already.
+    expiries: BTreeSet<(i64, FaceId)>,
+    /// Faces that expired: out of the index, and in the database until a writer deletes them.
+    expired: BTreeSet<FaceId>,
+    /// The expiries of the faces of a saved index are not read yet.
+    expiries_unread: bool,
     /// The database's generation that this shows.
     pub(super) generation: u64,
     /// Rows left out because they are damaged: only with [`salvage`](super::GalleryOptions::salvage).
@@ -41,6 +50,11 @@ impl Live {
             names: HashMap::new(),
             last_face: 0,
             last_person: 0,
+            people_mark: 0,
+            faces_mark: Some(0),
+            expiries: BTreeSet::new(),
+            expired: BTreeSet::new(),
+            expiries_unread: false,
             generation: 0,
             damaged_faces: Vec::new(),
             damaged_people: Vec::new(),
@@ -50,7 +64,7 @@ impl Live {
     /// An index read from its file; the names follow with the first [`catch_up`](Self::catch_up).
     pub(super) fn from_saved(index: VectorIndex, owners: Vec<(FaceId, PersonId)>, generation: u64) -> Self {
         let last_face = owners.last().map_or(0, |owner| owner.0.0);
-        Self { index: Some(index), owners, last_face, generation, ..Self::empty() }
+        Self { index: Some(index), owners, last_face, generation, faces_mark: None, expiries_unread: true, ..Self::empty() }
     }
 
     /// Applies everything that happened since this generation.
@@ -63,44 +77,116 @@ impl Live {
         if state.rewritten > self.generation {
             self.names.clear();
             self.last_person = 0;
+            self.people_mark = 0;
             self.damaged_people.clear();
-            self.drop_removed(&snapshot.owners()?)?;
+            self.drop_removed(snapshot)?;
         }
         self.add_people(snapshot)?;
+        if std::mem::take(&mut self.expiries_unread) {
+            self.expiries.extend(snapshot.expiries(FaceId(self.last_face))?);
+        }
         self.add_faces(snapshot, &state)?;
-        let whole = self.owners.len() as u64 == state.faces && self.names.len() as u64 == state.persons;
+        self.drop_expired(now_ms())?;
+        let faces = self.owners.len() + self.expired.len();
+        let marked =
+            state.marks.is_none_or(|marks| marks.persons == self.people_mark && self.faces_mark.is_none_or(|mark| marks.faces == mark));
+        let whole = marked && faces as u64 == state.faces && self.names.len() as u64 == state.persons;
         if !salvage && !whole {
             let found = match (self.damaged_people.first(), self.damaged_faces.first()) {
                 (Some(person), _) => format!("person {person} does not match its checksum"),
                 (_, Some(face)) => format!("face {face} does not match its checksum"),
-                _ => "rows are missing".into(),
+                _ => "rows are missing or were exchanged".into(),
             };
-            let counts =
-                format!("{} of {} faces and {} of {} people are intact", self.owners.len(), state.faces, self.names.len(), state.persons);
+            let counts = format!("{faces} of {} faces and {} of {} people are intact", state.faces, self.names.len(), state.persons);
             return Err(snapshot.corrupt(&format!("{found}; {counts}; `facerec gallery verify` lists the damage")));
         }
         self.generation = state.generation;
         Ok(())
     }
 
-    /// Takes out every face that is no longer among `there`; both are sorted by face.
-    fn drop_removed(&mut self, there: &[(FaceId, PersonId)]) -> Result<()> {
-        let is_there = |owner: &(FaceId, PersonId)| there.binary_search_by_key(&owner.0, |o| o.0).is_ok();
-        let gone: Vec<usize> = self.owners.iter().enumerate().filter(|(_, owner)| !is_there(owner)).map(|(i, _)| i).collect();
+    /// Takes out every face that is no longer there, and gives those that were moved to their new people.
+    fn drop_removed(&mut self, snapshot: &Snapshot<'_>) -> Result<()> {
+        let there = snapshot.owners()?;
+        let owner_of = |face: &FaceId| there.binary_search_by_key(face, |o| o.0).ok().map(|at| there[at].1);
+        let mut gone = Vec::new();
+        let mut changed = false;
+        for (position, (face, person)) in self.owners.iter_mut().enumerate() {
+            match owner_of(face) {
+                Some(now) if now != *person => {
+                    changed = true;
+                    // `owners` comes from an index that no checksum covers: the row itself says whose face it is.
+                    let mut intact = false;
+                    snapshot.face(*face, |row| {
+                        if let Checked::Good(row) = row {
+                            (*person, intact) = (row.person, true);
+                        }
+                        Ok(())
+                    })?;
+                    if !intact {
+                        self.damaged_faces.push(*face);
+                        gone.push(position);
+                    }
+                }
+                Some(_) => {}
+                None => gone.push(position),
+            }
+        }
+        if changed || !gone.is_empty() {
+            self.faces_mark = None;
+        }
         if let Some(index) = self.index.as_mut().filter(|_| !gone.is_empty()) {
             index.remove(&gone)?;
         }
-        self.owners.retain(is_there);
-        self.damaged_faces.retain(|face| there.binary_search_by_key(face, |o| o.0).is_ok());
+        let mut position = 0;
+        self.owners.retain(|_| {
+            position += 1;
+            gone.binary_search(&(position - 1)).is_err()
+        });
+        self.damaged_faces.retain(|face| owner_of(face).is_some());
+        self.expired.retain(|face| owner_of(face).is_some());
+        Ok(())
+    }
+
+    /// When the next face expires, milliseconds since 1970 UTC.
+    pub(super) fn next_expiry(&self) -> Option<i64> {
+        self.expiries.first().map(|first| first.0)
+    }
+
+    /// Whether the face expired and is still in the database.
+    pub(super) fn is_expired(&self, face: FaceId) -> bool {
+        self.expired.contains(&face)
+    }
+
+    /// Takes out every face whose time has come.
+    pub(super) fn drop_expired(&mut self, now_ms: i64) -> Result<()> {
+        let mut gone = Vec::new();
+        while let Some(&(time, face)) = self.expiries.first().filter(|first| first.0 <= now_ms) {
+            self.expiries.remove(&(time, face));
+            if let Ok(position) = self.owners.binary_search_by_key(&face, |owner| owner.0) {
+                gone.push(position);
+                self.expired.insert(face);
+            }
+        }
+        gone.sort_unstable();
+        if let Some(index) = self.index.as_mut().filter(|_| !gone.is_empty()) {
+            index.remove(&gone)?;
+        }
+        let expired = &self.expired;
+        if !gone.is_empty() {
+            self.owners.retain(|(face, _)| !expired.contains(face));
+        }
         Ok(())
     }
 
     fn add_people(&mut self, snapshot: &Snapshot<'_>) -> Result<()> {
-        let Self { names, last_person, damaged_people, .. } = self;
+        let Self { names, last_person, people_mark, damaged_people, .. } = self;
         snapshot.scan_persons(*last_person, |row| {
-            *last_person = row.id();
+            *last_person = row.row().max(*last_person);
             match row {
-                Checked::Good(person) => drop(names.insert(person.id, person.name.into())),
+                Checked::Good(person) => {
+                    *people_mark ^= person.mark;
+                    names.insert(person.id, person.name.into());
+                }
                 Checked::Damaged(id) => damaged_people.push(PersonId(id)),
             }
             Ok(())
@@ -112,12 +198,14 @@ impl Live {
             self.index = Some(VectorIndex::new(state.dim)?);
         }
         let Some(index) = &mut self.index else { return Ok(()) };
-        let Self { owners, names, last_face, damaged_faces, .. } = self;
+        let Self { owners, names, last_face, faces_mark, expiries, damaged_faces, .. } = self;
         let mut vectors = Vec::new();
         snapshot.scan_faces(*last_face, |row| {
             *last_face = row.id();
             match row {
                 Checked::Good(face) if face.vector.len() == state.dim * 4 && names.contains_key(&face.person) => {
+                    *faces_mark = faces_mark.map(|mark| mark ^ face.mark);
+                    expiries.extend(face.expires_ms.map(|time| (time, face.id)));
                     vectors.extend(vector_values(face.vector));
                     owners.push((face.id, face.person));
                 }

@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::audit::{Action, actor_of};
 use super::backend::Backend;
 use super::decision::{Candidate, best_per_person};
 use super::filter::SearchFilter;
 use super::index::VectorIndex;
+use super::key::GalleryKey;
 use super::live::Live;
 use super::lock::WriteLock;
 use super::options::GalleryOptions;
-use super::records::{FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport, check_name};
+use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport, check_name};
 use super::rows::{FaceRow, vector_bytes, vector_values};
+use super::source::LocalSink;
 use super::store::{self, Checked, Edit, Store};
 use super::{saved, transfer, verify};
 use crate::error::{Error, Result};
@@ -32,6 +35,8 @@ pub(super) struct Local {
     folder: PathBuf,
     model: Arc<ModelKey>,
     salvage: bool,
+    /// Who makes the changes.
+    actor: String,
     /// Taken before `live` where both are needed. Held while a change waits for the disk: a search in a gallery that is
     /// open for writing does not take it.
     db: Mutex<Db>,
@@ -48,6 +53,8 @@ struct Db {
     saved: bool,
     /// Faces that are not in it.
     unsaved: usize,
+    /// Something removed is still in the log or the file, because a reader or a full disk was in the way.
+    leftovers: bool,
 }
 
 impl std::fmt::Debug for Local {
@@ -61,17 +68,19 @@ impl Local {
     pub(super) fn open(folder: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
         #[cfg(feature = "faiss")]
         super::processor::check()?;
+        let actor = actor_of(options.actor.as_deref())?;
+        let key = options.key.clone();
         let create = options.create && !options.read_only && model.is_some();
         let exists = folder.join(store::FILE).try_exists().map_err(|e| Error::io("open", folder, e))?;
         if !exists && !create {
             return Err(store::missing(folder));
         }
         let (lock, store) = if options.read_only {
-            (None, Store::open_reader(folder)?)
+            (None, Store::open_reader(folder, key)?)
         } else {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
             let lock = WriteLock::acquire(folder)?;
-            let store = Store::open_writer(folder, model.map(Arc::as_ref).filter(|_| create))?;
+            let store = Store::open_writer(folder, model.map(Arc::as_ref).filter(|_| create), key, &actor)?;
             if !exists {
                 saved::sync_folder(folder)?;
                 // A bare name has the empty path as its parent: the current folder.
@@ -89,8 +98,9 @@ impl Local {
             Some(asked) => Arc::clone(asked),
             None => Arc::new(found),
         };
+        let encrypted = store.cipher().is_some();
         let (live, saved) = store.snapshot(|snapshot| {
-            let (mut live, saved) = match saved::load(folder, snapshot) {
+            let (mut live, saved) = match if encrypted { Err("it would not be sealed".into()) } else { saved::load(folder, snapshot) } {
                 Ok(live) => {
                     let faces = live.owners.len();
                     (live, Some(faces))
@@ -106,9 +116,20 @@ impl Local {
             Ok((live, saved))
         })?;
         let unsaved = live.owners.len() - saved.unwrap_or_default().min(live.owners.len());
-        let db = Mutex::new(Db { store, saved: saved.is_some(), unsaved });
-        let stale = AtomicBool::new(false);
-        Ok(Self { folder: folder.into(), model, salvage: options.salvage, db, live: RwLock::new(live), stale, lock })
+        // A crash may have come between a removal and its last step.
+        let leftovers = lock.is_some();
+        let db = Mutex::new(Db { store, saved: saved.is_some(), unsaved, leftovers });
+        let (live, stale) = (RwLock::new(live), AtomicBool::new(false));
+        let local = Self { folder: folder.into(), model, salvage: options.salvage, actor, db, live, stale, lock };
+        if local.lock.is_some() {
+            let mut db = local.db();
+            // A gallery on a full disk can be opened all the same.
+            if let Err(error) = local.purge_in(&mut db) {
+                tracing::warn!(gallery = %folder.display(), %error, "expired faces are not deleted yet");
+            }
+            local.forget(&mut db);
+        }
+        Ok(local)
     }
 
     fn writable(&self) -> Result<()> {
@@ -137,14 +158,15 @@ impl Local {
     }
 
     /// Commits a change, then shows it to searches.
-    fn change<T>(&self, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+    fn change<T>(&self, action: Action, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
         self.writable()?;
         let mut db = self.db();
-        self.change_in(&mut db, change)
+        self.purge_in(&mut db)?;
+        self.change_in(&mut db, action, change)
     }
 
-    fn change_in<T>(&self, db: &mut Db, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
-        let result = db.store.write(change)?;
+    fn change_in<T>(&self, db: &mut Db, action: Action, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        let result = db.store.write(action, &self.actor, change)?;
         // The change is on the disk: what fails from here on must not be reported as if it were not.
         let faces = self.live().owners.len();
         let shown = self.catch_up(db).and_then(|()| {
@@ -155,6 +177,7 @@ impl Local {
         if let Err(error) = shown {
             tracing::warn!(gallery = %self.folder.display(), %error, "the change is stored; the index will be brought up to date later");
         }
+        self.forget(db);
         Ok(result)
     }
 
@@ -162,8 +185,15 @@ impl Local {
     fn remove<T>(&self, remove: impl FnOnce(&mut Edit<'_>) -> Result<(T, bool)>) -> Result<T> {
         self.writable()?;
         let mut db = self.db();
+        self.purge_in(&mut db)?;
+        self.remove_in(&mut db, Action::Remove, remove)
+    }
+
+    fn remove_in<T>(&self, db: &mut Db, action: Action, remove: impl FnOnce(&mut Edit<'_>) -> Result<(T, bool)>) -> Result<T> {
         let mut discarded = false;
-        let result = self.change_in(&mut db, |edit| {
+        // Until the log is emptied, also when the change itself fails half way.
+        let leftovers = std::mem::replace(&mut db.leftovers, true);
+        let result = self.change_in(db, action, |edit| {
             let (result, removed) = remove(edit)?;
             if removed {
                 // Before the commit: after a crash in between, the index is merely built again.
@@ -174,11 +204,48 @@ impl Local {
         });
         if discarded {
             db.saved = false;
-            if !matches!(db.store.empty_log(), Ok(true)) {
-                tracing::warn!(gallery = %self.folder.display(), "removed faces stay in the log until no reader is in the way");
-            }
+        } else {
+            db.leftovers = leftovers;
         }
         result
+    }
+
+    /// A change after which a name may be no more: it must not live on in SQLite's log.
+    fn forget_name<T>(&self, action: Action, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        self.writable()?;
+        let mut db = self.db();
+        self.purge_in(&mut db)?;
+        db.leftovers = true;
+        self.change_in(&mut db, action, change)
+    }
+
+    /// Deletes the faces whose time has come.
+    fn purge_in(&self, db: &mut Db) -> Result<usize> {
+        if !db.store.has_expired()? {
+            return Ok(0);
+        }
+        self.remove_in(db, Action::Expire, |edit| edit.remove_expired().map(|removed| (removed, removed > 0)))
+    }
+
+    /// Empties SQLite's log of what was removed, and the file where it has to be. A reader may be in the way: then it is tried again
+    /// after the next change, when the gallery is closed, and when it is opened.
+    fn forget(&self, db: &mut Db) {
+        if !db.leftovers {
+            return;
+        }
+        let done = match db.store.is_unclean() {
+            Ok(true) => db.store.tidy(),
+            Ok(false) => db.store.empty_log(),
+            Err(error) => Err(error),
+        };
+        db.leftovers = !matches!(done, Ok(true));
+        match done {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(gallery = %self.folder.display(), "what was removed stays in the log until no reader is in the way");
+            }
+            Err(error) => tracing::warn!(gallery = %self.folder.display(), %error, "what was removed stays in the file for now"),
+        }
     }
 
     /// Brings the searchable state up to the database's.
@@ -193,6 +260,10 @@ impl Local {
     }
 
     fn save(&self, db: &mut Db) -> Result<()> {
+        // The index in the file would be readable.
+        if db.store.cipher().is_some() {
+            return Ok(());
+        }
         // Also when it fails: on a full disk it is not tried again with every face.
         db.unsaved = 0;
         let state = db.store.snapshot(|snapshot| snapshot.state())?;
@@ -257,6 +328,11 @@ impl Local {
                 self.catch_up(&db)?;
             }
         }
+        let now = store::now_ms();
+        if self.live().next_expiry().is_some_and(|time| time <= now) {
+            // A writer deletes them later: a search does not wait for the disk.
+            self.live_mut().drop_expired(now)?;
+        }
         Ok(self.live())
     }
 }
@@ -271,7 +347,7 @@ impl Backend for Local {
     }
 
     fn add_many(&self, faces: &[(&str, NewFace<'_>)]) -> Result<Vec<FaceId>> {
-        self.change(|edit| {
+        self.change(Action::Add, |edit| {
             let mut ids = Vec::with_capacity(faces.len());
             for (person, face) in faces {
                 self.check_model(face.embedding)?;
@@ -286,6 +362,8 @@ impl Backend for Local {
                     digest: face.digest,
                     metadata: face.metadata,
                     created_ms: 0,
+                    expires_ms: face.expires_ms,
+                    mark: 0,
                 })?);
             }
             Ok(ids)
@@ -306,13 +384,42 @@ impl Backend for Local {
 
     fn rename(&self, name: &str, new_name: &str) -> Result<()> {
         let (name, new_name) = (name.trim(), check_name(new_name)?);
-        self.change(|edit| {
+        self.writable()?;
+        let mut db = self.db();
+        self.purge_in(&mut db)?;
+        // The name so far is to be forgotten too.
+        db.leftovers = true;
+        self.change_in(&mut db, Action::Rename, |edit| {
             let person = edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() })?;
             match edit.find_person(new_name)? {
                 Some(other) if other == person => Ok(()),
                 Some(_) => Err(Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`"))),
                 None => edit.rename(person, new_name),
             }
+        })
+    }
+
+    fn merge(&self, from: &str, into: &str) -> Result<usize> {
+        self.forget_name(Action::Merge, |edit| {
+            let mut find = |name: &str| edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() });
+            let (from, into) = (find(from)?, find(into)?);
+            let faces = edit.faces_of(from)?;
+            edit.move_faces(&faces, into)?;
+            Ok(faces.len())
+        })
+    }
+
+    fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
+        self.forget_name(Action::Split, |edit| {
+            let from = edit.find_person(person)?.ok_or_else(|| Error::PersonNotFound { person: person.into() })?;
+            let own: BTreeSet<FaceId> = edit.faces_of(from)?.into_iter().collect();
+            if let Some(other) = faces.iter().find(|face| !own.contains(face)) {
+                return Err(Error::argument("faces", format!("expected faces of `{person}`, got `{other}`, which is none of theirs")));
+            }
+            let faces: BTreeSet<FaceId> = faces.iter().copied().collect();
+            let (into, _) = edit.person(into)?;
+            edit.move_faces(&faces.iter().copied().collect::<Vec<_>>(), into)?;
+            Ok(faces.len())
         })
     }
 
@@ -351,6 +458,20 @@ impl Backend for Local {
         vector.map(|vector| Embedding::new(Arc::clone(&self.model), vector)).transpose()
     }
 
+    fn vectors(&self, name: &str) -> Result<Vec<(FaceId, Embedding)>> {
+        let person = self.person(name)?.id;
+        let mut vectors = Vec::new();
+        self.db().store.snapshot(|snapshot| {
+            snapshot.scan_faces_of(person, |row| {
+                if let Some(face) = self.intact(row, "face")? {
+                    vectors.push((face.id, Embedding::new(Arc::clone(&self.model), vector_values(face.vector).collect())?));
+                }
+                Ok(())
+            })
+        })?;
+        Ok(vectors)
+    }
+
     fn stats(&self) -> Result<GalleryStats> {
         let state = self.db().store.snapshot(|snapshot| snapshot.state())?;
         let read = |e| Error::io("read", &self.folder, e);
@@ -368,6 +489,7 @@ impl Backend for Local {
             index_kind: VectorIndex::KIND.into(),
             bytes_on_disk,
             generation: state.generation,
+            encrypted: self.db().store.cipher().is_some(),
         })
     }
 
@@ -379,7 +501,7 @@ impl Backend for Local {
                 Err(Error::GalleryCorrupt { .. }) => None,
                 Err(other) => return Err(other),
             };
-            let report = verify::verify(snapshot, current)?;
+            let report = verify::verify(snapshot, snapshot.integrity_problems()?, current)?;
             if !self.salvage && !report.problems.is_empty() {
                 // Damaged rows were left out above: the next search must not quietly do without them.
                 *live = Live::empty();
@@ -392,8 +514,8 @@ impl Backend for Local {
     fn compact(&self) -> Result<()> {
         self.writable()?;
         let mut db = self.db();
-        db.store.vacuum()?;
-        db.store.empty_log()?;
+        self.purge_in(&mut db)?;
+        db.leftovers = !db.store.tidy()?;
         self.save(&mut db)
     }
 
@@ -402,7 +524,45 @@ impl Backend for Local {
     }
 
     fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
-        self.change(|edit| transfer::import(edit, &self.model, input))
+        self.change(Action::Import, |edit| transfer::import(&mut LocalSink::new(edit), &self.model, input))
+    }
+
+    fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
+        let person = self.person(name)?;
+        self.db().store.snapshot(|snapshot| transfer::export_person(snapshot, &person, self.salvage, out))
+    }
+
+    fn purge_expired(&self) -> Result<usize> {
+        self.writable()?;
+        self.purge_in(&mut self.db())
+    }
+
+    fn set_key(&self, key: Option<GalleryKey>) -> Result<()> {
+        self.writable()?;
+        let mut db = self.db();
+        self.purge_in(&mut db)?;
+        // It is readable without a key, or for the old one.
+        saved::discard(&self.folder)?;
+        db.saved = false;
+        db.store.set_key(key, &self.actor)?;
+        let done = db.store.tidy();
+        db.leftovers = !matches!(done, Ok(true));
+        self.catch_up(&db)?;
+        if !done? {
+            tracing::warn!(gallery = %self.folder.display(), "what the old key opens stays in the log until no reader is in the way");
+        }
+        Ok(())
+    }
+
+    fn audit(&self, after_id: i64, limit: usize) -> Result<Vec<AuditEntry>> {
+        let mut entries = Vec::new();
+        self.db().store.snapshot(|snapshot| {
+            snapshot.scan_audit(after_id, limit, |row| {
+                entries.extend(self.intact(row, "audit entry")?.map(|entry| entry.entry()));
+                Ok(())
+            })
+        })?;
+        Ok(entries)
     }
 
     fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>> {
@@ -452,6 +612,10 @@ impl Drop for Local {
             return;
         }
         let mut db = self.db();
+        if let Err(error) = self.purge_in(&mut db) {
+            tracing::warn!(gallery = %self.folder.display(), %error, "expired faces are not deleted yet");
+        }
+        self.forget(&mut db);
         let faces = self.live().owners.len();
         let worth_it = faces > 0 && (!db.saved || db.unsaved > faces / 16);
         if worth_it && let Err(error) = self.save(&mut db) {

@@ -1,5 +1,7 @@
 //! How a gallery is opened.
 
+use super::key::GalleryKey;
+
 /// How to open a gallery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,11 +12,15 @@ pub struct GalleryOptions {
     pub create: bool,
     /// Open in spite of damaged rows.
     pub salvage: bool,
+    /// What opens an encrypted gallery, or encrypts a new one.
+    pub key: Option<GalleryKey>,
+    /// Who makes the changes, for the audit log.
+    pub actor: Option<String>,
 }
 
 impl Default for GalleryOptions {
     fn default() -> Self {
-        Self { read_only: false, create: true, salvage: false }
+        Self { read_only: false, create: true, salvage: false, key: None, actor: None }
     }
 }
 
@@ -40,6 +46,22 @@ impl GalleryOptions {
     #[must_use]
     pub fn salvage(mut self, yes: bool) -> Self {
         self.salvage = yes;
+        self
+    }
+
+    /// Opens an encrypted gallery; a gallery that is created is encrypted with it. Default none: a plain gallery. A missing or
+    /// wrong key, and a key for a plain gallery, are `wrong_key`. [`set_key`](super::Gallery::set_key) encrypts a plain gallery.
+    #[must_use]
+    pub fn key(mut self, key: GalleryKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Who makes the changes, as the [audit log](super::Gallery::audit) shall say: 1 to 200 characters. Default: the name of
+    /// the operating system's user, or `unknown`.
+    #[must_use]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.actor = Some(actor.into());
         self
     }
 }
