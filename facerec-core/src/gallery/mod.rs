@@ -5,20 +5,20 @@
 
 mod backend;
 mod decision;
-#[cfg(any(test, not(feature = "faiss")))]
-mod exact;
 mod files;
 mod filter;
 mod index;
 mod live;
 mod local;
 mod lock;
+mod names;
 mod options;
 #[cfg(feature = "faiss")]
 mod processor;
 mod records;
 mod rows;
 mod saved;
+mod seal;
 mod store;
 mod transfer;
 mod verify;
@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 pub use decision::{Candidate, Decision, DecisionOptions, DecisionReason};
 pub use filter::SearchFilter;
+pub use index::IndexKind;
 pub use options::GalleryOptions;
 pub use records::{FaceId, FaceRecord, GalleryStats, ImportReport, MAX_NAME_CHARS, Match, NewFace, Person, PersonId, VerifyReport};
 

@@ -1,5 +1,10 @@
 //! How a gallery is opened.
 
+use std::fmt;
+use std::sync::Arc;
+
+use super::IndexKind;
+
 /// How to open a gallery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,11 +15,38 @@ pub struct GalleryOptions {
     pub create: bool,
     /// Open in spite of damaged rows.
     pub salvage: bool,
+    /// How it is searched.
+    pub index: IndexKind,
+    pub(super) progress: Option<Progress>,
 }
+
+/// Whom to tell how far the reading of a gallery is.
+#[derive(Clone)]
+pub(super) struct Progress(Arc<dyn Fn(usize, usize) + Send + Sync>);
+
+impl Progress {
+    pub(super) fn report(&self, done: usize, total: usize) {
+        (self.0)(done, total);
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
+}
+
+impl PartialEq for Progress {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Progress {}
 
 impl Default for GalleryOptions {
     fn default() -> Self {
-        Self { read_only: false, create: true, salvage: false }
+        Self { read_only: false, create: true, salvage: false, index: IndexKind::Auto, progress: None }
     }
 }
 
@@ -40,6 +72,22 @@ impl GalleryOptions {
     #[must_use]
     pub fn salvage(mut self, yes: bool) -> Self {
         self.salvage = yes;
+        self
+    }
+
+    /// How it is searched, default [`IndexKind::Auto`]. Kinds other than `Flat` are built in the background, with exact search
+    /// meanwhile; [`compact`](super::Gallery::compact) builds and saves them before it returns.
+    #[must_use]
+    pub fn index(mut self, kind: IndexKind) -> Self {
+        self.index = kind;
+        self
+    }
+
+    /// Whom to tell, while a gallery without a fitting saved index is opened, how many faces were read and how many there are. It is
+    /// called on the opening thread, every few thousand faces.
+    #[must_use]
+    pub fn progress(mut self, report: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Progress(Arc::new(report)));
         self
     }
 }

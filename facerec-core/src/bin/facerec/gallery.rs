@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
-use facerec_core::gallery::{FaceId, FaceRecord};
+use facerec_core::gallery::{FaceId, FaceRecord, IndexKind};
 use facerec_core::{Error, Gallery, GalleryOptions, ModelKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -57,8 +57,12 @@ enum Action {
     Stats,
     /// Read and check everything; repairs nothing.
     Verify,
-    /// Give the space of removed faces back to the disk.
-    Compact,
+    /// Give the space of removed faces back to the disk; build the index and save it.
+    Compact {
+        /// How it is to be searched from now on: auto, flat, sq8, fp16, ivf or hnsw [default: as before, else by size].
+        #[arg(long, value_name = "KIND", default_value = "auto", hide_default_value = true)]
+        index: IndexKind,
+    },
     /// Write everything as JSON Lines.
     Export {
         /// The file to write [default: standard output].
@@ -101,8 +105,9 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         }
         Action::Stats => stats(&reader()?, output),
         Action::Verify => return verify(folder, output),
-        Action::Compact => {
-            let gallery = writer()?;
+        Action::Compact { index } => {
+            let options = GalleryOptions::default().create(false).index(*index);
+            let gallery = Gallery::open_any(folder, options).in_gallery()?;
             let before = gallery.stats().in_gallery()?.bytes_on_disk;
             gallery.compact().in_gallery()?;
             let after = gallery.stats().in_gallery()?.bytes_on_disk;
@@ -163,15 +168,21 @@ fn stats(gallery: &Gallery, output: &mut Output) -> Outcome<()> {
     let stats = gallery.stats().in_gallery()?;
     let record = json!({
         "persons": stats.persons, "faces": stats.faces, "dim": stats.dim, "model": stats.model, "model_hash": stats.model_hash,
-        "index": stats.index_kind, "bytes": stats.bytes_on_disk, "generation": stats.generation,
+        "index": stats.index_kind, "recall": stats.recall, "tombstones": stats.tombstones,
+        "index_bytes_per_face": stats.index_bytes_per_face, "index_building": stats.index_building,
+        "bytes": stats.bytes_on_disk, "generation": stats.generation,
     });
     let dim = stats.dim.map_or_else(String::new, |dim| format!(", {dim} values"));
+    let building = if stats.index_building { " (being built)" } else { "" };
     let text = format!(
-        "people  {}\nfaces   {}\nmodel   {}{dim}\nindex   {}\nsize    {}\n",
+        "people  {}\nfaces   {}\nmodel   {}{dim}\nindex   {}{building}, recall {:.4}, {} tombstones, {} bytes per face\nsize    {}\n",
         stats.persons,
         stats.faces,
         stats.model,
         stats.index_kind,
+        stats.recall,
+        stats.tombstones,
+        stats.index_bytes_per_face,
         size(stats.bytes_on_disk)
     );
     output.emit(&record, format_args!("{text}"))
