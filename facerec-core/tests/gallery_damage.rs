@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use facerec_core::error::{Error, Result};
-use facerec_core::gallery::{DecisionOptions, Gallery, GalleryOptions, NewFace};
+use facerec_core::gallery::{DecisionOptions, Gallery, GalleryOptions, IndexKind, NewFace};
 use gallery_vectors::{embedding, model, values};
 
 const PEOPLE: u64 = 40;
@@ -97,6 +97,58 @@ fn a_flipped_bit_in_the_database_is_never_a_wrong_name() {
     }
     eprintln!("400 flipped bits: {refused} refused, {reported} reported by verify, {in_use} without any effect");
     assert!(refused > 100 && reported > 30, "the flips missed the data");
+}
+
+/// Any byte of any file of a gallery of every kind: right answers, or a refusal. How many: `FACEREC_FLIPS`, default 100.
+#[test]
+#[cfg(feature = "faiss")]
+fn a_flipped_byte_in_any_file_is_never_a_wrong_name() {
+    let flips = std::env::var("FACEREC_FLIPS").map_or(100, |flips| flips.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = [IndexKind::Flat, IndexKind::Sq8, IndexKind::Fp16, IndexKind::Ivf, IndexKind::Hnsw];
+    let good = |kind: IndexKind| folder.path().join(kind.code());
+    let bad = folder.path().join("bad");
+    for kind in kinds {
+        make(&good(kind));
+        let gallery = Gallery::open(good(kind), &model(), GalleryOptions::default().index(kind)).unwrap();
+        let vectors: Vec<_> = (0..1200).map(|i| embedding(50_000 + i)).collect();
+        gallery.add_many(&vectors.iter().map(|v| ("crowd", NewFace::new(v))).collect::<Vec<_>>()).unwrap();
+        gallery.compact().unwrap();
+    }
+    let (mut refused, mut rebuilt, mut in_use) = (0, 0, 0);
+    for round in 0..flips {
+        let dice = values(round ^ 0xf11b, 3).into_iter().map(|v| f64::from(v + 1.0) / 2.0).collect::<Vec<_>>();
+        let kind = kinds[round as usize % kinds.len()];
+        let _ = fs::remove_dir_all(&bad);
+        fs::create_dir(&bad).unwrap();
+        for file in ["gallery.db", "index.snapshot"] {
+            fs::copy(good(kind).join(file), bad.join(file)).unwrap();
+        }
+        let file = bad.join(if round % 3 == 0 { "gallery.db" } else { "index.snapshot" });
+        let mut bytes = fs::read(&file).unwrap();
+        // Every tenth is among the first bytes, where the structure is.
+        let range = if round % 10 == 0 { bytes.len().min(400) } else { bytes.len() };
+        let at = (dice[0] * range as f64) as usize % bytes.len();
+        bytes[at] ^= 1 + (dice[1] * 255.0) as u8 % 255;
+        fs::write(&file, bytes).unwrap();
+        let options = GalleryOptions::default().read_only(true).index(kind);
+        match Gallery::open(&bad, &model(), options).and_then(|gallery| Ok((right_answers(&gallery)?, gallery.stats()?.index_building))) {
+            Err(error) => {
+                let code = error.kind().code();
+                assert!(round % 3 == 0, "byte {at} of the index: {error}");
+                assert!(["gallery_corrupt", "gallery_newer", "embedding_model_mismatch", "io"].contains(&code), "byte {at}: {error}");
+                refused += 1;
+            }
+            Ok((right, building)) => {
+                assert_eq!(right, PEOPLE, "{kind:?}: byte {at} of {}: somebody was forgotten", file.display());
+                // A changed index is not used, whatever the byte.
+                rebuilt += u64::from(building);
+                in_use += 1;
+            }
+        }
+    }
+    eprintln!("{flips} flipped bytes: {refused} refused, {in_use} with right answers, {rebuilt} of them while the index was built again");
+    assert!(refused > 0 && in_use > flips / 2);
 }
 
 #[test]

@@ -252,10 +252,12 @@ pub(in super::super) struct SavedBase {
     pub(in super::super) trained_on: usize,
 }
 
-/// Lists of `Ivf`: about the square root of the number of faces, a power of two. More lists make the search faster by little, since
-/// the codes are compared so quickly, and the training slower by much.
+/// Lists of `Ivf`: about the square root of the number of faces, a power of two, and few enough to train each. More lists make the
+/// search faster by little, since the codes are compared so quickly, and the training slower by much.
 fn lists(faces: usize) -> usize {
-    faces.isqrt().next_power_of_two().clamp(16, 4096)
+    let most = (faces / TRAIN_PER_LIST).max(1);
+    // The power of two at or below.
+    faces.isqrt().next_power_of_two().min(1 << most.ilog2()).clamp(1, 4096)
 }
 
 /// About `count` rows, evenly spread over all.

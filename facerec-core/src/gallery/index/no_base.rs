@@ -59,7 +59,8 @@ impl Base {
     }
 }
 
-/// As in the build with FAISS, so that a saved index is recognised.
+/// As in the build with FAISS, so that a saved index is read up to here.
+#[allow(dead_code)]
 pub(in super::super) struct SavedBase {
     pub(in super::super) kind: IndexKind,
     pub(in super::super) faces: Vec<FaceId>,
