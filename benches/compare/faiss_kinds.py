@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every kind of index at 1e3 to 1e6 realistic faces: facerec's gallery beside the faiss-cpu wheel's equivalent, in one run.
 
-    faiss_kinds.py SHARED FACEREC [--sizes 1000,10000,...] [--kinds flat,sq8,...] [--out FILE]
+    faiss_kinds.py SHARED FACEREC [--sizes 1000,10000,...] [--kinds flat,sq8,...] [--bench FILE] [--out FILE]
 
 SHARED has data/lfw and models; FACEREC is the compiled command, which embeds LFW's photos once. Both sides get the same vectors, queries
 and two threads, and take turns in small blocks, so that whatever else the machine does falls on both. Writes JSON after every step.
@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000,10000,100000,1000000")
     parser.add_argument("--kinds", default="flat,sq8,fp16,ivf,hnsw")
     parser.add_argument("--hnsw-up-to", type=int, default=100_000, help="its graph takes minutes to build beyond")
+    parser.add_argument("--bench", help="the compiled benches/gallery_kinds.rs; built when not given")
     parser.add_argument("--out", type=Path, default=ROOT / "benches/results/gallery_kinds.json")
     options = parser.parse_args()
     sizes = [int(float(size)) for size in options.sizes.split(",")]
@@ -131,7 +132,7 @@ def main() -> None:
     if not vectors_file.exists() or vectors_file.stat().st_size < max(sizes) * dim * 4:
         Maker(lfw).write(vectors_file, max(sizes), sizes, QUERIES)
     faiss.omp_set_num_threads(2)
-    bench = built_bench()
+    bench = options.bench or built_bench()
     known = json.loads(options.out.read_text())["runs"] if options.out.exists() else []
     for n in sizes:
         vectors = np.memmap(vectors_file, dtype="<f4", mode="r", shape=(n, dim))

@@ -20,6 +20,14 @@ const AT_ONCE: usize = 50_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().filter(|a| a != "--bench").collect();
+    if let [_, folder, code] = &arguments[..] {
+        let before = resident();
+        let options = GalleryOptions::default().index(code.parse().unwrap()).read_only(true);
+        let gallery = Gallery::open_any(folder, options).unwrap();
+        println!("{}", resident() - before);
+        drop(gallery);
+        return;
+    }
     let [_, vectors, queries, faces, dim] = &arguments[..] else {
         println!("run by benches/compare/faiss_kinds.py: gallery_kinds VECTORS QUERIES FACES DIM");
         return;
@@ -59,7 +67,9 @@ fn main() {
                 building.compact().unwrap();
                 let build_s = start.elapsed().as_secs_f64();
                 drop(building);
-                let before = resident();
+                // In a process of its own, where no memory is used a second time.
+                let output = std::process::Command::new(std::env::current_exe().unwrap()).arg(folder.path()).arg(code).output().unwrap();
+                let growth: u64 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
                 let mut opened = Vec::new();
                 for _ in 0..3 {
                     drop(gallery.take());
@@ -78,7 +88,7 @@ fn main() {
                     stats.recall,
                     stats.index_bytes_per_face,
                     stats.bytes_on_disk,
-                    resident().saturating_sub(before),
+                    growth,
                     stats.index_building,
                 );
             }

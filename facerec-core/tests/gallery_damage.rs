@@ -304,7 +304,7 @@ fn what_is_no_gallery_is_refused_with_a_reason() {
     // SQLite keeps user_version, our format, big-endian at byte 60.
     let newer = [&newer[..60], &9_u32.to_be_bytes(), &newer[64..]].concat();
     fs::write(&database, newer).unwrap();
-    assert!(matches!(open(folder.path()).unwrap_err(), Error::GalleryNewer { found: 9, supported: 1, .. }));
+    assert!(matches!(open(folder.path()).unwrap_err(), Error::GalleryNewer { found: 9, supported: 2, .. }));
 }
 
 /// A small file system in memory that goes with the value. `None` where mounting is not allowed.

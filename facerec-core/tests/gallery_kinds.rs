@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use facerec_core::face::Embedding;
-use facerec_core::gallery::{DecisionOptions, Gallery, GalleryOptions, IndexKind, NewFace, SearchFilter};
+use facerec_core::gallery::{DecisionOptions, Gallery, GalleryKey, GalleryOptions, IndexKind, NewFace, SearchFilter};
 use gallery_vectors::{DIM, embedding, model, near};
 
 const PEOPLE: u64 = 500;
@@ -264,5 +264,50 @@ fn the_removed_are_in_no_file_in_any_form() {
         gallery.compact().unwrap();
         assert_eq!(gallery.stats().unwrap().index_kind, label);
         none("after compaction");
+    }
+}
+
+#[test]
+fn the_index_of_an_encrypted_gallery_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = || GalleryKey::bytes([7; 32]);
+    for (kind, label) in KINDS {
+        let path = folder.path().join(kind.code());
+        let options = || GalleryOptions::default().index(kind).key(key());
+        let gallery = Gallery::open(&path, &model(), options()).unwrap();
+        add(&gallery, 0..PEOPLE);
+        gallery.compact().unwrap();
+        drop(gallery);
+        let index = path.join("index.snapshot");
+        let sealed = fs::read(&index).unwrap();
+        assert!(sealed.len() > (PEOPLE * EACH) as usize * DIM * 4);
+        for (person, number) in [(0, 0), (123, 2), (PEOPLE - 1, EACH - 1)] {
+            let raw: Vec<u8> = face(person, number).as_slice().iter().flat_map(|v| v.to_le_bytes()).collect();
+            let halves: Vec<u8> = face(person, number).as_slice().iter().flat_map(|v| half(*v).to_le_bytes()).collect();
+            assert_eq!((pieces_in_files(&path, &raw), pieces_in_files(&path, &halves)), (0, 0), "{label}");
+            assert!(!sealed.windows(10).any(|w| w == &name(123).as_bytes()[..10]), "{label}");
+        }
+        let ids: Vec<u8> = (500..504_i64).flat_map(i64::to_le_bytes).collect();
+        assert!(!memchr(&sealed, &ids) && !memchr(&sealed, b"generation"), "{label}");
+        let open = || Gallery::open(&path, &model(), options().read_only(true)).unwrap();
+        let stats = open().stats().unwrap();
+        assert_eq!((stats.index_kind.as_str(), stats.index_building), (label, false), "the saved index is used");
+        for at in [3, 9, 40, sealed.len() / 2, sealed.len() - 1] {
+            let mut bad = sealed.clone();
+            bad[at] ^= 1;
+            fs::write(&index, bad).unwrap();
+            let gallery = open();
+            assert_eq!(gallery.search(&face(77, 1), 1).unwrap()[0].name, name(77), "{label}: byte {at}");
+            assert_eq!(gallery.verify().unwrap().problems, Vec::<String>::new());
+        }
+        fs::write(&index, &sealed).unwrap();
+        // Under another key it is of no use, and is gone.
+        let gallery = Gallery::open(&path, &model(), options()).unwrap();
+        gallery.set_key(Some(GalleryKey::bytes([8; 32]))).unwrap();
+        assert!(!index.exists());
+        gallery.compact().unwrap();
+        assert!(index.exists());
+        drop(gallery);
+        assert_eq!(Gallery::open(&path, &model(), options()).unwrap_err().kind().code(), "wrong_key");
     }
 }

@@ -18,7 +18,7 @@ const LAYERS: [(usize, &[&str]); 7] = [
 const SEPARATE: usize = 2;
 
 /// Foreign crates (or their parts) and the only files that may name them, as prefixes below `src`.
-const DOORS: [(&str, &[&str]); 12] = [
+const DOORS: [(&str, &[&str]); 17] = [
     ("ort::", &["runtime/"]),
     ("faiss::", &["gallery/index/"]),
     ("faiss_sys", &["gallery/index/"]),
@@ -31,6 +31,11 @@ const DOORS: [(&str, &[&str]); 12] = [
     ("fast_image_resize", &["image/resize.rs"]),
     ("ureq::", &["model/fetch"]),
     ("ab_glyph", &["image/draw"]),
+    ("chacha20poly1305", &["gallery/crypto.rs"]),
+    ("argon2::", &["gallery/crypto.rs"]),
+    ("hkdf::", &["gallery/crypto.rs"]),
+    ("getrandom", &["gallery/crypto.rs"]),
+    ("zeroize", &["gallery/crypto.rs", "gallery/key.rs"]),
 ];
 
 fn layer(module: &str) -> Option<usize> {

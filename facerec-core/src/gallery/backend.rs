@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::decision::Candidate;
 use super::filter::SearchFilter;
-use super::records::{FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
+use super::key::GalleryKey;
+use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
 use crate::error::Result;
 use crate::face::{Embedding, ModelKey};
 
@@ -39,5 +40,10 @@ pub(super) trait Backend: Send + Sync {
     fn verify(&self) -> Result<VerifyReport>;
     fn compact(&self) -> Result<()>;
     fn export(&self, out: &mut dyn Write) -> Result<usize>;
+    fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize>;
     fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport>;
+
+    fn purge_expired(&self) -> Result<usize>;
+    fn set_key(&self, key: Option<GalleryKey>) -> Result<()>;
+    fn audit(&self, after_id: i64, limit: usize) -> Result<Vec<AuditEntry>>;
 }

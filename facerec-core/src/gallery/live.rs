@@ -5,6 +5,7 @@
 //! was added is read by its ids, which only grow; a generation that removed, renamed or moved compares the ids and reads the names
 //! again.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::names::Names;
 use super::options::Progress;
 use super::records::{FaceId, Match, PersonId};
 use super::rows::{State, vector_values};
-use super::store::{self, Checked, Snapshot};
+use super::store::{self, Checked, Snapshot, now_ms};
 use crate::error::{Error, Result};
 
 /// Vectors handed to the index at once while it is filled: 8 MB at 512 values.
@@ -33,9 +34,18 @@ pub(super) struct Live {
     pub(super) owners: Arc<Vec<Owner>>,
     pub(super) names: Arc<Names>,
     pub(super) base: Option<Arc<Base>>,
-    /// The highest ids that were read.
+    /// The highest face and row of a person that were read.
     last_face: i64,
     last_person: i64,
+    /// The XOR of the marks of the rows that were read; of faces, `None` when it is not known any more.
+    pub(super) people_mark: i64,
+    pub(super) faces_mark: Option<i64>,
+    /// When faces expire, in milliseconds since 1970 UTC; some of them may be gone already.
+    expiries: BTreeSet<(i64, FaceId)>,
+    /// Faces that expired: out of the index, and in the database until a writer deletes them.
+    expired: BTreeSet<FaceId>,
+    /// The expiries of the faces of a saved index are not read yet.
+    expiries_unread: bool,
     /// The database's generation that this shows, and the last before it that was not only an addition.
     pub(super) generation: u64,
     pub(super) rewritten: u64,
@@ -44,6 +54,8 @@ pub(super) struct Live {
     damaged_people: Vec<PersonId>,
     /// The same for all states that follow from each other.
     line: Arc<()>,
+    /// Another one for every state.
+    pub(super) version: Arc<()>,
 }
 
 /// How far a [`Live`] has read.
@@ -52,6 +64,7 @@ pub(super) struct Point {
     names: Arc<Names>,
     last_face: i64,
     last_person: i64,
+    expiries_unread: bool,
     generation: u64,
 }
 
@@ -65,6 +78,10 @@ pub(super) struct Changes {
     vectors: Option<Vectors>,
     last_face: i64,
     last_person: i64,
+    /// The XOR of the marks of the rows read.
+    people_mark: i64,
+    faces_mark: i64,
+    expiries: Vec<(i64, FaceId)>,
     damaged_faces: Vec<FaceId>,
     damaged_people: Vec<PersonId>,
 }
@@ -75,6 +92,8 @@ pub(super) struct SavedLive {
     pub(super) owners: Vec<Owner>,
     pub(super) names: Names,
     pub(super) last_person: i64,
+    pub(super) people_mark: i64,
+    pub(super) faces_mark: Option<i64>,
     pub(super) generation: u64,
     pub(super) rewritten: u64,
 }
@@ -89,16 +108,22 @@ impl Live {
             base: None,
             last_face: 0,
             last_person: 0,
+            people_mark: 0,
+            faces_mark: Some(0),
+            expiries: BTreeSet::new(),
+            expired: BTreeSet::new(),
+            expiries_unread: false,
             generation: 0,
             rewritten: 0,
             damaged_faces: Vec::new(),
             damaged_people: Vec::new(),
             line: Arc::default(),
+            version: Arc::default(),
         }
     }
 
     pub(super) fn from_saved(saved: SavedLive) -> Self {
-        let SavedLive { vectors, owners, names, last_person, generation, rewritten } = saved;
+        let SavedLive { vectors, owners, names, last_person, people_mark, faces_mark, generation, rewritten } = saved;
         let last_face = owners.last().map_or(0, |owner| owner.0.0);
         Self {
             vectors: Some(vectors),
@@ -106,6 +131,9 @@ impl Live {
             names: Arc::new(names),
             last_face,
             last_person,
+            people_mark,
+            faces_mark,
+            expiries_unread: true,
             generation,
             rewritten,
             ..Self::empty()
@@ -122,8 +150,42 @@ impl Live {
             names: Arc::clone(&self.names),
             last_face: self.last_face,
             last_person: self.last_person,
+            expiries_unread: self.expiries_unread,
             generation: self.generation,
         }
+    }
+
+    /// When the next face expires, milliseconds since 1970 UTC.
+    pub(super) fn next_expiry(&self) -> Option<i64> {
+        self.expiries.first().map(|first| first.0)
+    }
+
+    /// Whether the face expired and is still in the database.
+    pub(super) fn is_expired(&self, face: FaceId) -> bool {
+        self.expired.contains(&face)
+    }
+
+    /// Takes out every face whose time has come.
+    pub(super) fn drop_expired(&mut self, now_ms: i64) -> Result<()> {
+        let mut gone = Vec::new();
+        while let Some(&(time, face)) = self.expiries.first().filter(|first| first.0 <= now_ms) {
+            self.expiries.remove(&(time, face));
+            if let Ok(position) = self.owners.binary_search_by_key(&face, |owner| owner.0) {
+                gone.push(position);
+                self.expired.insert(face);
+            }
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.version = Arc::default();
+        gone.sort_unstable();
+        if let Some(vectors) = &mut self.vectors {
+            vectors.remove(&gone)?;
+        }
+        let expired = &self.expired;
+        Arc::make_mut(&mut self.owners).retain(|(face, _)| !expired.contains(face));
+        Ok(())
     }
 
     /// Shows what happened since the point that the changes were read from. Only memory is touched.
@@ -132,10 +194,12 @@ impl Live {
     /// `gallery_corrupt` when a row does not match its checksum or rows are missing, unless `salvage` leaves them out.
     /// After an error the state may be half way: start again from [`empty`](Self::empty).
     pub(super) fn apply(&mut self, changes: Changes, folder: &Path, salvage: bool) -> Result<()> {
-        let Changes { state, rewritten, names, owners, vectors, last_face, last_person, damaged_faces, damaged_people } = changes;
+        self.version = Arc::default();
+        let Changes { state, rewritten, names, owners, vectors, last_face, last_person, damaged_faces, damaged_people, .. } = changes;
         if let Some((left, names)) = rewritten {
             self.keep(left)?;
             self.names = Arc::new(names);
+            self.people_mark = 0;
             self.damaged_people.clear();
         }
         if !names.is_empty() {
@@ -148,17 +212,24 @@ impl Live {
             (none, more) => *none = more.or(none.take()),
         }
         (self.last_face, self.last_person) = (last_face, last_person);
+        self.people_mark ^= changes.people_mark;
+        self.faces_mark = self.faces_mark.map(|mark| mark ^ changes.faces_mark);
+        self.expiries.extend(changes.expiries);
+        self.expiries_unread = false;
+        self.drop_expired(now_ms())?;
         self.damaged_faces.extend(damaged_faces);
         self.damaged_people.extend(damaged_people);
-        let whole = self.owners.len() as u64 == state.faces && self.names.len() as u64 == state.persons;
+        let faces = self.owners.len() + self.expired.len();
+        let marked =
+            state.marks.is_none_or(|marks| marks.persons == self.people_mark && self.faces_mark.is_none_or(|mark| marks.faces == mark));
+        let whole = marked && faces as u64 == state.faces && self.names.len() as u64 == state.persons;
         if !salvage && !whole {
             let found = match (self.damaged_people.first(), self.damaged_faces.first()) {
                 (Some(person), _) => format!("person {person} does not match its checksum"),
                 (_, Some(face)) => format!("face {face} does not match its checksum"),
-                _ => "rows are missing".into(),
+                _ => "rows are missing or were exchanged".into(),
             };
-            let counts =
-                format!("{} of {} faces and {} of {} people are intact", self.owners.len(), state.faces, self.names.len(), state.persons);
+            let counts = format!("{faces} of {} faces and {} of {} people are intact", state.faces, self.names.len(), state.persons);
             let remedy = store::REMEDY;
             return Err(store::corrupt(folder, &format!("{found}; {counts}; `facerec gallery verify` lists the damage; {remedy}")));
         }
@@ -170,17 +241,26 @@ impl Live {
     fn keep(&mut self, left: Vec<Owner>) -> Result<()> {
         let mut there = left.iter().peekable();
         let (mut kept, mut gone) = (Vec::with_capacity(left.len()), Vec::new());
+        let mut moved = false;
         for (position, owner) in self.owners.iter().enumerate() {
             while there.next_if(|o| o.0 < owner.0).is_some() {}
             match there.next_if(|o| o.0 == owner.0) {
-                Some(now) => kept.push(*now),
+                Some(now) => {
+                    moved |= now.1 != owner.1;
+                    kept.push(*now);
+                }
                 None => gone.push(position),
             }
         }
         if let Some(vectors) = self.vectors.as_mut().filter(|_| !gone.is_empty()) {
             vectors.remove(&gone)?;
         }
-        self.damaged_faces.retain(|face| left.binary_search_by_key(face, |o| o.0).is_ok());
+        if moved || !gone.is_empty() {
+            self.faces_mark = None;
+        }
+        let is_left = |face: &FaceId| left.binary_search_by_key(face, |o| o.0).is_ok();
+        self.damaged_faces.retain(is_left);
+        self.expired.retain(is_left);
         self.owners = Arc::new(kept);
         Ok(())
     }
@@ -359,20 +439,21 @@ impl Point {
             vectors: None,
             last_face: self.last_face,
             last_person: self.last_person,
+            people_mark: 0,
+            faces_mark: 0,
+            expiries: if self.expiries_unread { snapshot.expiries(FaceId(self.last_face))? } else { Vec::new() },
             damaged_faces: Vec::new(),
             damaged_people: Vec::new(),
             state,
         };
         if changes.state.rewritten > self.generation {
             let left = self.left(snapshot)?;
-            let mut names = Names::default();
             changes.last_person = 0;
-            changes.read_people(snapshot, |person, name| names.push(person, name))?;
+            let mut names = Names::default();
+            changes.read_people(snapshot)?.into_iter().for_each(|(person, name)| names.push(person, &name));
             changes.rewritten = Some((left, names));
         } else {
-            let mut added = Vec::new();
-            changes.read_people(snapshot, |person, name| added.push((person, name.into())))?;
-            changes.names = added;
+            changes.names = changes.read_people(snapshot)?;
         }
         changes.read_faces(snapshot, &self, progress)?;
         Ok(changes)
@@ -411,20 +492,27 @@ impl Point {
 }
 
 impl Changes {
-    fn read_people(&mut self, snapshot: &Snapshot<'_>, mut good: impl FnMut(PersonId, &str)) -> Result<()> {
-        let Self { last_person, damaged_people, .. } = self;
+    /// People whose rows were not read yet, in the order of their ids: who was renamed has a later row.
+    fn read_people(&mut self, snapshot: &Snapshot<'_>) -> Result<Vec<(PersonId, Box<str>)>> {
+        let Self { last_person, people_mark, damaged_people, .. } = self;
+        let mut people = Vec::new();
         snapshot.scan_persons(*last_person, |row| {
-            *last_person = row.id();
+            *last_person = row.row().max(*last_person);
             match row {
-                Checked::Good(person) => good(person.id, person.name),
+                Checked::Good(person) => {
+                    *people_mark ^= person.mark;
+                    people.push((person.id, person.name.into()));
+                }
                 Checked::Damaged(id) => damaged_people.push(PersonId(id)),
             }
             Ok(())
-        })
+        })?;
+        people.sort_unstable_by_key(|person: &(PersonId, _)| person.0);
+        Ok(people)
     }
 
     fn read_faces(&mut self, snapshot: &Snapshot<'_>, since: &Point, progress: Option<&Progress>) -> Result<()> {
-        let Self { state, rewritten, names, owners, last_face, damaged_faces, .. } = self;
+        let Self { state, rewritten, names, owners, last_face, faces_mark, expiries, damaged_faces, .. } = self;
         if state.dim == 0 {
             return Ok(());
         }
@@ -441,6 +529,8 @@ impl Changes {
             done += 1;
             match row {
                 Checked::Good(face) if face.vector.len() == state.dim * 4 && is_known(face.person) => {
+                    *faces_mark ^= face.mark;
+                    expiries.extend(face.expires_ms.map(|time| (time, face.id)));
                     vectors.extend(vector_values(face.vector));
                     owners.push((face.id, face.person));
                 }

@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::audit::{Action, MAX_ACTOR_CHARS, default_actor};
 use super::backend::Backend;
 use super::decision::{Candidate, best_per_person};
 use super::filter::SearchFilter;
 use super::index::{Base, IndexKind};
+use super::key::GalleryKey;
 use super::live::{Live, Owner};
 use super::lock::WriteLock;
 use super::options::GalleryOptions;
-use super::records::{FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, PersonId, VerifyReport, check_name};
+use super::records::{
+    AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, PersonId, VerifyReport, check_name,
+};
 use super::rows::{FaceRow, vector_bytes, vector_values};
 use super::seal::Seal;
 use super::store::{self, Checked, Edit, Store};
@@ -34,6 +38,8 @@ pub(super) struct Local {
     folder: PathBuf,
     model: Arc<ModelKey>,
     salvage: bool,
+    /// Who makes the changes.
+    actor: String,
     /// Taken before `live` where both are needed. Held while a change waits for the disk: a search in a gallery that is
     /// open for writing does not take it.
     db: Mutex<Db>,
@@ -57,11 +63,13 @@ struct Db {
     saved_base: Option<Arc<Base>>,
     /// Faces that are not in it.
     unsaved: usize,
+    /// Something removed is still in the log or the file, because a reader or a full disk was in the way.
+    leftovers: bool,
 }
 
-/// Positions of the faces that a filter lets be found, in one generation.
+/// Positions of the faces that a filter lets be found, in one state.
 struct Filtered {
-    generation: u64,
+    version: Arc<()>,
     filter: SearchFilter,
     positions: Arc<Vec<usize>>,
 }
@@ -80,17 +88,26 @@ impl Local {
     pub(super) fn open(folder: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
         #[cfg(feature = "faiss")]
         super::processor::check()?;
+        let actor = match &options.actor {
+            Some(actor) => actor.trim().to_owned(),
+            None => default_actor(),
+        };
+        if actor.is_empty() || actor.chars().count() > MAX_ACTOR_CHARS || actor.chars().any(char::is_control) {
+            let expected = format!("expected 1 to {MAX_ACTOR_CHARS} characters without control characters, got `{}`", actor.escape_debug());
+            return Err(Error::argument("actor", expected));
+        }
+        let key = options.key.clone();
         let create = options.create && !options.read_only && model.is_some();
         let exists = folder.join(store::FILE).try_exists().map_err(|e| Error::io("open", folder, e))?;
         if !exists && !create {
             return Err(store::missing(folder));
         }
         let (lock, store) = if options.read_only {
-            (None, Store::open_reader(folder)?)
+            (None, Store::open_reader(folder, key)?)
         } else {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
             let lock = WriteLock::acquire(folder)?;
-            let store = Store::open_writer(folder, model.map(Arc::as_ref).filter(|_| create))?;
+            let store = Store::open_writer(folder, model.map(Arc::as_ref).filter(|_| create), key, &actor)?;
             if !exists {
                 saved::sync_folder(folder)?;
                 // A bare name has the empty path as its parent: the current folder.
@@ -113,28 +130,37 @@ impl Local {
             return Err(Error::FeatureDisabled { feature: "faiss", what: format!("index `{}`", kind.code()) });
         }
         let (live, saved) = store.snapshot(|snapshot| {
-            let (mut live, saved) = match saved::load(folder, snapshot, &Seal::default()) {
-                Ok(live) => {
-                    let faces = live.owners.len();
-                    (live, Some(faces))
-                }
-                Err(reason) => {
-                    if snapshot.state()?.faces > 0 {
-                        tracing::info!(gallery = %folder.display(), reason, "no saved index that fits; building it from the database");
-                    }
-                    (Live::empty(), None)
-                }
+            let read = |mut live: Live| {
+                let changes = live.point().changes(snapshot, options.progress.as_ref())?;
+                live.apply(changes, folder, options.salvage)?;
+                Ok(live)
             };
-            let changes = live.point().changes(snapshot, options.progress.as_ref())?;
-            live.apply(changes, folder, options.salvage)?;
-            Ok((live, saved))
+            let reason = match saved::load(folder, snapshot, &Seal::new(store.cipher())) {
+                Ok(saved) => {
+                    let faces = saved.owners.len();
+                    match read(saved) {
+                        Ok(live) => return Ok((live, Some(faces))),
+                        // Only the database can say whether it is the one or the other that is wrong.
+                        Err(Error::GalleryCorrupt { reason, .. }) => reason,
+                        Err(other) => return Err(other),
+                    }
+                }
+                Err(reason) => reason,
+            };
+            if snapshot.state()?.faces > 0 {
+                tracing::info!(gallery = %folder.display(), reason, "no saved index that fits; building it from the database");
+            }
+            Ok((read(Live::empty())?, None))
         })?;
         let unsaved = live.owners.len() - saved.unwrap_or_default().min(live.owners.len());
-        let db = Mutex::new(Db { store, saved: saved.is_some(), saved_base: live.base.clone(), unsaved });
-        let opened = Self {
+        // A crash may have come between a removal and its last step.
+        let leftovers = lock.is_some();
+        let db = Mutex::new(Db { store, saved: saved.is_some(), saved_base: live.base.clone(), unsaved, leftovers });
+        let local = Self {
             folder: folder.into(),
             model,
             salvage: options.salvage,
+            actor,
             db,
             live: Arc::new(RwLock::new(live)),
             stale: AtomicBool::new(false),
@@ -143,8 +169,16 @@ impl Local {
             filters: Mutex::default(),
             lock,
         };
-        opened.tend();
-        Ok(opened)
+        if local.lock.is_some() {
+            let mut db = local.db();
+            // A gallery on a full disk can be opened all the same.
+            if let Err(error) = local.purge_in(&mut db) {
+                tracing::warn!(gallery = %folder.display(), %error, "expired faces are not deleted yet");
+            }
+            local.forget(&mut db);
+        }
+        local.tend();
+        Ok(local)
     }
 
     /// Starts building a base where one is due. Searches go on meanwhile, exactly, or with the old one.
@@ -203,14 +237,15 @@ impl Local {
     }
 
     /// Commits a change, then shows it to searches.
-    fn change<T>(&self, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+    fn change<T>(&self, action: Action, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
         self.writable()?;
         let mut db = self.db();
-        self.change_in(&mut db, change)
+        self.purge_in(&mut db)?;
+        self.change_in(&mut db, action, change)
     }
 
-    fn change_in<T>(&self, db: &mut Db, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
-        let result = db.store.write(change)?;
+    fn change_in<T>(&self, db: &mut Db, action: Action, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        let result = db.store.write(action, &self.actor, change)?;
         // The change is on the disk: what fails from here on must not be reported as if it were not.
         let faces = self.live().owners.len();
         let shown = self.catch_up(db).and_then(|()| {
@@ -221,6 +256,7 @@ impl Local {
         if let Err(error) = shown {
             tracing::warn!(gallery = %self.folder.display(), %error, "the change is stored; the index will be brought up to date later");
         }
+        self.forget(db);
         Ok(result)
     }
 
@@ -228,8 +264,15 @@ impl Local {
     fn remove<T>(&self, remove: impl FnOnce(&mut Edit<'_>) -> Result<(T, bool)>) -> Result<T> {
         self.writable()?;
         let mut db = self.db();
+        self.purge_in(&mut db)?;
+        self.remove_in(&mut db, Action::Remove, remove)
+    }
+
+    fn remove_in<T>(&self, db: &mut Db, action: Action, remove: impl FnOnce(&mut Edit<'_>) -> Result<(T, bool)>) -> Result<T> {
         let mut discarded = false;
-        let result = self.change_in(&mut db, |edit| {
+        // Until the log is emptied, also when the change itself fails half way.
+        let leftovers = std::mem::replace(&mut db.leftovers, true);
+        let result = self.change_in(db, action, |edit| {
             let (result, removed) = remove(edit)?;
             if removed {
                 // Before the commit: after a crash in between, the index is merely built again.
@@ -240,11 +283,39 @@ impl Local {
         });
         if discarded {
             db.saved = false;
-            if !matches!(db.store.empty_log(), Ok(true)) {
-                tracing::warn!(gallery = %self.folder.display(), "removed faces stay in the log until no reader is in the way");
-            }
+        } else {
+            db.leftovers = leftovers;
         }
         result
+    }
+
+    /// Deletes the faces whose time has come.
+    fn purge_in(&self, db: &mut Db) -> Result<usize> {
+        if !db.store.has_expired()? {
+            return Ok(0);
+        }
+        self.remove_in(db, Action::Expire, |edit| edit.remove_expired().map(|removed| (removed, removed > 0)))
+    }
+
+    /// Empties SQLite's log of what was removed, and the file where it has to be. A reader may be in the way: then it is tried again
+    /// after the next change, when the gallery is closed, and when it is opened.
+    fn forget(&self, db: &mut Db) {
+        if !db.leftovers {
+            return;
+        }
+        let done = match db.store.is_unclean() {
+            Ok(true) => db.store.tidy(),
+            Ok(false) => db.store.empty_log(),
+            Err(error) => Err(error),
+        };
+        db.leftovers = !matches!(done, Ok(true));
+        match done {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(gallery = %self.folder.display(), "what was removed stays in the log until no reader is in the way");
+            }
+            Err(error) => tracing::warn!(gallery = %self.folder.display(), %error, "what was removed stays in the file for now"),
+        }
     }
 
     /// Brings the searchable state up to the database's.
@@ -269,7 +340,7 @@ impl Local {
         db.unsaved = 0;
         // A copy that shares everything: nobody waits for the disk.
         let live = self.live().clone();
-        saved::save(&self.folder, &live, &self.model, &Seal::default())?;
+        saved::save(&self.folder, &live, &self.model, &Seal::new(db.store.cipher()))?;
         db.saved = true;
         db.saved_base = live.base;
         Ok(())
@@ -319,26 +390,26 @@ impl Local {
         }
         loop {
             drop(self.current()?);
-            let (generation, positions) = self.allowed(filter)?;
-            // Positions are those of one generation: another change may have come between.
+            let (version, positions) = self.allowed(filter)?;
+            // Positions are those of one state: a change may have come between.
             let live = self.live();
-            if live.generation == generation {
+            if Arc::ptr_eq(&live.version, &version) {
                 return Ok((live, Some(positions)));
             }
         }
     }
 
-    /// Positions of the faces that a filter lets be found, and the generation they are of. What metadata holds is read once per
-    /// generation and filter.
-    fn allowed(&self, filter: &SearchFilter) -> Result<(u64, Arc<Vec<usize>>)> {
-        let (generation, owners, names) = {
+    /// Positions of the faces that a filter lets be found, and the state they are of. What metadata holds is read once per state and
+    /// filter.
+    fn allowed(&self, filter: &SearchFilter) -> Result<(Arc<()>, Arc<Vec<usize>>)> {
+        let (version, owners, names) = {
             let live = self.live();
-            (live.generation, Arc::clone(&live.owners), Arc::clone(&live.names))
+            (Arc::clone(&live.version), Arc::clone(&live.owners), Arc::clone(&live.names))
         };
         let mut known = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|known| known.generation == generation);
+        known.retain(|known| Arc::ptr_eq(&known.version, &version));
         if let Some(known) = known.iter().find(|known| known.filter == *filter) {
-            return Ok((generation, Arc::clone(&known.positions)));
+            return Ok((version, Arc::clone(&known.positions)));
         }
         drop(known);
         let people: Option<BTreeSet<PersonId>> =
@@ -364,8 +435,8 @@ impl Local {
         let positions = Arc::new(allowed);
         let mut known = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
         known.truncate(FILTERS - 1);
-        known.push_front(Filtered { generation, filter: filter.clone(), positions: Arc::clone(&positions) });
-        Ok((generation, positions))
+        known.push_front(Filtered { version: Arc::clone(&version), filter: filter.clone(), positions: Arc::clone(&positions) });
+        Ok((version, positions))
     }
 
     /// The searchable state, with everything that other processes committed until now.
@@ -377,6 +448,11 @@ impl Local {
             if generation != self.live().generation || self.stale.load(Ordering::Acquire) {
                 self.catch_up(&db)?;
             }
+        }
+        let now = store::now_ms();
+        if self.live().next_expiry().is_some_and(|time| time <= now) {
+            // A writer deletes them later: a search does not wait for the disk.
+            self.live_mut().drop_expired(now)?;
         }
         Ok(self.live())
     }
@@ -392,7 +468,7 @@ impl Backend for Local {
     }
 
     fn add_many(&self, faces: &[(&str, NewFace<'_>)]) -> Result<Vec<FaceId>> {
-        self.change(|edit| {
+        self.change(Action::Add, |edit| {
             let mut ids = Vec::with_capacity(faces.len());
             for (person, face) in faces {
                 self.check_model(face.embedding)?;
@@ -407,6 +483,8 @@ impl Backend for Local {
                     digest: face.digest,
                     metadata: face.metadata,
                     created_ms: 0,
+                    expires_ms: face.expires_ms,
+                    mark: 0,
                 })?);
             }
             Ok(ids)
@@ -427,7 +505,12 @@ impl Backend for Local {
 
     fn rename(&self, name: &str, new_name: &str) -> Result<()> {
         let (name, new_name) = (name.trim(), check_name(new_name)?);
-        self.change(|edit| {
+        self.writable()?;
+        let mut db = self.db();
+        self.purge_in(&mut db)?;
+        // The name so far is to be forgotten too.
+        db.leftovers = true;
+        self.change_in(&mut db, Action::Rename, |edit| {
             let person = edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() })?;
             match edit.find_person(new_name)? {
                 Some(other) if other == person => Ok(()),
@@ -497,6 +580,7 @@ impl Backend for Local {
             index_building: self.building.load(Ordering::Acquire),
             bytes_on_disk,
             generation: state.generation,
+            encrypted: self.db().store.cipher().is_some(),
         })
     }
 
@@ -526,8 +610,8 @@ impl Backend for Local {
     fn compact(&self) -> Result<()> {
         self.writable()?;
         let mut db = self.db();
-        db.store.vacuum()?;
-        db.store.empty_log()?;
+        self.purge_in(&mut db)?;
+        db.leftovers = !db.store.tidy()?;
         // What is being built was planned before now.
         while self.building.load(Ordering::Acquire) {
             std::thread::sleep(std::time::Duration::from_millis(5));
@@ -545,7 +629,45 @@ impl Backend for Local {
     }
 
     fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
-        self.change(|edit| transfer::import(edit, &self.model, input))
+        self.change(Action::Import, |edit| transfer::import(edit, &self.model, input))
+    }
+
+    fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
+        let person = self.person(name)?;
+        self.db().store.snapshot(|snapshot| transfer::export_person(snapshot, &person, self.salvage, out))
+    }
+
+    fn purge_expired(&self) -> Result<usize> {
+        self.writable()?;
+        self.purge_in(&mut self.db())
+    }
+
+    fn set_key(&self, key: Option<GalleryKey>) -> Result<()> {
+        self.writable()?;
+        let mut db = self.db();
+        self.purge_in(&mut db)?;
+        // It is readable without a key, or for the old one.
+        saved::discard(&self.folder)?;
+        db.saved = false;
+        db.store.set_key(key, &self.actor)?;
+        let done = db.store.tidy();
+        db.leftovers = !matches!(done, Ok(true));
+        self.catch_up(&db)?;
+        if !done? {
+            tracing::warn!(gallery = %self.folder.display(), "what the old key opens stays in the log until no reader is in the way");
+        }
+        Ok(())
+    }
+
+    fn audit(&self, after_id: i64, limit: usize) -> Result<Vec<AuditEntry>> {
+        let mut entries = Vec::new();
+        self.db().store.snapshot(|snapshot| {
+            snapshot.scan_audit(after_id, limit, |row| {
+                entries.extend(self.intact(row, "audit entry")?.map(|entry| entry.entry()));
+                Ok(())
+            })
+        })?;
+        Ok(entries)
     }
 
     fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>> {
@@ -586,6 +708,10 @@ impl Drop for Local {
             return;
         }
         let mut db = self.db();
+        if let Err(error) = self.purge_in(&mut db) {
+            tracing::warn!(gallery = %self.folder.display(), %error, "expired faces are not deleted yet");
+        }
+        self.forget(&mut db);
         let faces = self.live().owners.len();
         let new_base = match (&self.live().base, &db.saved_base) {
             (Some(now), Some(then)) => !Arc::ptr_eq(now, then),

@@ -3,11 +3,14 @@
 //! A [`Gallery`] is a folder. `gallery.db` (SQLite) is the truth; the search index is made from it, saved beside it to open
 //! faster, and made again when it does not fit. One process writes at a time, any number read and see its changes.
 
+mod audit;
 mod backend;
+mod crypto;
 mod decision;
 mod files;
 mod filter;
 mod index;
+mod key;
 mod live;
 mod local;
 mod lock;
@@ -19,6 +22,7 @@ mod records;
 mod rows;
 mod saved;
 mod seal;
+mod sealed;
 mod store;
 mod transfer;
 mod verify;
@@ -30,8 +34,11 @@ use std::sync::Arc;
 pub use decision::{Candidate, Decision, DecisionOptions, DecisionReason};
 pub use filter::SearchFilter;
 pub use index::IndexKind;
+pub use key::GalleryKey;
 pub use options::GalleryOptions;
-pub use records::{FaceId, FaceRecord, GalleryStats, ImportReport, MAX_NAME_CHARS, Match, NewFace, Person, PersonId, VerifyReport};
+pub use records::{
+    AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, MAX_NAME_CHARS, Match, NewFace, Person, PersonId, VerifyReport,
+};
 
 use crate::error::{Error, Result};
 use crate::face::{Embedding, ModelKey};
@@ -250,6 +257,16 @@ impl Gallery {
         self.backend.export(out)
     }
 
+    /// Writes everything that is held about one person as JSON Lines, for somebody who asks what is known about them: a header, their
+    /// faces with vectors as in [`export`](Self::export), and the entries of the audit log about them. Returns the number of
+    /// faces. The file can be imported.
+    ///
+    /// # Errors
+    /// `person_not_found`, `gallery_corrupt`, `io`.
+    pub fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
+        self.backend.export_person(name.trim(), out)
+    }
+
     /// Adds the faces of an [`export`](Self::export), all or none. People are matched by name; a face that its person already
     /// has, with the very same vector, is left out, so that an import can be repeated.
     ///
@@ -258,5 +275,38 @@ impl Gallery {
     /// was cut short, or in a gallery opened for reading only; `limit_exceeded`, `io`.
     pub fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
         self.backend.import(input)
+    }
+
+    /// Deletes the faces whose time has come, as [`remove_face`](Self::remove_face) does; returns how many there were. Opening for
+    /// writing and every change do so too: call it where a gallery stays open for long without either.
+    ///
+    /// # Errors
+    /// `invalid_argument` in a gallery opened for reading only, `io`.
+    pub fn purge_expired(&self) -> Result<usize> {
+        self.backend.purge_expired()
+    }
+
+    /// Encrypts the gallery, gives it another key, or with `None` makes it plain. Everything is written anew under a new data key, in
+    /// one transaction: after a crash at any moment the gallery opens with the old key or the new one, and nothing is lost.
+    /// Then the file is written anew as [`compact`](Self::compact) does, so that nothing of before is left in it. Needs as much free
+    /// space again as the gallery takes, twice. Other processes that have the gallery open get `wrong_key` from then on.
+    ///
+    /// Copies that were made before, and what a disk keeps of overwritten blocks, still open with the old key.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an empty passphrase or in a gallery opened for reading only; `gallery_corrupt` when a row is damaged;
+    /// `io`. When it is the last step that fails, for want of space, the new key counts already and the step is made up for when the
+    /// gallery is opened for writing: see the log.
+    pub fn set_key(&self, key: Option<GalleryKey>) -> Result<()> {
+        self.backend.set_key(key)
+    }
+
+    /// At most `limit` entries of the audit log, which has one for each change, in their order: those after the entry `after_id`, 0
+    /// for the first.
+    ///
+    /// # Errors
+    /// `gallery_corrupt`, `io`.
+    pub fn audit(&self, after_id: i64, limit: usize) -> Result<Vec<AuditEntry>> {
+        self.backend.audit(after_id, limit)
     }
 }

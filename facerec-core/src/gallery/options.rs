@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::IndexKind;
+use super::key::GalleryKey;
 
 /// How to open a gallery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub struct GalleryOptions {
     /// How it is searched.
     pub index: IndexKind,
     pub(super) progress: Option<Progress>,
+    /// What opens an encrypted gallery, or encrypts a new one.
+    pub key: Option<GalleryKey>,
+    /// Who makes the changes, for the audit log.
+    pub actor: Option<String>,
 }
 
 /// Whom to tell how far the reading of a gallery is.
@@ -46,7 +51,7 @@ impl Eq for Progress {}
 
 impl Default for GalleryOptions {
     fn default() -> Self {
-        Self { read_only: false, create: true, salvage: false, index: IndexKind::Auto, progress: None }
+        Self { read_only: false, create: true, salvage: false, index: IndexKind::Auto, progress: None, key: None, actor: None }
     }
 }
 
@@ -88,6 +93,22 @@ impl GalleryOptions {
     #[must_use]
     pub fn progress(mut self, report: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
         self.progress = Some(Progress(Arc::new(report)));
+        self
+    }
+
+    /// Opens an encrypted gallery; a gallery that is created is encrypted with it. Default none: a plain gallery. A missing or
+    /// wrong key, and a key for a plain gallery, are `wrong_key`. [`set_key`](super::Gallery::set_key) encrypts a plain gallery.
+    #[must_use]
+    pub fn key(mut self, key: GalleryKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Who makes the changes, as the [audit log](super::Gallery::audit) shall say: 1 to 200 characters. Default: the name of
+    /// the operating system's user, or `unknown`.
+    #[must_use]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.actor = Some(actor.into());
         self
     }
 }

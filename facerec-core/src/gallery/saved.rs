@@ -49,6 +49,8 @@ struct Header {
     generation: u64,
     rewritten: u64,
     last_person: i64,
+    people_mark: i64,
+    faces_mark: Option<i64>,
     shards: usize,
     base: Option<BaseHeader>,
     /// Bytes of each block as it is in the file.
@@ -63,7 +65,7 @@ struct BaseHeader {
     trained_on: usize,
 }
 
-/// Reads the saved index. The error says in words why it cannot be used.
+/// Reads the saved index with what seals it. The error says in words why it cannot be used.
 pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Result<Live, String> {
     let text = |e: io::Error| e.to_string();
     let path = folder.join(FILE);
@@ -122,8 +124,8 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Resul
         return Err(format!("it holds {} vectors for {} faces", vectors.len(), owners.len()));
     }
     compare(snapshot, &owners, &vectors, state.rewritten <= header.generation)?;
-    let Header { generation, rewritten, last_person, .. } = header;
-    let mut live = Live::from_saved(SavedLive { vectors, owners, names, last_person, generation, rewritten });
+    let Header { generation, rewritten, last_person, people_mark, faces_mark, .. } = header;
+    let mut live = Live::from_saved(SavedLive { vectors, owners, names, last_person, people_mark, faces_mark, generation, rewritten });
     if let (Some(base), Some((faces, parts))) = (&header.base, base_blocks.split_first()) {
         let faces = ids_from(&read(faces)?);
         let parts = each(parts, true, |place| read(place).map_err(internal)).map_err(|e| e.to_string())?;
@@ -201,6 +203,8 @@ pub(super) fn save(folder: &Path, live: &Live, model: &ModelKey, seal: &Seal) ->
         generation: live.generation,
         rewritten: live.rewritten,
         last_person: live.last_person(),
+        people_mark: live.people_mark,
+        faces_mark: live.faces_mark,
         shards: vectors.shards().count(),
         base: base.map(|base| BaseHeader {
             kind: base.kind().code().into(),

@@ -1,11 +1,11 @@
 //! A gallery as JSON Lines: a header, then one face per line, with everything that is known about it but its ids.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::records::{FaceId, ImportReport, check_details, check_name, quality_from, quality_values};
+use super::records::{AuditEntry, FaceId, ImportReport, Person, check_details, check_name, quality_from, quality_values};
 use super::rows::{FaceRow, vector_bytes, vector_values};
 use super::store::{Checked, Edit, Snapshot};
 use crate::error::{Error, Result};
@@ -26,6 +26,32 @@ struct Header {
     dim: usize,
     persons: usize,
     faces: usize,
+    /// In an export of one person: who they are here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<PersonHeader>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PersonHeader {
+    id: i64,
+    name: String,
+    created_ms: i64,
+}
+
+/// An entry of the audit log in an export of one person; an import passes over it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditLine {
+    audit: AuditEntryLine,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AuditEntryLine {
+    id: i64,
+    at_ms: i64,
+    actor: String,
+    action: String,
+    faces: Vec<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +75,8 @@ struct Line {
     metadata: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default)]
     created_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_ms: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,7 +117,7 @@ pub(super) fn export(snapshot: &Snapshot<'_>, salvage: bool, out: &mut dyn Write
         faces = state.faces as usize;
     }
     let model = Model { id: state.model.id, hash: state.model.hash };
-    let header = Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons: names.len(), faces };
+    let header = Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons: names.len(), faces, person: None };
     write_line(out, &header)?;
     snapshot.scan_faces(0, |row| match row {
         Checked::Good(face) => match names.get(&face.person) {
@@ -97,6 +125,42 @@ pub(super) fn export(snapshot: &Snapshot<'_>, salvage: bool, out: &mut dyn Write
             None => damaged("face", face.id.0),
         },
         Checked::Damaged(id) => damaged("face", id),
+    })?;
+    out.flush().map_err(|e| Error::io("write", "the export", e))?;
+    Ok(faces)
+}
+
+/// Writes everything about one person; returns the number of their faces.
+pub(super) fn export_person(snapshot: &Snapshot<'_>, person: &Person, salvage: bool, out: &mut dyn Write) -> Result<usize> {
+    let state = snapshot.state()?;
+    let (mut lines, mut own) = (Vec::new(), BTreeSet::new());
+    snapshot.scan_faces_of(person.id, |row| match row {
+        Checked::Good(face) => {
+            own.insert(face.id);
+            lines.push(line_of(&person.name, &face));
+            Ok(())
+        }
+        Checked::Damaged(_) if salvage => Ok(()),
+        Checked::Damaged(id) => Err(snapshot.corrupt(&format!("face {id} does not match its checksum"))),
+    })?;
+    let model = Model { id: state.model.id, hash: state.model.hash };
+    let header = PersonHeader { id: person.id.0, name: person.name.clone(), created_ms: person.created_ms };
+    let (persons, faces) = (1, lines.len());
+    write_line(out, &Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons, faces, person: Some(header) })?;
+    lines.iter().try_for_each(|line| write_line(out, line))?;
+    snapshot.scan_audit(0, usize::MAX, |row| {
+        let entry = match row {
+            Checked::Good(entry) => entry.entry(),
+            Checked::Damaged(_) if salvage => return Ok(()),
+            Checked::Damaged(id) => return Err(snapshot.corrupt(&format!("audit entry {id} does not match its checksum"))),
+        };
+        if !entry.persons.contains(&person.id) {
+            return Ok(());
+        }
+        // An entry may be about others as well: only their own faces are theirs to see.
+        let faces = entry.faces.iter().filter(|face| own.contains(face)).map(|face| face.0).collect();
+        let AuditEntry { id, at_ms, actor, action, .. } = entry;
+        write_line(out, &AuditLine { audit: AuditEntryLine { id, at_ms, actor, action, faces } })
     })?;
     out.flush().map_err(|e| Error::io("write", "the export", e))?;
     Ok(faces)
@@ -116,6 +180,9 @@ pub(super) fn import(edit: &mut Edit<'_>, model: &ModelKey, input: &mut dyn BufR
     }
     let mut report = ImportReport { persons: 0, faces: 0, duplicates: 0 };
     while let Some(text) = lines.next()? {
+        if text.starts_with(r#"{"audit":"#) && serde_json::from_str::<AuditLine>(&text).is_ok() {
+            continue;
+        }
         let line: Line = serde_json::from_str(&text).map_err(|e| lines.wrong(&e.to_string()))?;
         let length = line.embedding.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
         if line.embedding.len() != header.dim || (length - 1.0).abs() > UNIT_TOLERANCE {
@@ -154,6 +221,8 @@ fn add(edit: &mut Edit<'_>, line: &Line) -> Result<(bool, bool)> {
         digest: line.digest.as_deref(),
         metadata: metadata.as_deref(),
         created_ms: line.created_ms,
+        expires_ms: line.expires_ms,
+        mark: 0,
     })?;
     Ok((new, true))
 }
@@ -177,6 +246,7 @@ fn line_of(name: &str, face: &FaceRow<'_>) -> Line {
         // It was checked when it was stored.
         metadata: face.metadata.and_then(|text| serde_json::from_str(text).ok()),
         created_ms: face.created_ms,
+        expires_ms: face.expires_ms,
     }
 }
 

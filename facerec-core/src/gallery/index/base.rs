@@ -17,8 +17,9 @@ const VALUES_PER_CODE: usize = 4;
 const TRAIN_PER_LIST: usize = 40;
 /// Training vectors for the other kinds: the range of each value.
 const TRAIN_ROWS: usize = 16_384;
-/// Queries on which the recall is measured, and what the search effort of `Ivf` and `Hnsw` is chosen for: at most one of them missed,
-/// before the effort is doubled once for safety.
+/// Rows of a part, for the kinds that compare all: small enough to share ten thousand between two processors.
+const PART_ROWS: usize = 2048;
+/// Queries on which the recall is measured, and for which the search effort of `Ivf` and `Hnsw` is chosen: at most one of them missed.
 const SAMPLE: usize = 512;
 const MAX_MISSED: usize = 1;
 /// How far the sampled queries are from the stored vectors they are made of, in units of the distance of two random faces. The
@@ -30,7 +31,7 @@ pub(in super::super) struct Base {
     kind: IndexKind,
     /// Trained and empty: what a copy is filled from.
     blank: Trained,
-    /// One per shard for the kinds that compare all, else one.
+    /// Of at most [`PART_ROWS`] for the kinds that compare all, else one.
     parts: Vec<Arc<Trained>>,
     /// Whose vector stands at each position, ascending.
     faces: Vec<FaceId>,
@@ -93,12 +94,14 @@ impl Base {
     }
 
     fn fill<'a>(&mut self, shards: impl Iterator<Item = &'a [f32]>, faces: Vec<FaceId>) -> Result<()> {
-        for shard in shards {
-            match (self.kind, self.parts.first_mut().and_then(Arc::get_mut)) {
-                (IndexKind::Ivf | IndexKind::Hnsw, Some(only)) => only.add(shard)?,
-                _ => {
+        let split = matches!(self.kind, IndexKind::Sq8 | IndexKind::Fp16);
+        let values = if split { PART_ROWS * self.blank.dim() } else { usize::MAX };
+        for piece in shards.flat_map(|shard| shard.chunks(values)) {
+            match self.parts.first_mut().filter(|_| !split).and_then(Arc::get_mut) {
+                Some(only) => only.add(piece)?,
+                None => {
                     let mut part = self.blank.duplicate()?;
-                    part.add(shard)?;
+                    part.add(piece)?;
                     self.parts.push(Arc::new(part));
                 }
             }
@@ -137,12 +140,11 @@ impl Base {
         let mut effort = start.min(end);
         loop {
             self.set_effort(parameter, effort)?;
-            if effort >= end || missed(self)? <= MAX_MISSED * truth.len() / SAMPLE {
+            if effort >= end || missed(self)? <= MAX_MISSED {
                 break;
             }
-            effort *= 2;
+            effort = (effort + effort / 2).min(end);
         }
-        self.set_effort(parameter, (2 * effort).min(end))?;
         self.recall = 1.0 - missed(self)? as f32 / truth.len().max(1) as f32;
         Ok(())
     }

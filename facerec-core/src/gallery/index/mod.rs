@@ -132,9 +132,13 @@ fn merge(parts: impl IntoIterator<Item = (usize, Vec<Vec<Hit>>)>, queries: usize
             all.extend(hits.into_iter().map(|(position, similarity)| (offset + position, similarity)));
         }
     }
+    let best_first = |a: &Hit, b: &Hit| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     for hits in &mut merged {
-        hits.sort_unstable_by(|a: &Hit, b: &Hit| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        if hits.len() > k && k > 0 {
+            hits.select_nth_unstable_by(k - 1, best_first);
+        }
         hits.truncate(k);
+        hits.sort_unstable_by(best_first);
     }
     merged
 }
