@@ -102,6 +102,7 @@ fn be_killed(folder: &Path, first: u64, round: usize) {
     let kind = if cfg!(feature = "faiss") { KINDS[round % KINDS.len()] } else { IndexKind::Auto };
     let gallery = Gallery::open(folder, &model(), GalleryOptions::default().index(kind)).unwrap();
     let mut people = read(&gallery);
+    std::io::stderr().write_all(b"ready\n").unwrap();
     for number in first.. {
         let change = Change::number(number, &people);
         change.make(&gallery);
@@ -135,9 +136,12 @@ fn two_hundred_kills_lose_nothing_that_was_acknowledged() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let mut said = BufReader::new(victim.stderr.take().unwrap()).lines().map(Result::unwrap);
+        // Every fourth is killed at any moment, so while it opens the gallery, the others after they began to work.
+        let opened = round % 4 != 0 && said.next().is_some_and(|line| line == "ready");
         std::thread::sleep(Duration::from_micros((35_000.0 + 30_000.0 * values(round ^ 0xdead, 1)[0]) as u64));
         victim.kill().unwrap();
-        let said = BufReader::new(victim.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let said = said.filter(|line| opened || line != "ready");
         let status = victim.wait().unwrap();
         for line in said {
             let number = line.strip_prefix("ack ").unwrap_or_else(|| panic!("the victim failed: {line}"));

@@ -241,23 +241,18 @@ impl Live {
     fn keep(&mut self, left: Vec<Owner>) -> Result<()> {
         let mut there = left.iter().peekable();
         let (mut kept, mut gone) = (Vec::with_capacity(left.len()), Vec::new());
-        let mut moved = false;
         for (position, owner) in self.owners.iter().enumerate() {
             while there.next_if(|o| o.0 < owner.0).is_some() {}
             match there.next_if(|o| o.0 == owner.0) {
-                Some(now) => {
-                    moved |= now.1 != owner.1;
-                    kept.push(*now);
-                }
+                Some(now) => kept.push(*now),
                 None => gone.push(position),
             }
         }
         if let Some(vectors) = self.vectors.as_mut().filter(|_| !gone.is_empty()) {
             vectors.remove(&gone)?;
         }
-        if moved || !gone.is_empty() {
-            self.faces_mark = None;
-        }
+        // Marks go with removals, moves and keys; only reading every row would tell the new ones.
+        self.faces_mark = None;
         let is_left = |face: &FaceId| left.binary_search_by_key(face, |o| o.0).is_ok();
         self.damaged_faces.retain(is_left);
         self.expired.retain(is_left);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use facerec_core::{GalleryOptions, Identified, Tone};
+use facerec_core::{Identified, Tone};
 
 use super::annotated::Annotated;
 use super::batch::in_order;
@@ -30,7 +30,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
     let engine = global.engine(args.images.len(), args.threshold)?;
-    let gallery = engine.open_gallery_with(&args.gallery, GalleryOptions::default().read_only(true)).in_gallery()?;
+    let options = global.gallery()?.read_only(true);
+    let gallery = engine.open_gallery_with(&args.gallery, options).in_gallery()?;
     let annotated = args.annotate.as_ref().map(|folder| Annotated::new(folder, &args.images)).transpose()?;
     let bar = output.bar("photos", true);
     bar.set_length(args.images.len() as u64);
