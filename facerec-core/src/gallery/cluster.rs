@@ -17,7 +17,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, BinaryHeap};
 
-use super::index::VectorIndex;
+use super::index::Vectors;
 use crate::error::{Error, Result};
 use crate::face::Embedding;
 
@@ -110,13 +110,13 @@ pub fn cluster(faces: &[Embedding], options: &ClusterOptions) -> Result<Vec<Clus
 /// The nearest neighbours of each vector, made mutual.
 fn neighbours(vectors: &[f32], dim: usize) -> Result<Vec<BTreeSet<usize>>> {
     const AT_ONCE: usize = 1024;
-    let mut index = VectorIndex::new(dim)?;
+    let mut index = Vectors::new(dim)?;
     index.add(vectors)?;
     let mut near = vec![BTreeSet::new(); vectors.len() / dim];
     let mut face = 0;
     for queries in vectors.chunks(AT_ONCE * dim) {
         // One more: everybody is their own nearest neighbour.
-        for found in index.search(queries, NEIGHBOURS + 1)? {
+        for found in index.search(queries, NEIGHBOURS + 1, false)? {
             for (other, _) in found.into_iter().filter(|&(other, _)| other != face) {
                 near[face].insert(other);
                 near[other].insert(face);
@@ -347,7 +347,7 @@ mod tests {
         }
         plain.iter_mut().for_each(|members| members.sort_unstable());
         plain.sort();
-        let mut found: Vec<Vec<usize>> = cluster(&faces, &options).expect("clusters").into_iter().map(|c| c.members).collect();
+        let mut found: Vec<Vec<usize>> = cluster(&faces, options).expect("clusters").into_iter().map(|c| c.members).collect();
         found.sort();
         assert_eq!(found, plain);
         assert!((6..30).contains(&found.len()), "{}", found.len());

@@ -1,6 +1,7 @@
 //! A gallery in a folder: SQLite is the truth, and the search runs in memory.
 
 use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,25 +11,31 @@ use super::audit::{Action, actor_of};
 use super::backend::Backend;
 use super::decision::{Candidate, best_per_person};
 use super::filter::SearchFilter;
-use super::index::VectorIndex;
+use super::index::{Base, IndexKind};
 use super::key::GalleryKey;
-use super::live::Live;
+use super::live::{Live, Owner};
 use super::lock::WriteLock;
 use super::options::GalleryOptions;
-use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport, check_name};
+use super::records::{
+    AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, PersonId, VerifyReport, check_name,
+};
 use super::rows::{FaceRow, vector_bytes, vector_values};
+use super::seal::Seal;
 use super::source::LocalSink;
 use super::store::{self, Checked, Edit, Store};
 use super::{saved, transfer, verify};
 use crate::error::{Error, Result};
 use crate::face::{Embedding, ModelKey};
 
-/// The index is saved again when this many faces are not in it, or a 16th of the gallery if that is more: until then, the
-/// next one who opens the gallery reads them from the database, in less time than it takes to write the index.
+/// The index is saved again when this many faces are not in it, or a quarter of the gallery if that is more: until then, the
+/// next one who opens the gallery after a crash reads them from the database. Closing it saves from a 16th on.
 const UNSAVED_FACES: usize = 4096;
 /// Faces looked at first when people are wanted, and how many times more when they were too few people.
 const FIRST_LOOK: usize = 32;
 const LOOK_FURTHER: usize = 8;
+
+/// Positions of the faces that a filter lets be found, ascending.
+type Allowed = Arc<Vec<usize>>;
 
 /// People and their faces in a folder.
 pub(super) struct Local {
@@ -40,9 +47,14 @@ pub(super) struct Local {
     /// Taken before `live` where both are needed. Held while a change waits for the disk: a search in a gallery that is
     /// open for writing does not take it.
     db: Mutex<Db>,
-    live: RwLock<Live>,
+    live: Arc<RwLock<Live>>,
     /// `live` lost step with the database, because an update of it failed.
     stale: AtomicBool,
+    kind: IndexKind,
+    /// A base is being built in the background.
+    building: Arc<AtomicBool>,
+    /// Whom the last filters let be found.
+    filters: Mutex<VecDeque<Filtered>>,
     /// Some while open for writing. Last, so that the database is closed before the next writer may come.
     lock: Option<WriteLock>,
 }
@@ -51,11 +63,23 @@ struct Db {
     store: Store,
     /// There is a saved index.
     saved: bool,
+    /// Its base; the one in use may be newer.
+    saved_base: Option<Arc<Base>>,
     /// Faces that are not in it.
     unsaved: usize,
     /// Something removed is still in the log or the file, because a reader or a full disk was in the way.
     leftovers: bool,
 }
+
+/// Positions of the faces that a filter lets be found, in one state.
+struct Filtered {
+    version: Arc<()>,
+    filter: SearchFilter,
+    positions: Arc<Vec<usize>>,
+}
+
+/// How many filters are remembered.
+const FILTERS: usize = 16;
 
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -98,29 +122,50 @@ impl Local {
             Some(asked) => Arc::clone(asked),
             None => Arc::new(found),
         };
-        let encrypted = store.cipher().is_some();
+        let kind = options.index;
+        if !cfg!(feature = "faiss") && !matches!(kind, IndexKind::Auto | IndexKind::Flat) {
+            return Err(Error::FeatureDisabled { feature: "faiss", what: format!("index `{}`", kind.code()) });
+        }
         let (live, saved) = store.snapshot(|snapshot| {
-            let (mut live, saved) = match if encrypted { Err("it would not be sealed".into()) } else { saved::load(folder, snapshot) } {
-                Ok(live) => {
-                    let faces = live.owners.len();
-                    (live, Some(faces))
-                }
-                Err(reason) => {
-                    if snapshot.state()?.faces > 0 {
-                        tracing::info!(gallery = %folder.display(), reason, "no saved index that fits; building it from the database");
-                    }
-                    (Live::empty(), None)
-                }
+            let read = |mut live: Live| {
+                let changes = live.point().changes(snapshot, options.progress.as_ref())?;
+                live.apply(changes, folder, options.salvage)?;
+                Ok(live)
             };
-            live.catch_up(snapshot, options.salvage)?;
-            Ok((live, saved))
+            let reason = match saved::load(folder, snapshot, &Seal::new(store.cipher())) {
+                Ok(saved) => {
+                    let faces = saved.owners.len();
+                    match read(saved) {
+                        Ok(live) => return Ok((live, Some(faces))),
+                        // Only the database can say whether it is the one or the other that is wrong.
+                        Err(Error::GalleryCorrupt { reason, .. }) => reason,
+                        Err(other) => return Err(other),
+                    }
+                }
+                Err(reason) => reason,
+            };
+            if snapshot.state()?.faces > 0 {
+                tracing::info!(gallery = %folder.display(), reason, "no saved index that fits; building it from the database");
+            }
+            Ok((read(Live::empty())?, None))
         })?;
         let unsaved = live.owners.len() - saved.unwrap_or_default().min(live.owners.len());
         // A crash may have come between a removal and its last step.
         let leftovers = lock.is_some();
-        let db = Mutex::new(Db { store, saved: saved.is_some(), unsaved, leftovers });
-        let (live, stale) = (RwLock::new(live), AtomicBool::new(false));
-        let local = Self { folder: folder.into(), model, salvage: options.salvage, actor, db, live, stale, lock };
+        let db = Mutex::new(Db { store, saved: saved.is_some(), saved_base: live.base.clone(), unsaved, leftovers });
+        let local = Self {
+            folder: folder.into(),
+            model,
+            salvage: options.salvage,
+            actor,
+            db,
+            live: Arc::new(RwLock::new(live)),
+            stale: AtomicBool::new(false),
+            kind,
+            building: Arc::default(),
+            filters: Mutex::default(),
+            lock,
+        };
         if local.lock.is_some() {
             let mut db = local.db();
             // A gallery on a full disk can be opened all the same.
@@ -129,7 +174,38 @@ impl Local {
             }
             local.forget(&mut db);
         }
+        local.tend();
         Ok(local)
+    }
+
+    /// Starts building a base where one is due. Searches go on meanwhile, exactly, or with the old one.
+    fn tend(&self) {
+        if self.building.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (live, building, kind, folder) = (Arc::clone(&self.live), Arc::clone(&self.building), self.kind, self.folder.clone());
+        let Some(plan) = self.live_mut().plan(kind) else {
+            building.store(false, Ordering::Release);
+            return;
+        };
+        let work = move || {
+            let mut next = Some(plan);
+            while let Some(plan) = next.take() {
+                match plan.build() {
+                    Ok(base) => {
+                        let mut live = live.write().unwrap_or_else(PoisonError::into_inner);
+                        live.install(Arc::new(base), &plan.line);
+                        next = live.plan(kind);
+                    }
+                    Err(error) => tracing::warn!(gallery = %folder.display(), %error, "the index cannot be built; the search stays exact"),
+                }
+            }
+            building.store(false, Ordering::Release);
+        };
+        if let Err(error) = std::thread::Builder::new().name("facerec-index".into()).spawn(work) {
+            self.building.store(false, Ordering::Release);
+            tracing::warn!(gallery = %self.folder.display(), %error, "no thread to build the index; the search stays exact");
+        }
     }
 
     fn writable(&self) -> Result<()> {
@@ -172,7 +248,7 @@ impl Local {
         let shown = self.catch_up(db).and_then(|()| {
             let now = self.live().owners.len();
             db.unsaved += now.saturating_sub(faces);
-            if db.unsaved >= UNSAVED_FACES.max(now / 16) { self.save(db) } else { Ok(()) }
+            if db.unsaved >= UNSAVED_FACES.max(now / 4) { self.save(db) } else { Ok(()) }
         });
         if let Err(error) = shown {
             tracing::warn!(gallery = %self.folder.display(), %error, "the change is stored; the index will be brought up to date later");
@@ -250,25 +326,29 @@ impl Local {
 
     /// Brings the searchable state up to the database's.
     fn catch_up(&self, db: &Db) -> Result<()> {
-        let mut live = self.live_mut();
-        let done = db.store.snapshot(|snapshot| live.catch_up(snapshot, self.salvage));
-        if done.is_err() {
-            *live = Live::empty();
-        }
+        let point = self.live().point();
+        let read = db.store.snapshot(|snapshot| point.changes(snapshot, None));
+        let done = {
+            let mut live = self.live_mut();
+            let done = read.and_then(|changes| live.apply(changes, &self.folder, self.salvage));
+            if done.is_err() {
+                *live = Live::empty();
+            }
+            done
+        };
         self.stale.store(done.is_err(), Ordering::Release);
+        self.tend();
         done
     }
 
     fn save(&self, db: &mut Db) -> Result<()> {
-        // The index in the file would be readable.
-        if db.store.cipher().is_some() {
-            return Ok(());
-        }
         // Also when it fails: on a full disk it is not tried again with every face.
         db.unsaved = 0;
-        let state = db.store.snapshot(|snapshot| snapshot.state())?;
-        saved::save(&self.folder, &self.live(), &state)?;
+        // A copy that shares everything: nobody waits for the disk.
+        let live = self.live().clone();
+        saved::save(&self.folder, &live, &self.model, &Seal::new(db.store.cipher()))?;
         db.saved = true;
+        db.saved_base = live.base;
         Ok(())
     }
 
@@ -284,38 +364,85 @@ impl Local {
         self.live.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn search_in(&self, live: &Live, queries: &[&Embedding], k: usize) -> Result<Vec<Vec<Match>>> {
+    /// The queries' values, one after the other.
+    fn values(&self, live: &Live, queries: &[&Embedding]) -> Result<Vec<f32>> {
         queries.iter().try_for_each(|query| self.check_model(query))?;
-        let Some(index) = &live.index else { return Ok(vec![Vec::new(); queries.len()]) };
-        let mut values = Vec::with_capacity(queries.len() * index.dim());
+        let Some(vectors) = &live.vectors else { return Ok(Vec::new()) };
+        let mut values = Vec::with_capacity(queries.len() * vectors.dim());
         for query in queries {
-            if query.as_slice().len() != index.dim() {
-                return Err(Error::DimensionMismatch { what: "embedding", expected: index.dim(), actual: query.as_slice().len() });
+            if query.as_slice().len() != vectors.dim() {
+                return Err(Error::DimensionMismatch { what: "embedding", expected: vectors.dim(), actual: query.as_slice().len() });
             }
             values.extend_from_slice(query.as_slice());
         }
-        live.search(index, &values, k)
+        Ok(values)
     }
 
-    /// The faces that a filter lets be found; `None` for all.
-    fn allowed(&self, filter: &SearchFilter) -> Result<Option<BTreeSet<FaceId>>> {
-        if filter.is_empty() {
-            return Ok(None);
+    fn search_in(&self, live: &Live, among: Option<&[usize]>, queries: &[&Embedding], k: usize) -> Result<Vec<Vec<Match>>> {
+        let values = self.values(live, queries)?;
+        if live.vectors.is_none() {
+            return Ok(vec![Vec::new(); queries.len()]);
         }
-        let mut allowed = BTreeSet::new();
-        self.db().store.snapshot(|snapshot| {
-            let mut people = BTreeSet::new();
-            snapshot.scan_persons(0, |row| {
-                people.extend(self.intact(row, "person")?.filter(|p| filter.lets_person(p.name)).map(|person| person.id));
-                Ok(())
+        match among {
+            Some(positions) => live.search_at(positions, &values, k),
+            None => live.search(&values, k),
+        }
+    }
+
+    /// The searchable state and the positions of the faces that a filter lets be found, `None` for all.
+    fn current_among(&self, filter: &SearchFilter) -> Result<(RwLockReadGuard<'_, Live>, Option<Allowed>)> {
+        if filter.is_empty() {
+            return Ok((self.current()?, None));
+        }
+        loop {
+            drop(self.current()?);
+            let (version, positions) = self.allowed(filter)?;
+            // Positions are those of one state: a change may have come between.
+            let live = self.live();
+            if Arc::ptr_eq(&live.version, &version) {
+                return Ok((live, Some(positions)));
+            }
+        }
+    }
+
+    /// Positions of the faces that a filter lets be found, and the state they are of. What metadata holds is read once per state and
+    /// filter.
+    fn allowed(&self, filter: &SearchFilter) -> Result<(Arc<()>, Arc<Vec<usize>>)> {
+        let (version, owners, names) = {
+            let live = self.live();
+            (Arc::clone(&live.version), Arc::clone(&live.owners), Arc::clone(&live.names))
+        };
+        let mut known = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| Arc::ptr_eq(&known.version, &version));
+        if let Some(known) = known.iter().find(|known| known.filter == *filter) {
+            return Ok((version, Arc::clone(&known.positions)));
+        }
+        drop(known);
+        let people: Option<BTreeSet<PersonId>> =
+            filter.persons.is_some().then(|| names.iter().filter(|(_, name)| filter.lets_person(name)).map(|(person, _)| person).collect());
+        let mut allowed: Vec<usize> = match &people {
+            Some(people) => (0..owners.len()).filter(|&at| people.contains(&owners[at].1)).collect(),
+            None => (0..owners.len()).collect(),
+        };
+        if !filter.metadata.is_empty() {
+            let mut faces = BTreeSet::new();
+            self.db().store.snapshot(|snapshot| {
+                let mut visit = |row: Checked<FaceRow<'_>>| {
+                    faces.extend(self.intact(row, "face")?.filter(|face| filter.lets_metadata(face.metadata)).map(|face| face.id));
+                    Ok(())
+                };
+                match &people {
+                    Some(people) => people.iter().try_for_each(|&person| snapshot.scan_faces_of(person, &mut visit)),
+                    None => snapshot.scan_faces(0, visit),
+                }
             })?;
-            snapshot.scan_faces(0, |row| {
-                let face = self.intact(row, "face")?;
-                allowed.extend(face.filter(|f| people.contains(&f.person) && filter.lets_metadata(f.metadata)).map(|face| face.id));
-                Ok(())
-            })
-        })?;
-        Ok(Some(allowed))
+            allowed.retain(|&at| faces.contains(&owners[at].0));
+        }
+        let positions = Arc::new(allowed);
+        let mut known = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        known.truncate(FILTERS - 1);
+        known.push_front(Filtered { version: Arc::clone(&version), filter: filter.clone(), positions: Arc::clone(&positions) });
+        Ok((version, positions))
     }
 
     /// The searchable state, with everything that other processes committed until now.
@@ -480,13 +607,21 @@ impl Backend for Local {
             // A file may go between the listing and the question for its size.
             bytes_on_disk += entry.map_err(read)?.metadata().map_or(0, |data| data.len());
         }
+        let (base, tombstones) = {
+            let live = self.live();
+            (live.base.clone(), live.tombstones())
+        };
         Ok(GalleryStats {
             persons: state.persons as usize,
             faces: state.faces as usize,
             dim: Some(state.dim).filter(|&dim| dim > 0),
             model: state.model.id,
             model_hash: state.model.hash,
-            index_kind: VectorIndex::KIND.into(),
+            index_kind: base.as_ref().map_or(IndexKind::Flat, |base| base.kind()).label().into(),
+            recall: Some(base.as_ref().map_or(1.0, |base| base.recall())),
+            tombstones,
+            index_bytes_per_face: state.dim * size_of::<f32>() + size_of::<Owner>() + base.map_or(0, |base| base.bytes_per_face()),
+            index_building: self.building.load(Ordering::Acquire),
             bytes_on_disk,
             generation: state.generation,
             encrypted: self.db().store.cipher().is_some(),
@@ -494,21 +629,26 @@ impl Backend for Local {
     }
 
     fn verify(&self) -> Result<VerifyReport> {
-        self.db().store.snapshot(|snapshot| {
-            let mut live = self.live_mut();
-            let current = match live.catch_up(snapshot, true) {
-                Ok(()) => Some(&*live),
+        // All of it from one state of the database; `db` is held, so that nobody else applies anything meanwhile.
+        let db = self.db();
+        let live = self.live().clone();
+        let (report, done) = db.store.snapshot(|snapshot| {
+            let mut live = live;
+            let changed = live.point().changes(snapshot, None).and_then(|changes| live.apply(changes, &self.folder, true));
+            let current = match changed {
+                Ok(()) => Some(&live),
                 Err(Error::GalleryCorrupt { .. }) => None,
                 Err(other) => return Err(other),
             };
             let report = verify::verify(snapshot, snapshot.integrity_problems()?, current)?;
-            if !self.salvage && !report.problems.is_empty() {
-                // Damaged rows were left out above: the next search must not quietly do without them.
-                *live = Live::empty();
-                self.stale.store(true, Ordering::Release);
-            }
-            Ok(report)
-        })
+            Ok((report, current.is_some()))
+        })?;
+        if !done || (!self.salvage && !report.problems.is_empty()) {
+            // Damaged rows were left out above: the next search must not quietly do without them.
+            *self.live_mut() = Live::empty();
+            self.stale.store(true, Ordering::Release);
+        }
+        Ok(report)
     }
 
     fn compact(&self) -> Result<()> {
@@ -516,6 +656,15 @@ impl Backend for Local {
         let mut db = self.db();
         self.purge_in(&mut db)?;
         db.leftovers = !db.store.tidy()?;
+        // What is being built was planned before now.
+        while self.building.load(Ordering::Acquire) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let plan = self.live_mut().plan_fresh(self.kind);
+        if let Some(plan) = plan {
+            let base = plan.build()?;
+            self.live_mut().install(Arc::new(base), &plan.line);
+        }
         self.save(&mut db)
     }
 
@@ -566,24 +715,15 @@ impl Backend for Local {
     }
 
     fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>> {
-        let live = self.current()?;
+        let (live, among) = self.current_among(filter)?;
         let queries: Vec<&Embedding> = queries.iter().collect();
-        let Some(allowed) = self.allowed(filter)? else { return self.search_in(&live, &queries, k) };
-        let mut found = self.search_in(&live, &queries, live.owners.len())?;
-        for matches in &mut found {
-            matches.retain(|found| allowed.contains(&found.face));
-            matches.truncate(k);
-        }
-        Ok(found)
+        self.search_in(&live, among.as_deref().map(Vec::as_slice), &queries, k)
     }
 
     fn best_people(&self, queries: &[Embedding], wanted: usize, filter: &SearchFilter) -> Result<Vec<Vec<Candidate>>> {
-        if !filter.is_empty() {
-            let found = self.search(queries, usize::MAX, filter)?;
-            return Ok(found.into_iter().map(best_per_person).collect());
-        }
-        let live = self.current()?;
-        let faces = live.owners.len();
+        let (live, among) = self.current_among(filter)?;
+        let among = among.as_deref().map(Vec::as_slice);
+        let faces = among.map_or(live.owners.len(), <[usize]>::len);
         let wanted = wanted.min(live.people());
         let mut found: Vec<Option<Vec<Candidate>>> = vec![None; queries.len()];
         let mut k = FIRST_LOOK.max(4 * wanted);
@@ -594,7 +734,7 @@ impl Backend for Local {
                 return Ok(found.into_iter().flatten().collect());
             }
             let asked: Vec<&Embedding> = open.iter().map(|&i| &queries[i]).collect();
-            for (i, matches) in open.into_iter().zip(self.search_in(&live, &asked, k)?) {
+            for (i, matches) in open.into_iter().zip(self.search_in(&live, among, &asked, k)?) {
                 let people = best_per_person(matches);
                 if people.len() >= wanted || k >= faces {
                     found[i] = Some(people);
@@ -617,7 +757,11 @@ impl Drop for Local {
         }
         self.forget(&mut db);
         let faces = self.live().owners.len();
-        let worth_it = faces > 0 && (!db.saved || db.unsaved > faces / 16);
+        let new_base = match (&self.live().base, &db.saved_base) {
+            (Some(now), Some(then)) => !Arc::ptr_eq(now, then),
+            (now, _) => now.is_some(),
+        };
+        let worth_it = faces > 0 && (!db.saved || new_base || db.unsaved > faces / 16);
         if worth_it && let Err(error) = self.save(&mut db) {
             tracing::warn!(gallery = %self.folder.display(), %error, "cannot save the index; it will be built when the gallery is opened");
         }

@@ -12,8 +12,6 @@ mod cluster;
 mod crypto;
 mod decision;
 mod duplicates;
-#[cfg(any(test, not(feature = "faiss")))]
-mod exact;
 mod files;
 mod filter;
 mod index;
@@ -21,12 +19,14 @@ mod key;
 mod live;
 mod local;
 mod lock;
+mod names;
 mod options;
 #[cfg(feature = "faiss")]
 mod processor;
 mod records;
 mod rows;
 mod saved;
+mod seal;
 mod sealed;
 #[cfg(feature = "postgres")]
 mod server;
@@ -43,6 +43,7 @@ pub use cluster::{Cluster, ClusterOptions, cluster};
 pub use decision::{Candidate, Decision, DecisionOptions, DecisionReason};
 pub use duplicates::Duplicate;
 pub use filter::SearchFilter;
+pub use index::IndexKind;
 pub use key::GalleryKey;
 pub use options::GalleryOptions;
 pub use records::{

@@ -1,5 +1,9 @@
 //! How a gallery is opened.
 
+use std::fmt;
+use std::sync::Arc;
+
+use super::IndexKind;
 use super::key::GalleryKey;
 
 /// How to open a gallery.
@@ -12,15 +16,42 @@ pub struct GalleryOptions {
     pub create: bool,
     /// Open in spite of damaged rows.
     pub salvage: bool,
+    /// How it is searched.
+    pub index: IndexKind,
+    pub(super) progress: Option<Progress>,
     /// What opens an encrypted gallery, or encrypts a new one.
     pub key: Option<GalleryKey>,
     /// Who makes the changes, for the audit log.
     pub actor: Option<String>,
 }
 
+/// Whom to tell how far the reading of a gallery is.
+#[derive(Clone)]
+pub(super) struct Progress(Arc<dyn Fn(usize, usize) + Send + Sync>);
+
+impl Progress {
+    pub(super) fn report(&self, done: usize, total: usize) {
+        (self.0)(done, total);
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
+}
+
+impl PartialEq for Progress {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Progress {}
+
 impl Default for GalleryOptions {
     fn default() -> Self {
-        Self { read_only: false, create: true, salvage: false, key: None, actor: None }
+        Self { read_only: false, create: true, salvage: false, index: IndexKind::Auto, progress: None, key: None, actor: None }
     }
 }
 
@@ -46,6 +77,22 @@ impl GalleryOptions {
     #[must_use]
     pub fn salvage(mut self, yes: bool) -> Self {
         self.salvage = yes;
+        self
+    }
+
+    /// How it is searched, default [`IndexKind::Auto`]. Kinds other than `Flat` are built in the background, with exact search
+    /// meanwhile; [`compact`](super::Gallery::compact) builds and saves them before it returns.
+    #[must_use]
+    pub fn index(mut self, kind: IndexKind) -> Self {
+        self.index = kind;
+        self
+    }
+
+    /// Whom to tell, while a gallery without a fitting saved index is opened, how many faces were read and how many there are. It is
+    /// called on the opening thread, every few thousand faces.
+    #[must_use]
+    pub fn progress(mut self, report: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Progress(Arc::new(report)));
         self
     }
 

@@ -141,7 +141,7 @@ pub struct Match {
 }
 
 /// A gallery in numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct GalleryStats {
@@ -155,8 +155,18 @@ pub struct GalleryStats {
     pub model: String,
     /// Hash of the model's weights and preprocessing.
     pub model_hash: String,
-    /// How the search is done: `faiss-flat-ip` or `exact`, both exhaustive.
+    /// How the search is done at this moment: `faiss-flat-ip` or `exact`, both exhaustive, or `faiss-sq8`, `faiss-fp16`, `faiss-ivf`,
+    /// `faiss-hnsw` (see [`IndexKind`](super::IndexKind)).
     pub index_kind: String,
+    /// How often it finds the most similar face first, `0..=1`: measured with queries made from stored faces when the index was
+    /// built, and kept with it. 1 for an exhaustive search; `None` where it was not measured: on a server with a graph.
+    pub recall: Option<f32>,
+    /// Removed faces that the index still passes over; the next rebuild leaves none.
+    pub tombstones: usize,
+    /// Memory of the index for each face, in bytes, with the true vector; 0 on a server, which has it on its disk.
+    pub index_bytes_per_face: usize,
+    /// Whether the index is being built or extended in the background just now.
+    pub index_building: bool,
     /// Size of all files of the gallery, in bytes.
     pub bytes_on_disk: u64,
     /// Number of changes since the gallery was created.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::index::Vectors;
 use super::live::Live;
 use super::records::{FaceId, VerifyReport};
 use super::rows::vector_values;
@@ -43,6 +44,7 @@ fn compare(snapshot: &dyn Source, live: Option<&Live>, problems: &mut Vec<String
     })?;
     // Both sides are in the order of face ids: they are walked together.
     let mut owners = live.map(|live| live.owners.iter().enumerate().peekable());
+    let rows = live.and_then(|live| live.vectors.as_ref()).map(Vectors::rows);
     let mut with_faces = HashSet::new();
     let mut damaged = 0;
     let mut unknown = 0;
@@ -80,8 +82,8 @@ fn compare(snapshot: &dyn Source, live: Option<&Live>, problems: &mut Vec<String
         if face.vector.len() != state.dim * 4 || (length - 1.0).abs() > UNIT_TOLERANCE {
             problems.push(format!("face {id} has a vector of {} bytes and length {length}", face.vector.len()));
         }
-        if let (Some((position, owner)), Some(index)) = (indexed, live.and_then(|live| live.index.as_ref())) {
-            let vector = index.vectors().get(position * index.dim()..(position + 1) * index.dim()).unwrap_or_default();
+        if let (Some((position, owner)), Some(rows)) = (indexed, &rows) {
+            let vector = rows.get(position).unwrap_or_default();
             let same =
                 vector.len() * 4 == face.vector.len() && vector_values(face.vector).zip(vector).all(|(a, b)| a.to_bits() == b.to_bits());
             if !same || owner.1 != face.person {

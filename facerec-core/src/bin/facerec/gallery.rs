@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
-use facerec_core::gallery::{FaceId, FaceRecord};
+use facerec_core::gallery::{FaceId, FaceRecord, IndexKind};
 use facerec_core::{Error, Gallery, ModelKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -100,8 +100,12 @@ enum Action {
     Stats,
     /// Read and check everything; repairs nothing.
     Verify,
-    /// Give the space of removed faces back to the disk.
-    Compact,
+    /// Give the space of removed faces back to the disk; build the index and save it.
+    Compact {
+        /// How it is to be searched from now on: auto, flat, sq8, fp16, ivf or hnsw [default: as before, else by size].
+        #[arg(long, value_name = "KIND", default_value = "auto", hide_default_value = true)]
+        index: IndexKind,
+    },
     /// Delete the faces that expired.
     Purge,
     /// Encrypt the gallery, change its key, or decrypt it. The key so far is given as for every other subcommand.
@@ -177,8 +181,8 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         Action::Cluster(_) => Ok(()), // needs no gallery: done above
         Action::Stats => stats(&reader()?, output),
         Action::Verify => return verify(global, folder, output),
-        Action::Compact => {
-            let gallery = writer()?;
+        Action::Compact { index } => {
+            let gallery = Gallery::open_any(folder, global.gallery()?.create(false).index(*index)).in_gallery()?;
             let before = gallery.stats().in_gallery()?.bytes_on_disk;
             gallery.compact().in_gallery()?;
             let after = gallery.stats().in_gallery()?.bytes_on_disk;
@@ -251,15 +255,21 @@ fn stats(gallery: &Gallery, output: &mut Output) -> Outcome<()> {
     let stats = gallery.stats().in_gallery()?;
     let record = json!({
         "persons": stats.persons, "faces": stats.faces, "dim": stats.dim, "model": stats.model, "model_hash": stats.model_hash,
-        "index": stats.index_kind, "bytes": stats.bytes_on_disk, "generation": stats.generation, "encrypted": stats.encrypted,
+        "index": stats.index_kind, "recall": stats.recall, "tombstones": stats.tombstones,
+        "index_bytes_per_face": stats.index_bytes_per_face, "index_building": stats.index_building,
+        "bytes": stats.bytes_on_disk, "generation": stats.generation, "encrypted": stats.encrypted,
     });
     let dim = stats.dim.map_or_else(String::new, |dim| format!(", {dim} values"));
+    let recall = stats.recall.map_or_else(|| "not measured".into(), |recall| format!("{recall:.4}"));
+    let building = if stats.index_building { " (being built)" } else { "" };
     let text = format!(
-        "people  {}\nfaces   {}\nmodel   {}{dim}\nindex   {}\nsize    {}\n",
+        "people  {}\nfaces   {}\nmodel   {}{dim}\nindex   {}{building}, recall {recall}, {} tombstones, {} bytes per face\nsize    {}\n",
         stats.persons,
         stats.faces,
         stats.model,
         stats.index_kind,
+        stats.tombstones,
+        stats.index_bytes_per_face,
         size(stats.bytes_on_disk)
     );
     output.emit(&record, format_args!("{text}"))

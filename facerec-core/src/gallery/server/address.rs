@@ -8,6 +8,7 @@ use postgres::Config;
 use postgres::config::{Host, SslMode};
 
 use crate::error::{Error, Result};
+use crate::gallery::index::IndexKind;
 
 /// How long one statement may take, unless the address says `timeout_s`: an exact search of millions of faces takes seconds.
 const STATEMENT_TIMEOUT_S: u32 = 60;
@@ -98,6 +99,22 @@ impl Address {
         }
         let shown = PathBuf::from(shown(text));
         Ok(Self { config, shown, gallery, kind, roots, statement_timeout_s, pool: pool as usize })
+    }
+
+    /// Searches as the options ask, which win over the address.
+    pub(super) fn search_by(mut self, index: IndexKind) -> Result<Self> {
+        match index {
+            IndexKind::Auto => {}
+            IndexKind::Flat => self.kind = Some(Kind::Exact),
+            IndexKind::Hnsw => self.kind = Some(Kind::Hnsw),
+            other => {
+                return Err(Error::argument(
+                    "index",
+                    format!("expected auto, flat or hnsw for a gallery on a server, got `{}`", other.code()),
+                ));
+            }
+        }
+        Ok(self)
     }
 
     /// The schema that holds the gallery. Its characters were checked: it may stand in SQL between double quotes.

@@ -68,7 +68,7 @@ impl Server {
     /// Opens the gallery at `address`; with a model, it must be that one's, and may be created.
     pub(super) fn open(address: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
         let actor = actor_of(options.actor.as_deref())?;
-        let pool = Pool::new(Address::parse(address)?, options.read_only, actor)?;
+        let pool = Pool::new(Address::parse(address)?.search_by(options.index)?, options.read_only, actor)?;
         if options.key.is_some() {
             return Err(no_key());
         }
@@ -364,6 +364,10 @@ impl Backend for Server {
                 model: state.model.id,
                 model_hash: state.model.hash,
                 index_kind: if graph.is_some() { "pgvector-hnsw" } else { "pgvector-exact" }.into(),
+                recall: graph.is_none().then_some(1.0),
+                tombstones: 0,
+                index_bytes_per_face: 0,
+                index_building: false,
                 bytes_on_disk: bytes as u64,
                 generation: state.generation,
                 encrypted: false,
