@@ -277,6 +277,9 @@ fn damage_and_newer_formats_are_refused() {
     let salvaged = Gallery::open_any(&address, GalleryOptions::default().read_only(true).salvage(true)).unwrap();
     assert_eq!(salvaged.search(&embedding(1), 1).unwrap()[0].name, "ben");
     assert_eq!(salvaged.export(&mut Vec::new()).unwrap(), 1);
+    let key = facerec_core::gallery::GalleryKey::passphrase("a key");
+    assert_eq!(refused(Gallery::open_any(&address, GalleryOptions::default().key(key))).kind().code(), "invalid_argument");
+    assert_eq!(refused(gallery.set_key(None)).kind().code(), "invalid_argument");
     server.sql("UPDATE facerec_damaged.state SET format = 99");
     for options in [GalleryOptions::default(), GalleryOptions::default().read_only(true)] {
         assert_eq!(refused(Gallery::open_any(&address, options)).kind().code(), "gallery_newer");
