@@ -291,8 +291,9 @@ fn a_graph_finds_what_the_exact_search_finds() {
     let Some(server) = PgServer::start() else { return };
     let address = server.address("graph");
     let gallery = open(&address);
-    let vectors: Vec<_> = (0..4000).map(|i| near(i / 4, 0.7, i)).collect();
-    let names: Vec<String> = (0..4000).map(|i| format!("person {}", i / 4)).collect();
+    // So many that PostgreSQL does not rather compare them all.
+    let vectors: Vec<_> = (0..16_000).map(|i| near(i / 4, 0.7, i)).collect();
+    let names: Vec<String> = (0..16_000).map(|i| format!("person {}", i / 4)).collect();
     let faces: Vec<_> = names.iter().zip(&vectors).map(|(name, vector)| (name.as_str(), NewFace::new(vector))).collect();
     gallery.add_many(&faces).unwrap();
     assert_eq!(gallery.stats().unwrap().index_kind, "pgvector-exact");
