@@ -119,7 +119,7 @@ export interface Gallery extends AsyncDisposable {}
 
 /**
  * Finds, compares, enrols and identifies faces. Make one and share it: calls may overlap, and each runs on a thread of
- * libuv's pool (`UV_THREADPOOL_SIZE`), so the event loop stays free.
+ * its own (one per core and at least four), so the event loop stays free.
  *
  * Errors have a `.code`: `ERR_FACEREC_DECODE_IMAGE`, `ERR_FACEREC_IO`, `ERR_FACEREC_INVALID_ARGUMENT` and so on. A picture
  * without faces is an empty list, and a face nobody knows is unknown: neither is an error.

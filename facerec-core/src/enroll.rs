@@ -12,6 +12,7 @@ pub struct EnrollOptions {
     gate: QualityGate,
     source: Option<String>,
     metadata: Option<String>,
+    expires_at_ms: Option<i64>,
 }
 
 impl EnrollOptions {
@@ -33,6 +34,13 @@ impl EnrollOptions {
     #[must_use]
     pub fn metadata(mut self, json: impl Into<String>) -> Self {
         self.metadata = Some(json.into());
+        self
+    }
+
+    /// When the face is to be forgotten, milliseconds since 1970 UTC. Default never.
+    #[must_use]
+    pub fn expires_at_ms(mut self, time: i64) -> Self {
+        self.expires_at_ms = Some(time);
         self
     }
 }
@@ -150,6 +158,9 @@ pub(crate) fn enroll_faces(
     }
     if let Some(metadata) = &options.metadata {
         new = new.metadata(metadata);
+    }
+    if let Some(time) = options.expires_at_ms {
+        new = new.expires_at_ms(time);
     }
     let face_id = gallery.add(person, new)?;
     Ok(Enrolment::Accepted { face_id, face: Box::new(face) })

@@ -102,7 +102,7 @@ pub use runtime::{Device, Runtime, RuntimeOptions};
 pub use track::{TrackId, TrackOptions, TrackStep, TrackedFace, Tracker};
 pub use video::{Frame, FrameSource, VideoInfo};
 #[cfg(feature = "video")]
-pub use video::{LiveOptions, LiveSource, VideoOptions, VideoReader, VideoWriter};
+pub use video::{LiveOptions, LiveSource, VideoOptions, VideoReader, VideoSource, VideoWriter};
 
 /// The README's examples, compiled.
 #[cfg(doctest)]

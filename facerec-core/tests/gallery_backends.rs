@@ -77,7 +77,8 @@ fn enrol_search_identify_and_reopen() {
 fn everything_about_a_face_comes_back() {
     everywhere(|place| {
         let gallery = open(&place("details"));
-        let quality = Quality { score: 0.91, sharpness: 0.5, yaw_deg: -12.5, pitch_deg: 3.1, roll_deg: 0.1, face_px: 143.7, exposure: 0.44 };
+        let quality =
+            Quality { score: 0.91, sharpness: 0.5, yaw_deg: -12.5, pitch_deg: 3.1, roll_deg: 0.1, face_px: 143.7, exposure: 0.44 };
         let digest = "ab".repeat(32);
         let source = embedding(7);
         let metadata = r#"{"z": 1.50,  "a": "\u0000\\u0000 é", "a": [1]}"#;
@@ -170,7 +171,15 @@ fn many_faces_of_one_person_do_not_hide_the_runner_up() {
 fn a_filter_narrows_the_search_to_people_and_to_equal_metadata() {
     everywhere(|place| {
         let gallery = open(&place("filters"));
-        let metadata = [r#"{"site":1}"#, r#"{"site":1.0}"#, r#"{"site":{"a":1}}"#, r#"{"site":{"a":1,"b":2}}"#, r#"{"site":null}"#, "{}", r#"{"site":"\u0000"}"#];
+        let metadata = [
+            r#"{"site":1}"#,
+            r#"{"site":1.0}"#,
+            r#"{"site":{"a":1}}"#,
+            r#"{"site":{"a":1,"b":2}}"#,
+            r#"{"site":null}"#,
+            "{}",
+            r#"{"site":"\u0000"}"#,
+        ];
         for (i, text) in (0..).zip(metadata) {
             gallery.add(["ana", "ben"][i as usize % 2], NewFace::new(&near(1, 0.9 - 0.1 * i as f32, 70 + i)).metadata(text)).unwrap();
         }

@@ -130,7 +130,9 @@ fn many_processes_enrol_and_search_one_gallery_while_the_server_restarts() {
     }
     let found = sources(&gallery);
     assert_eq!(found.len(), PROCESSES * CHANGES as usize);
-    assert!(found.iter().all(|(source, name)| *name == format!("person {}", source.split('/').nth(1).unwrap().parse::<u64>().unwrap() % 12)));
+    assert!(
+        found.iter().all(|(source, name)| *name == format!("person {}", source.split('/').nth(1).unwrap().parse::<u64>().unwrap() % 12))
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 const { existsSync } = require('node:fs')
 const { dirname, join } = require('node:path')
+const { isMainThread } = require('node:worker_threads')
 
 const PLATFORMS = ['linux-x64-gnu', 'linux-arm64-gnu', 'darwin-arm64', 'win32-x64-msvc']
 
@@ -30,6 +31,9 @@ function load() {
 }
 
 const { binding, folder } = load()
+
+// `process.exit` takes the libraries down while work may be running. A worker's end does not.
+if (isMainThread) process.on('exit', binding.haltWork)
 
 module.exports = binding
 /** Where the library lies, with what belongs to it. */

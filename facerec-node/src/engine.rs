@@ -2,10 +2,11 @@
 
 use facerec_core as core;
 use facerec_core::{DetectOptions, EngineBuilder, KnownPeople, Result as CoreResult};
-use napi::bindgen_prelude::{AsyncTask, Float32Array, Unknown};
+use napi::bindgen_prelude::{Float32Array, Unknown};
 use napi_derive::napi;
 
 use crate::cancel::{Cancel, check, token};
+use crate::cluster::{Cluster, ClusterOptions};
 use crate::enroll::{EnrollOptions, Enrolment, IdentifiedFace, IdentifyOptions};
 use crate::error::{JsResult as Result, thrown, whole};
 use crate::face::{Comparison, EmbeddedFace, Face};
@@ -108,7 +109,7 @@ impl EngineOptions {
 }
 
 /// Finds, compares, enrols and identifies faces. Make one and share it: calls may overlap, and each runs on a thread of
-/// libuv's pool (`UV_THREADPOOL_SIZE`), so the event loop stays free.
+/// its own (one per core and at least four), so the event loop stays free.
 ///
 /// Errors have a `.code`: `ERR_FACEREC_DECODE_IMAGE`, `ERR_FACEREC_IO`, `ERR_FACEREC_INVALID_ARGUMENT` and so on. A picture
 /// without faces is an empty list, and a face nobody knows is unknown: neither is an error.
@@ -125,14 +126,14 @@ impl Engine {
     /// `ERR_FACEREC_RUNTIME_LIBRARY`, `ERR_FACEREC_DEVICE_UNAVAILABLE`, `ERR_FACEREC_INVALID_ARGUMENT`.
     // Writable: `index.js` wraps it.
     #[napi(ts_args_type = "options?: EngineOptions", ts_return_type = "Promise<Engine>", catch_unwind, writable = true)]
-    pub fn create(options: Option<EngineOptions>, cancel: Option<&Cancel>) -> AsyncTask<Work<Engine>> {
+    pub fn create(options: Option<EngineOptions>, cancel: Option<&Cancel>) -> Work<Engine> {
         let options = options.unwrap_or_default();
         Work::queue(token(cancel), move || Ok(Self { inner: options.builder()?.build()? }))
     }
 
     /// The faces of a picture with their quality, best score first. No face is an empty list.
     #[napi(ts_args_type = "image: ImageInput, options?: CallOptions", ts_return_type = "Promise<Array<Face>>", catch_unwind)]
-    pub fn detect(&self, image: Unknown<'_>, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<Face>>>> {
+    pub fn detect(&self, image: Unknown<'_>, cancel: Option<&Cancel>) -> Result<Work<Vec<Face>>> {
         let (engine, cancel, image) = (self.inner.clone(), token(cancel), Input::new("image", image).map_err(thrown)?);
         Ok(Work::queue(cancel.clone(), move || {
             let image = image.open()?;
@@ -143,7 +144,7 @@ impl Engine {
 
     /// The faces of a picture with quality and vector, best score first.
     #[napi(ts_args_type = "image: ImageInput, options?: CallOptions", ts_return_type = "Promise<Array<EmbeddedFace>>", catch_unwind)]
-    pub fn embed(&self, image: Unknown<'_>, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Vec<EmbeddedFace>>>> {
+    pub fn embed(&self, image: Unknown<'_>, cancel: Option<&Cancel>) -> Result<Work<Vec<EmbeddedFace>>> {
         let (engine, cancel, image) = (self.inner.clone(), token(cancel), Input::new("image", image).map_err(thrown)?);
         Ok(Work::queue(cancel.clone(), move || {
             let image = image.open()?;
@@ -154,7 +155,7 @@ impl Engine {
 
     /// Whether the largest faces of two pictures are the same person's.
     #[napi(ts_args_type = "a: ImageInput, b: ImageInput, options?: CallOptions", ts_return_type = "Promise<Comparison>", catch_unwind)]
-    pub fn compare(&self, a: Unknown<'_>, b: Unknown<'_>, cancel: Option<&Cancel>) -> Result<AsyncTask<Work<Comparison>>> {
+    pub fn compare(&self, a: Unknown<'_>, b: Unknown<'_>, cancel: Option<&Cancel>) -> Result<Work<Comparison>> {
         let (engine, cancel) = (self.inner.clone(), token(cancel));
         let (a, b) = (Input::new("a", a).map_err(thrown)?, Input::new("b", b).map_err(thrown)?);
         Ok(Work::queue(cancel.clone(), move || {
@@ -183,12 +184,12 @@ impl Engine {
     /// Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder.
     ///
     /// Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
-    /// when it holds vectors of another model, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
+    /// when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
     #[napi(ts_args_type = "path: string, options?: GalleryOptions", ts_return_type = "Promise<Gallery>", catch_unwind)]
-    pub fn open_gallery(&self, path: String, options: Option<GalleryOptions>, cancel: Option<&Cancel>) -> AsyncTask<Work<Gallery>> {
+    pub fn open_gallery(&self, path: String, options: Option<GalleryOptions>, cancel: Option<&Cancel>) -> Result<Work<Gallery>> {
         let engine = self.inner.clone();
-        let options = options.unwrap_or_default().into_core();
-        Work::queue(token(cancel), move || engine.open_gallery_with(path, options).map(Gallery::new))
+        let options = options.unwrap_or_default().into_core().map_err(thrown)?;
+        Ok(Work::queue(token(cancel), move || engine.open_gallery_with(path, options).map(Gallery::new)))
     }
 
     /// Enrols the face of a picture as `person`, 1 to 200 characters. A refusal is an answer, not an error; an accepted face
@@ -205,7 +206,7 @@ impl Engine {
         image: Unknown<'_>,
         options: Option<EnrollOptions>,
         cancel: Option<&Cancel>,
-    ) -> Result<AsyncTask<Work<Enrolment>>> {
+    ) -> Result<Work<Enrolment>> {
         let (engine, cancel, gallery) = (self.inner.clone(), token(cancel), gallery.open().map_err(thrown)?);
         let image = Input::new("image", image).map_err(thrown)?;
         let options = options.map_or_else(|| Ok(core::EnrollOptions::default()), EnrollOptions::into_core).map_err(thrown)?;
@@ -229,14 +230,40 @@ impl Engine {
         image: Unknown<'_>,
         options: Option<IdentifyOptions>,
         cancel: Option<&Cancel>,
-    ) -> Result<AsyncTask<Work<Vec<IdentifiedFace>>>> {
+    ) -> Result<Work<Vec<IdentifiedFace>>> {
         let (engine, cancel, gallery) = (self.inner.clone(), token(cancel), gallery.open().map_err(thrown)?);
         let image = Input::new("image", image).map_err(thrown)?;
-        let options = options.unwrap_or_default().into_core(&engine).map_err(thrown)?;
+        let (options, filter) = options.unwrap_or_default().into_core(&engine).map_err(thrown)?;
         Ok(Work::queue(cancel.clone(), move || {
             let image = image.open()?;
             check(&cancel)?;
-            engine.identify_with(&gallery, &image, &options)?.into_iter().map(IdentifiedFace::try_from).collect()
+            engine.identify_among(&gallery, &image, &options, &filter)?.into_iter().map(IdentifiedFace::try_from).collect()
+        }))
+    }
+
+    /// Puts faces of the same person together, the largest cluster first: each face is in one, and a face that belongs to nobody
+    /// else is a cluster of its own. For photos and videos of people whom nobody has named: give the `embedding` of what `embed`
+    /// found, of any number of pictures.
+    ///
+    /// Rejects with `ERR_FACEREC_DIMENSION_MISMATCH` for vectors of another length.
+    #[napi(
+        ts_args_type = "embeddings: Array<Float32Array>, options?: ClusterOptions",
+        ts_return_type = "Promise<Array<Cluster>>",
+        catch_unwind
+    )]
+    pub fn cluster(
+        &self,
+        embeddings: Vec<Float32Array>,
+        options: Option<ClusterOptions>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Work<Vec<Cluster>>> {
+        let engine = self.inner.clone();
+        let options = options.unwrap_or_default().into_core(&engine).map_err(thrown)?;
+        let vectors: Vec<Vec<f32>> = embeddings.iter().map(|values| values.to_vec()).collect();
+        Ok(Work::queue(token(cancel), move || {
+            let faces = vectors.into_iter().map(|values| core::Embedding::new(engine.model_key().clone(), values));
+            let faces = faces.collect::<CoreResult<Vec<_>>>()?;
+            Ok(engine.cluster(&faces, &options)?.into_iter().map(Cluster::from).collect())
         }))
     }
 

@@ -5,7 +5,6 @@ use std::path::Path;
 use facerec_core::evaluate as core;
 use facerec_core::evaluate::{EvaluateOptions, TrackFile};
 use facerec_core::{CancelToken, Engine as CoreEngine, Result};
-use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 
 use crate::cancel::{Cancel, token};
@@ -103,7 +102,7 @@ fn evaluating<T>(
     ts_return_type = "Promise<PairsReport>",
     catch_unwind
 )]
-pub fn pairs(engine: &Engine, pairs: String, images: String, cancel: Option<&Cancel>) -> AsyncTask<Work<PairsReport>> {
+pub fn pairs(engine: &Engine, pairs: String, images: String, cancel: Option<&Cancel>) -> Work<PairsReport> {
     let (engine, token) = (engine.core(), token(cancel));
     Work::queue(token.clone(), move || {
         let found = evaluating(&engine, &token, |analyzer, options| core::pairs(analyzer, Path::new(&pairs), Path::new(&images), options))?;
@@ -127,7 +126,7 @@ pub fn pairs(engine: &Engine, pairs: String, images: String, cancel: Option<&Can
     ts_return_type = "Promise<IdentificationReport>",
     catch_unwind
 )]
-pub fn identification(engine: &Engine, folder: String, cancel: Option<&Cancel>) -> AsyncTask<Work<IdentificationReport>> {
+pub fn identification(engine: &Engine, folder: String, cancel: Option<&Cancel>) -> Work<IdentificationReport> {
     let (engine, token) = (engine.core(), token(cancel));
     Work::queue(token.clone(), move || {
         let found = evaluating(&engine, &token, |analyzer, options| core::identification(analyzer, Path::new(&folder), options))?;
@@ -143,7 +142,7 @@ pub fn identification(engine: &Engine, folder: String, cancel: Option<&Cancel>) 
     ts_return_type = "Promise<Array<Calibration>>",
     catch_unwind
 )]
-pub fn calibrate(engine: &Engine, folder: String, rates: Vec<f64>, cancel: Option<&Cancel>) -> AsyncTask<Work<Vec<Calibration>>> {
+pub fn calibrate(engine: &Engine, folder: String, rates: Vec<f64>, cancel: Option<&Cancel>) -> Work<Vec<Calibration>> {
     let (engine, token) = (engine.core(), token(cancel));
     Work::queue(token.clone(), move || {
         let found = evaluating(&engine, &token, |analyzer, options| core::calibrate(analyzer, Path::new(&folder), &rates, options))?;
@@ -163,7 +162,7 @@ pub fn calibrate(engine: &Engine, folder: String, rates: Vec<f64>, cancel: Optio
     ts_return_type = "Promise<TrackReport>",
     catch_unwind
 )]
-pub fn tracks(truth: String, result: String, cancel: Option<&Cancel>) -> AsyncTask<Work<TrackReport>> {
+pub fn tracks(truth: String, result: String, cancel: Option<&Cancel>) -> Work<TrackReport> {
     Work::queue(token(cancel), move || {
         let found = core::tracks(&TrackFile::read(truth)?, &TrackFile::read(result)?);
         Ok(TrackReport {

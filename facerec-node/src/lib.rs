@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod cancel;
+mod cluster;
 mod command;
 mod engine;
 mod enroll;
@@ -19,6 +20,7 @@ mod models;
 #[cfg(feature = "test-panic")]
 mod panic;
 mod sighting;
+mod threads;
 mod track;
 mod video;
 mod work;

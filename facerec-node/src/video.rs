@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use facerec_core::video::is_live;
 use facerec_core::{
-    Cadence, CancelToken, Engine, Error, FrameSource, KnownPeople, LiveSource, PipelineOptions, Result as CoreResult,
-    VideoOptions as Reading, VideoReader, VideoSummary as CoreSummary, pipeline,
+    Cadence, CancelToken, Engine, Error, KnownPeople, PipelineOptions, Result as CoreResult, VideoOptions as Reading, VideoSource,
+    VideoSummary as CoreSummary, pipeline,
 };
 use napi::bindgen_prelude::Object;
 use napi::{Env, JsDeferred};
@@ -45,13 +45,6 @@ pub struct VideoOptions {
 }
 
 impl VideoOptions {
-    fn source(&self, path: &str) -> CoreResult<Box<dyn FrameSource>> {
-        if is_live(Path::new(path)) {
-            return Ok(Box::new(LiveSource::open(path)?));
-        }
-        Ok(Box::new(VideoReader::open_with(path, self.reading()?)?))
-    }
-
     fn reading(&self) -> CoreResult<Reading> {
         let mut options = Reading::default();
         if let Some(start) = self.start_ms {
@@ -140,11 +133,13 @@ impl Sightings {
     ) -> CoreResult<Self> {
         let shared = Arc::new(Shared::default());
         let (told, token, told_progress) = (Arc::clone(&shared), cancel.clone(), Arc::clone(&shared));
-        options.reading()?; // what is wrong with them is thrown by the call, not by the first step
+        let reading = options.reading()?; // what is wrong with them is thrown by the call, not by the first step
         let progress = Arc::new(move |progress: &pipeline::Progress| told_progress.lock().progress = *progress);
         let pipeline = options.apply(engine.video_options()?, is_live(Path::new(&path)))?.cancel(token).progress(progress);
         let work = move || {
-            let look = AssertUnwindSafe(|| options.source(&path).and_then(|source| look_through(&engine, source, known, pipeline, &told)));
+            let look = AssertUnwindSafe(|| {
+                VideoSource::open(&path, reading).and_then(|source| look_through(&engine, source, known, pipeline, &told))
+            });
             let done = catch_unwind(look).unwrap_or_else(|panic| Err(panicked(panic)));
             told.end(done.err());
         };
@@ -162,7 +157,7 @@ impl Sightings {
 
 fn look_through(
     engine: &Engine,
-    source: Box<dyn FrameSource>,
+    source: VideoSource,
     known: KnownPeople<'static>,
     options: PipelineOptions,
     shared: &Shared,

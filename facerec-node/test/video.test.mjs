@@ -15,7 +15,8 @@ async function known() {
 }
 
 const threads = () => readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim())
-const busy = () => threads().filter((name) => name.startsWith('facerec')).length
+/** Those of videos: the threads that do the work of promises stay. */
+const busy = () => threads().filter((name) => name.startsWith('facerec') && name !== 'facerec-work').length
 
 /** A thread that has freed everything and said so may still be on its way out. */
 async function idle() {

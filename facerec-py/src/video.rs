@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use facerec_core::pipeline::Progress;
 use facerec_core::video::is_live;
-use facerec_core::{
-    Cadence, CancelToken, FrameSource, KnownPeople, LiveOptions, LiveSource, Sighting, VideoInfo, VideoOptions, VideoReader, VideoSummary,
-};
+use facerec_core::{Cadence, CancelToken, FrameSource, KnownPeople, Sighting, VideoInfo, VideoOptions, VideoSource, VideoSummary};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -87,9 +85,6 @@ impl Video {
     ) -> PyResult<Self> {
         let start = request.start.map(|value| seconds("start", value)).transpose()?;
         let end = request.end.map(|value| seconds("end", value)).transpose()?;
-        if is_live(&path) && (start.is_some() || end.is_some()) {
-            return Err(argument("start", "expected neither start nor end for a live source; stop iterating instead"));
-        }
         let rejoin = request.rejoin_within.map(|value| seconds("rejoin_within", value)).transpose()?;
         let progress = match progress {
             Some(given) if !given.is_none() => Some(py.import("facerec._progress")?.getattr("reporter")?.call1((given,))?),
@@ -98,10 +93,9 @@ impl Video {
         let (shared, cancel) = (Arc::new(Shared::default()), CancelToken::new());
         let (told, token, file) = (Arc::clone(&shared), cancel.clone(), path.clone());
         let opened = py.detach(|| {
-            let live = is_live(&file);
             let mut options = engine.video_options()?.cancel(token);
             options = options.progress(Arc::new(move |progress: &Progress| *lock(&told.progress) = *progress));
-            if live {
+            if is_live(&file) {
                 options = options.live();
             }
             if request.every_frame == Some(true) {
@@ -113,7 +107,7 @@ impl Video {
             }
             pass!(boxes: request.boxes, pictures: request.pictures, best_shots: request.best_shots, provisional: request.provisional);
             pass!(rejoin_within: rejoin);
-            let source = open(&file, live, start, end, request.hardware)?;
+            let source = VideoSource::open(&file, reading(start, end, request.hardware))?;
             let info = source.info();
             let known = gallery.map_or(KnownPeople::Nobody, KnownPeople::Shared);
             Ok((info, engine.watch(source, known, options)?))
@@ -170,21 +164,7 @@ impl Video {
     }
 }
 
-fn open(
-    path: &PathBuf,
-    live: bool,
-    start: Option<Duration>,
-    end: Option<Duration>,
-    hardware: Option<String>,
-) -> facerec_core::Result<Box<dyn FrameSource>> {
-    if live {
-        let options = LiveOptions::default();
-        let options = match hardware {
-            Some(device) => options.hardware(device),
-            None => options,
-        };
-        return Ok(Box::new(LiveSource::open_with(&path.to_string_lossy(), options)?));
-    }
+fn reading(start: Option<Duration>, end: Option<Duration>, hardware: Option<String>) -> VideoOptions {
     let mut options = VideoOptions::default();
     if let Some(start) = start {
         options = options.start(start);
@@ -195,7 +175,7 @@ fn open(
     if let Some(device) = hardware {
         options = options.hardware(device);
     }
-    Ok(Box::new(VideoReader::open_with(path, options)?))
+    options
 }
 
 /// `value` seconds.

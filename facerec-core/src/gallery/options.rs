@@ -41,7 +41,7 @@ impl GalleryOptions {
     }
 
     /// Open although rows are damaged: they are left out of searches and exports, and listed by
-    /// [`verify`](Gallery::verify). Default `false`: a damaged gallery is `gallery_corrupt`, rather than one that quietly
+    /// [`verify`](super::Gallery::verify). Default `false`: a damaged gallery is `gallery_corrupt`, rather than one that quietly
     /// does not know somebody.
     #[must_use]
     pub fn salvage(mut self, yes: bool) -> Self {

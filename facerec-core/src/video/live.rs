@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::decoder::{DecodeOptions, Decoding};
 use super::ffmpeg::format::context::Input;
 use super::ffmpeg::{Dictionary, broken, device, failed, format, init};
-use super::{Frame, FrameSource, VideoInfo};
+use super::{Frame, FrameSource, VideoInfo, VideoOptions};
 use crate::error::{Error, Result};
 
 /// How a live source is opened.
@@ -30,6 +30,14 @@ impl Default for LiveOptions {
 }
 
 impl LiveOptions {
+    /// What a file's options say that a live source has as well.
+    pub(super) fn like(file: &VideoOptions) -> Self {
+        let mut options = Self::default();
+        options.decode.hardware.clone_from(&file.decode.hardware);
+        options.decode.max_pixels = file.decode.max_pixels;
+        options
+    }
+
     /// How long to wait for the connection and for each next frame; default 10 s. Shorter gives up on slow cameras.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

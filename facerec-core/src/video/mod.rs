@@ -1,7 +1,7 @@
 //! Videos and live sources: where frames come from, and how they are written. The only folder that names `video_rs`.
 //!
-//! [`FrameSource`] is all that a pipeline knows of video: [`VideoReader`] and [`LiveSource`] implement it (feature `video`),
-//! and so can frames of one's own.
+//! [`FrameSource`] is all that a pipeline knows of video: [`VideoReader`], [`LiveSource`] and [`VideoSource`], which is either,
+//! implement it (feature `video`), and so can frames of one's own.
 
 #[cfg(feature = "video")]
 mod clock;
@@ -22,6 +22,8 @@ mod pixels;
 #[cfg(feature = "video")]
 mod reader;
 #[cfg(feature = "video")]
+mod source;
+#[cfg(feature = "video")]
 mod writer;
 
 use std::path::Path;
@@ -32,6 +34,8 @@ pub use frame::Frame;
 pub use live::{LiveOptions, LiveSource};
 #[cfg(feature = "video")]
 pub use reader::{VideoOptions, VideoReader};
+#[cfg(feature = "video")]
+pub use source::VideoSource;
 #[cfg(feature = "video")]
 pub use writer::VideoWriter;
 

@@ -19,10 +19,10 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct VideoOptions {
-    start: Duration,
-    end: Option<Duration>,
+    pub(super) start: Duration,
+    pub(super) end: Option<Duration>,
     queue: usize,
-    decode: DecodeOptions,
+    pub(super) decode: DecodeOptions,
 }
 
 impl Default for VideoOptions {

@@ -47,7 +47,8 @@ impl PgServer {
         let settings = settings.iter().map(ToString::to_string).collect();
         let mut server = Self { folder, bin, port, settings, process: None };
         let data = server.data();
-        let made = server.command("initdb").args(["-U", "facerec", "-A", "trust", "-N", "-E", "UTF8", "--locale=C", "-D"]).arg(data).output();
+        let made =
+            server.command("initdb").args(["-U", "facerec", "-A", "trust", "-N", "-E", "UTF8", "--locale=C", "-D"]).arg(data).output();
         let made = made.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         server.run();

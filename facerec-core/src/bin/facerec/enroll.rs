@@ -72,7 +72,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         }
     };
     let engine = global.engine(photos.len(), None)?;
-    let gallery = engine.open_gallery(&args.gallery).in_gallery()?;
+    let gallery = engine.open_gallery_with(&args.gallery, global.gallery()?).in_gallery()?;
     let bar = output.bar("photos", true);
     bar.set_length(photos.len() as u64);
     let (mut persons, mut faces, mut rejected, mut exit) = (BTreeSet::new(), 0, 0, Exit::Done);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use facerec_core::{DecisionOptions, GalleryOptions, Identified, SearchFilter, Tone};
+use facerec_core::{DecisionOptions, Identified, SearchFilter, Tone};
 use serde_json::Value;
 
 use super::annotated::Annotated;
@@ -51,7 +51,8 @@ fn entry(text: &str) -> Result<(String, Value), String> {
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
     let engine = global.engine(args.images.len(), args.threshold)?;
-    let gallery = engine.open_gallery_with(&args.gallery, GalleryOptions::default().read_only(true)).in_gallery()?;
+    let options = global.gallery()?.read_only(true);
+    let gallery = engine.open_gallery_with(&args.gallery, options).in_gallery()?;
     let annotated = args.annotate.as_ref().map(|folder| Annotated::new(folder, &args.images)).transpose()?;
     let (options, filter) = (DecisionOptions::new(engine.identify_threshold()?), args.filter());
     let bar = output.bar("photos", true);

@@ -39,7 +39,8 @@ use output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "facerec", version, arg_required_else_help = true, max_term_width = 110)]
 #[command(after_help = "Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or \
-                        runtime; 4 gallery.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter.")]
+                        runtime; 4 gallery.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter, FACEREC_GALLERY_KEY or \
+                        FACEREC_GALLERY_PASSPHRASE the key of an encrypted gallery.")]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -1,4 +1,4 @@
-//! `facerec gallery duplicates`: who may be enrolled under two names.
+//! `facerec gallery duplicates` and `audit`: who may be enrolled under two names, and who changed what.
 
 use facerec_core::{Error, Gallery, ModelCatalog};
 use serde_json::json;
@@ -7,6 +7,20 @@ use super::exit::{InGallery, InModels, Outcome};
 use super::options::Global;
 use super::output::Output;
 use super::record::{count, round};
+
+pub(super) fn audit(gallery: &Gallery, after: i64, limit: usize, output: &mut Output) -> Outcome<()> {
+    for entry in gallery.audit(after, limit).in_gallery()? {
+        let persons: Vec<i64> = entry.persons.iter().map(|id| id.0).collect();
+        let faces: Vec<i64> = entry.faces.iter().map(|id| id.0).collect();
+        let (people, number) = (count(persons.len(), "person", "people"), count(faces.len(), "face", "faces"));
+        let record = json!({
+            "id": entry.id, "at_ms": entry.at_ms, "actor": entry.actor, "action": entry.action, "persons": persons, "faces": faces,
+        });
+        let text = format_args!("{:<6} {}  {:<8} {people}, {number}, by {}\n", entry.id, entry.at_ms, entry.action, entry.actor);
+        output.emit(&record, text)?;
+    }
+    Ok(())
+}
 
 pub(super) fn duplicates(global: &Global, gallery: &Gallery, threshold: Option<f32>, limit: usize, output: &mut Output) -> Outcome<()> {
     let threshold = match threshold {

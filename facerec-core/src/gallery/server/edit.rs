@@ -226,7 +226,9 @@ fn move_faces(tx: &mut Tx<'_>, action: Action, from: PersonId, faces: Option<&[F
 /// PostgreSQL's texts cannot hold the character 0.
 pub(super) fn check_text(source: Option<&str>) -> Result<()> {
     match source {
-        Some(text) if text.contains('\0') => Err(Error::argument("source", "expected a text without the character 0 on a server, got one with it")),
+        Some(text) if text.contains('\0') => {
+            Err(Error::argument("source", "expected a text without the character 0 on a server, got one with it"))
+        }
         _ => Ok(()),
     }
 }

@@ -154,11 +154,15 @@ impl Server {
             return Ok(());
         }
         if dim > MOST_IN_GRAPH {
-            return Err(Error::argument("gallery", format!("expected at most {MOST_IN_GRAPH} values in a vector for `index=hnsw`, got `{dim}`")));
+            return Err(Error::argument(
+                "gallery",
+                format!("expected at most {MOST_IN_GRAPH} values in a vector for `index=hnsw`, got `{dim}`"),
+            ));
         }
         tracing::info!(gallery = %self.pool.place().display(), "building the graph; this takes minutes for a million faces");
         let index = format!("CREATE INDEX CONCURRENTLY faces_graph ON faces USING hnsw ((vector::vector({dim})) vector_ip_ops)");
-        let made = self.pool.maintain("index", &["SET maintenance_work_mem = '512MB'", "DROP INDEX CONCURRENTLY IF EXISTS faces_graph", &index]);
+        let made =
+            self.pool.maintain("index", &["SET maintenance_work_mem = '512MB'", "DROP INDEX CONCURRENTLY IF EXISTS faces_graph", &index]);
         *self.graph.lock().unwrap_or_else(PoisonError::into_inner) = None;
         match made {
             // Another process was faster, or is at it.
@@ -373,7 +377,9 @@ impl Backend for Server {
             let mut problems = Vec::new();
             let broken = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('faces_graph') AND NOT indisvalid)";
             if tx.one(broken, &[])?.get(0) {
-                problems.push("the graph was not built to its end, and is not used: open the gallery with `index=hnsw` to build it again".into());
+                problems.push(
+                    "the graph was not built to its end, and is not used: open the gallery with `index=hnsw` to build it again".into(),
+                );
             }
             Ok(verify::verify(&ServerSource::new(tx), problems, None)?)
         })

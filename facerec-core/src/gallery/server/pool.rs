@@ -171,7 +171,8 @@ impl Pool {
     /// Asks the server, when it is back, what became of a transaction whose commit it did not answer.
     fn outcome(&self, xid: &str, lost: Error) -> Result<(), Failure> {
         let unknown = |why: &str| {
-            let text = format!("the connection was lost while the change was committed, and {why}: look whether it is there before you repeat it");
+            let text =
+                format!("the connection was lost while the change was committed, and {why}: look whether it is there before you repeat it");
             Failure::from(Error::io("write", self.place(), std::io::Error::new(std::io::ErrorKind::ConnectionAborted, text)))
         };
         for attempt in 0..TRIES {

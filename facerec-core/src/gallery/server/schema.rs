@@ -53,7 +53,10 @@ pub(super) fn create(pool: &Pool, model: Option<&ModelKey>) -> Result<()> {
             return Ok(((), None));
         };
         tx.batch("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public").map_err(|e| no_extension(tx, e))?;
-        let home = tx.one("SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector'", &[])?;
+        let home = tx.one(
+            "SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector'",
+            &[],
+        )?;
         let home: String = home.get(0);
         tx.batch(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"; SET LOCAL search_path = \"{schema}\", {home}"))?;
         take_steps(tx, 0)?;
@@ -73,7 +76,10 @@ fn take_steps(tx: &mut Tx<'_>, from: usize) -> Result<(), Failure> {
 }
 
 fn no_extension(tx: &Tx<'_>, failure: Failure) -> Failure {
-    let text = format!("pgvector is not usable in this database ({}); install it on the server and let an administrator run `CREATE EXTENSION vector`", failure.error);
+    let text = format!(
+        "pgvector is not usable in this database ({}); install it on the server and let an administrator run `CREATE EXTENSION vector`",
+        failure.error
+    );
     Failure { error: Error::io("create", tx.place(), std::io::Error::new(ErrorKind::Unsupported, text)), ..failure }
 }
 

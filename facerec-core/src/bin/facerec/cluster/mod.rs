@@ -6,7 +6,7 @@ mod gather;
 use std::path::{Path, PathBuf};
 
 use facerec_core::gallery::{Cluster, NewFace, cluster};
-use facerec_core::{Embedding, Engine, Error, Gallery, GalleryOptions, QualityGate};
+use facerec_core::{Embedding, Engine, Error, Gallery, QualityGate};
 use serde::Serialize;
 use serde_json::json;
 
@@ -93,7 +93,7 @@ pub(crate) fn run(global: &Global, folder: Option<&Path>, args: &Args, output: &
         std::fs::create_dir_all(thumbs).map_err(|source| Error::Io { action: "create", path: thumbs.clone(), source })?;
     }
     let engine = global.engine(usize::MAX, None)?;
-    let gallery = folder.map(|folder| open(&engine, folder, !args.enroll.is_empty())).transpose()?.flatten();
+    let gallery = folder.map(|folder| open(global, &engine, folder, !args.enroll.is_empty())).transpose()?.flatten();
     let Gathered { seen, embeddings, known, poor, failed } = gather(&engine, gallery.as_ref(), &inputs, args, output)?;
     let mut options = engine.cluster_options()?;
     options.threshold = args.threshold.unwrap_or(options.threshold);
@@ -138,11 +138,12 @@ pub(crate) fn run(global: &Global, folder: Option<&Path>, args: &Args, output: &
 }
 
 /// The gallery whose people are left out; none where there is none yet and nobody is to be enrolled.
-fn open(engine: &Engine, folder: &Path, write: bool) -> Outcome<Option<Gallery>> {
+fn open(global: &Global, engine: &Engine, folder: &Path, write: bool) -> Outcome<Option<Gallery>> {
+    let options = global.gallery()?;
     if write {
-        return engine.open_gallery(folder).in_gallery().map(Some);
+        return engine.open_gallery_with(folder, options).in_gallery().map(Some);
     }
-    match engine.open_gallery_with(folder, GalleryOptions::default().read_only(true)) {
+    match engine.open_gallery_with(folder, options.read_only(true)) {
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         opened => opened.in_gallery().map(Some),
     }

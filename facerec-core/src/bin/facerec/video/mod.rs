@@ -2,7 +2,6 @@
 
 mod output;
 mod record;
-mod source;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,13 +9,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use facerec_core::pipeline::{OnProgress, Progress};
-use facerec_core::{Cadence, Engine, Error, FrameSource, Gallery, GalleryOptions, KnownPeople, PipelineOptions};
+use facerec_core::{Cadence, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource};
 use serde::Serialize;
 use serde_json::json;
 
 use self::output::Files;
 use self::record::{SightingRecord, SummaryRecord, describe, summarise};
-use self::source::Source;
 use super::exit::{Exit, InGallery, Outcome, ends_everything};
 use super::options::Global;
 use super::output::{ErrorRecord, Output};
@@ -75,9 +73,10 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         planned => planned.map_err(|(_, error)| error)?,
     };
     let engine = global.engine(usize::MAX, args.threshold)?;
-    let open = |folder: &PathBuf| engine.open_gallery_with(folder, GalleryOptions::default().read_only(true)).in_gallery();
+    let options = global.gallery()?.read_only(true);
+    let open = |folder: &PathBuf| engine.open_gallery_with(folder, options.clone()).in_gallery();
     let gallery = args.gallery.as_ref().map(open).transpose()?;
-    let source = match Source::open(args) {
+    let source = match VideoSource::open(&args.video, reading(args)) {
         Err(error) if !ends_everything(&error) && !is_usage(&error) => {
             report_failed(args, &error, output)?;
             return Ok(Exit::SomeFailed);
@@ -87,6 +86,18 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     look_through(&engine, gallery.as_ref(), source, files, args, output)
 }
 
+/// What of the video is read, and how.
+fn reading(args: &Args) -> VideoOptions {
+    let mut options = VideoOptions::default().start(args.start.unwrap_or_default());
+    if let Some(end) = args.end {
+        options = options.end(end);
+    }
+    if let Some(device) = &args.hardware {
+        options = options.hardware(device);
+    }
+    options
+}
+
 fn is_usage(error: &Error) -> bool {
     matches!(error, Error::InvalidArgument { .. })
 }
@@ -94,7 +105,7 @@ fn is_usage(error: &Error) -> bool {
 fn look_through(
     engine: &Engine,
     gallery: Option<&Gallery>,
-    source: Source,
+    source: VideoSource,
     mut files: Files<'_>,
     args: &Args,
     output: &mut Output,

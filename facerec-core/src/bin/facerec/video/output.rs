@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use facerec_core::report::{Report, annotate_video};
-use facerec_core::{Error, Result, Sighting, VideoInfo, VideoSummary};
+use facerec_core::video::is_live;
+use facerec_core::{Error, Result, Sighting, VideoInfo, VideoReader, VideoSummary};
 use serde::Serialize;
 
 use super::super::exit::Outcome;
 use super::super::output::{ErrorRecord, Output};
-use super::{Args, source};
+use super::{Args, reading};
 
 /// What is to be written, and what that takes. Sightings are kept only for that: a camera's would grow for ever.
 pub(super) struct Files<'a> {
@@ -22,7 +23,7 @@ type Failed<'a> = (&'a Path, Error);
 impl<'a> Files<'a> {
     /// Looks whether everything can be written, before hours are spent on the video.
     pub(super) fn plan(args: &'a Args) -> Result<Self, Failed<'a>> {
-        if let Some(path) = args.annotate.as_deref().filter(|_| source::is_live(args)) {
+        if let Some(path) = args.annotate.as_deref().filter(|_| is_live(&args.video)) {
             let reason = "a live source cannot be read twice; record it first".into();
             return Err((path, Error::InvalidArgument { name: "annotate", reason }));
         }
@@ -53,7 +54,7 @@ impl<'a> Files<'a> {
     pub(super) fn write(self, summary: &VideoSummary) -> Vec<Failed<'a>> {
         let (args, Some(mut report)) = (self.args, self.report) else { return Vec::new() };
         report.finish(summary.clone());
-        let annotate = |path: &Path| annotate_video(source::file(args)?, report.sightings(), path);
+        let annotate = |path: &Path| annotate_video(VideoReader::open_with(&args.video, reading(args))?, report.sightings(), path);
         let written = [
             args.report.as_deref().map(|path| (path, report.write_html(path))),
             args.thumbs.as_deref().map(|folder| (folder, report.write_thumbs(folder).map(drop))),

@@ -1,0 +1,69 @@
+//! A video wherever it comes from.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::{Frame, FrameSource, LiveOptions, LiveSource, VideoInfo, VideoOptions, VideoReader, is_live};
+use crate::error::{Error, Result};
+
+/// A file or a live source, whichever the address names (see [`is_live`]).
+#[derive(Debug)]
+pub struct VideoSource {
+    from: Origin,
+    lost: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    File(VideoReader),
+    Live { source: LiveSource, start: Duration, end: Option<Duration> },
+}
+
+impl VideoSource {
+    /// Opens a file, or a live source, of which `options` give the device that decodes, the largest frame, and the times
+    /// since its first frame between which frames are given.
+    ///
+    /// # Errors
+    /// As [`VideoReader::open_with`] and [`LiveSource::open_with`]; `invalid_argument` for an address that is not Unicode.
+    pub fn open(address: impl AsRef<Path>, options: VideoOptions) -> Result<Self> {
+        let address = address.as_ref();
+        let from = if is_live(address) {
+            let name = address.to_str().ok_or_else(|| Error::argument("video", "expected an address in Unicode"))?;
+            let source = LiveSource::open_with(name, LiveOptions::like(&options))?;
+            Origin::Live { source, start: options.start, end: options.end }
+        } else {
+            Origin::File(VideoReader::open_with(address, options)?)
+        };
+        Ok(Self { from, lost: Arc::default() })
+    }
+
+    /// The number of a live source's frames that nobody took in time, kept up to date; stays 0 for a file.
+    pub fn lost(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.lost)
+    }
+}
+
+impl FrameSource for VideoSource {
+    fn next_frame(&mut self) -> Result<Option<Frame>> {
+        match &mut self.from {
+            Origin::File(reader) => reader.next_frame(),
+            Origin::Live { source, start, end } => loop {
+                let frame = source.next_frame()?;
+                self.lost.store(source.lost(), Ordering::Relaxed);
+                match frame {
+                    Some(frame) if frame.time() < *start => {}
+                    frame => return Ok(frame.filter(|frame| end.is_none_or(|end| frame.time() <= end))),
+                }
+            },
+        }
+    }
+
+    fn info(&self) -> VideoInfo {
+        match &self.from {
+            Origin::File(reader) => reader.info(),
+            Origin::Live { source, .. } => source.info(),
+        }
+    }
+}
