@@ -242,6 +242,61 @@ fn other_models_and_bad_arguments_are_refused_and_change_nothing() {
     });
 }
 
+#[test]
+fn two_people_become_one_and_one_becomes_two() {
+    everywhere(|place| {
+        let gallery = open(&place("merge"));
+        let ids: Vec<_> = (0..4).map(|i| gallery.add(["ana", "Anna"][i as usize % 2], NewFace::new(&embedding(i))).unwrap()).collect();
+        let ben = gallery.add("ben", NewFace::new(&embedding(9))).unwrap();
+        assert_eq!(code(gallery.merge("nobody", "ana")), "person_not_found");
+        assert_eq!(gallery.merge("Anna", "ana").unwrap(), 2);
+        assert_eq!(code(gallery.person("Anna")), "person_not_found");
+        assert_eq!(gallery.search(&embedding(1), 1).unwrap()[0].name, "ana");
+        assert_eq!(gallery.faces("ana").unwrap().iter().map(|face| face.id).collect::<Vec<_>>(), ids);
+        assert_eq!(code(gallery.split("ana", &[ben], "Anna")), "invalid_argument");
+        assert_eq!(gallery.split("ana", &[ids[1], ids[3], ids[1]], "Anna").unwrap(), 2);
+        assert_eq!(gallery.search(&embedding(3), 1).unwrap()[0].name, "Anna");
+        assert_eq!(gallery.split("ben", &[ben], "Anna").unwrap(), 1);
+        assert_eq!(code(gallery.person("ben")), "person_not_found");
+        assert_clean(&gallery);
+    });
+}
+
+#[test]
+fn faces_expire_and_the_log_says_who_did_what() {
+    everywhere(|place| {
+        let path = place("expiry");
+        let options = GalleryOptions::default().actor("the test");
+        let gallery = Gallery::open(&path, &model(), options).unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+        let kept = gallery.add("ana", NewFace::new(&embedding(1)).expires_at_ms(now + 3_600_000)).unwrap();
+        let gone = gallery.add("ana", NewFace::new(&embedding(2)).expires_at_ms(now - 1)).unwrap();
+        gallery.add("ben", NewFace::new(&embedding(3)).expires_at_ms(now - 1)).unwrap();
+        let found: Vec<_> = gallery.search(&embedding(2), 9).unwrap().into_iter().map(|m| m.face).collect();
+        assert_eq!(found, [kept]);
+        gallery.purge_expired().unwrap();
+        assert_eq!((gallery.stats().unwrap().faces, gallery.persons().unwrap().len()), (1, 1));
+        assert_eq!(gallery.faces("ana").unwrap()[0].expires_ms, Some(now + 3_600_000));
+        assert_clean(&gallery);
+
+        let log = gallery.audit(0, 100).unwrap();
+        let mut actions: Vec<_> = log.iter().map(|entry| entry.action.as_str()).collect();
+        actions.dedup();
+        assert_eq!((actions[0], actions[1]), ("create", "add"));
+        assert!(log.iter().all(|entry| entry.actor == "the test") && log.windows(2).all(|pair| pair[0].id < pair[1].id));
+        let expired: Vec<_> = log.iter().filter(|entry| entry.action == "expire").flat_map(|entry| entry.faces.clone()).collect();
+        assert!(expired.contains(&gone) && !expired.contains(&kept), "{log:?}");
+        assert_eq!(gallery.audit(log[0].id, 1).unwrap(), log[1..2]);
+
+        let mut text = Vec::new();
+        assert_eq!(gallery.export_person("ana", &mut text).unwrap(), 1);
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("\"expires_ms\"") && text.contains("\"audit\"") && !text.contains("ben"), "{text}");
+        let report = open(&place("copy")).import(&mut text.as_bytes()).unwrap();
+        assert_eq!((report.persons, report.faces), (1, 1));
+    });
+}
+
 fn filled(path: &Path) -> Gallery {
     let gallery = open(path);
     for i in 0..5 {

@@ -279,6 +279,9 @@ fn damage_and_newer_formats_are_refused() {
     let salvaged = Gallery::open_any(&address, GalleryOptions::default().read_only(true).salvage(true)).unwrap();
     assert_eq!(salvaged.search(&embedding(1), 1).unwrap()[0].name, "ben");
     assert_eq!(salvaged.export(&mut Vec::new()).unwrap(), 1);
+    let key = facerec_core::gallery::GalleryKey::passphrase("a key");
+    assert_eq!(refused(Gallery::open_any(&address, GalleryOptions::default().key(key))).kind().code(), "invalid_argument");
+    assert_eq!(refused(gallery.set_key(None)).kind().code(), "invalid_argument");
     server.sql("UPDATE facerec_damaged.state SET format = 99");
     for options in [GalleryOptions::default(), GalleryOptions::default().read_only(true)] {
         assert_eq!(refused(Gallery::open_any(&address, options)).kind().code(), "gallery_newer");
@@ -290,8 +293,9 @@ fn a_graph_finds_what_the_exact_search_finds() {
     let Some(server) = PgServer::start() else { return };
     let address = server.address("graph");
     let gallery = open(&address);
-    let vectors: Vec<_> = (0..4000).map(|i| near(i / 4, 0.7, i)).collect();
-    let names: Vec<String> = (0..4000).map(|i| format!("person {}", i / 4)).collect();
+    // So many that PostgreSQL does not rather compare them all.
+    let vectors: Vec<_> = (0..16_000).map(|i| near(i / 4, 0.7, i)).collect();
+    let names: Vec<String> = (0..16_000).map(|i| format!("person {}", i / 4)).collect();
     let faces: Vec<_> = names.iter().zip(&vectors).map(|(name, vector)| (name.as_str(), NewFace::new(vector))).collect();
     gallery.add_many(&faces).unwrap();
     assert_eq!(gallery.stats().unwrap().index_kind, "pgvector-exact");

@@ -373,9 +373,11 @@ impl Tx<'_> {
     }
 
     pub(super) fn corrupt(&self, reason: &str) -> Error {
-        Error::GalleryCorrupt {
-            path: self.place.into(),
-            reason: format!("{reason}; restore a backup, or import an export into a new gallery"),
-        }
+        corrupt(self.place, reason)
     }
+}
+
+/// A `gallery_corrupt` that says what to do.
+pub(super) fn corrupt(place: &Path, reason: &str) -> Error {
+    Error::GalleryCorrupt { path: place.into(), reason: format!("{reason}; restore a backup, or import an export into a new gallery") }
 }

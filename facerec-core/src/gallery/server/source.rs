@@ -1,9 +1,10 @@
 //! A gallery on a server, row by row: for exports and `verify`.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 
 use super::failure::Failure;
-use super::pool::Tx;
+use super::pool::{Tx, corrupt};
 use super::rows::{ENTRY, FACE, OwnedFace, PERSON, entry, person};
 use super::schema;
 use crate::error::{Error, Result};
@@ -14,16 +15,20 @@ use crate::gallery::source::Source;
 use crate::gallery::store::Checked;
 
 /// The state of the gallery that a transaction sees.
-pub(super) struct ServerSource<'t, 'a>(RefCell<&'t mut Tx<'a>>);
+pub(super) struct ServerSource<'t, 'a> {
+    tx: RefCell<&'t mut Tx<'a>>,
+    place: PathBuf,
+}
 
 impl<'t, 'a> ServerSource<'t, 'a> {
     pub(super) fn new(tx: &'t mut Tx<'a>) -> Self {
-        Self(RefCell::new(tx))
+        let place = tx.place().into();
+        Self { tx: RefCell::new(tx), place }
     }
 
     /// The transaction; busy only if a visitor of rows asked for more, which none does.
     fn with<T>(&self, work: impl FnOnce(&mut Tx<'a>) -> Result<T, Failure>) -> Result<T> {
-        let mut tx = self.0.try_borrow_mut().map_err(|_| Error::internal("rows were asked for while rows are read"))?;
+        let mut tx = self.tx.try_borrow_mut().map_err(|_| Error::internal("rows were asked for while rows are read"))?;
         work(&mut tx).map_err(|failure| failure.error)
     }
 }
@@ -59,9 +64,6 @@ impl Source for ServerSource<'_, '_> {
     }
 
     fn corrupt(&self, reason: &str) -> Error {
-        match self.0.try_borrow() {
-            Ok(tx) => tx.corrupt(reason),
-            Err(_) => Error::internal(reason.to_owned()),
-        }
+        corrupt(&self.place, reason)
     }
 }
