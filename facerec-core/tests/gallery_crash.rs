@@ -98,7 +98,7 @@ impl Change {
             Self::Merge(name, into) => drop(gallery.merge(name, into).unwrap()),
             Self::Split(name, to) => {
                 let faces: Vec<_> = gallery.faces(name).unwrap().into_iter().skip(1).step_by(2).map(|face| face.id).collect();
-                drop(gallery.split(name, &faces, to).unwrap());
+                gallery.split(name, &faces, to).unwrap();
             }
             Self::Compact => gallery.compact().unwrap(),
         }
