@@ -79,6 +79,10 @@ impl Live {
             self.last_person = 0;
             self.people_mark = 0;
             self.damaged_people.clear();
+            if self.last_face > 0 {
+                // Rows that were read may be gone, another's, or sealed anew.
+                self.faces_mark = None;
+            }
             self.drop_removed(&snapshot.owners()?)?;
         }
         self.add_people(snapshot)?;
@@ -108,18 +112,11 @@ impl Live {
     fn drop_removed(&mut self, there: &[(FaceId, PersonId)]) -> Result<()> {
         let owner_of = |face: &FaceId| there.binary_search_by_key(face, |o| o.0).ok().map(|at| there[at].1);
         let mut gone = Vec::new();
-        let mut changed = false;
         for (position, (face, person)) in self.owners.iter_mut().enumerate() {
             match owner_of(face) {
-                Some(now) => {
-                    changed |= *person != now;
-                    *person = now;
-                }
+                Some(now) => *person = now,
                 None => gone.push(position),
             }
-        }
-        if changed || !gone.is_empty() {
-            self.faces_mark = None;
         }
         if let Some(index) = self.index.as_mut().filter(|_| !gone.is_empty()) {
             index.remove(&gone)?;
