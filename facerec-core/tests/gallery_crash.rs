@@ -54,7 +54,9 @@ impl Change {
             (0 | 1, Some(name)) => Self::Remove(name),
             (2, Some(name)) => Self::Rename(name, format!("renamed {number}")),
             (3, _) => Self::Compact,
-            (5, Some(name)) if people.len() > 1 => Self::Merge(name.clone(), people.keys().find(|other| **other != name).unwrap().clone()),
+            (5, Some(name)) if names.len() > 1 => {
+                Self::Merge(name.clone(), (*names.iter().find(|other| ***other != name).unwrap()).clone())
+            }
             (6, Some(name)) if people[&name].len() > 1 => Self::Split(name, format!("split {number}")),
             (4, _) => Self::Add(newcomer, vec![3 * number, 3 * number + 1, 3 * number + 2]),
             _ => Self::Add(newcomer, vec![3 * number]),

@@ -148,7 +148,11 @@ fn filters_are_exact_in_every_kind() {
                 .cloned()
                 .collect();
             for _ in 0..2 {
-                assert_eq!(gallery.search_among(std::slice::from_ref(&query), 10, filter).unwrap(), std::slice::from_ref(&by_hand), "{filter:?}");
+                assert_eq!(
+                    gallery.search_among(std::slice::from_ref(&query), 10, filter).unwrap(),
+                    std::slice::from_ref(&by_hand),
+                    "{filter:?}"
+                );
             }
         }
         let options = DecisionOptions::new(0.5);
