@@ -108,7 +108,8 @@ fn churn_leaves_nothing_behind() {
                     let name = names.entry(person).or_insert_with(|| name(person)).clone();
                     let text = format!("photos/of-{next:06}.jpg{}", "y".repeat(dice as usize % 400));
                     let metadata = format!(r#"{{"note":"secret {next:06} of theirs"}}"#);
-                    let face = NewFace::new(&embedding(next)).source(&text).metadata(&metadata).quality_of_test();
+                    let vector = embedding(next);
+                    let face = NewFace::new(&vector).source(&text).metadata(&metadata).quality_of_test();
                     let face = gallery.add(&name, face).unwrap();
                     there.entry(person).or_default().push((next, face));
                     next += 1;

@@ -79,6 +79,10 @@ impl Live {
             self.last_person = 0;
             self.people_mark = 0;
             self.damaged_people.clear();
+            if self.last_face > 0 {
+                // Rows that were read may be gone, another's, or sealed anew.
+                self.faces_mark = None;
+            }
             self.drop_removed(snapshot)?;
         }
         self.add_people(snapshot)?;
@@ -109,11 +113,9 @@ impl Live {
         let there = snapshot.owners()?;
         let owner_of = |face: &FaceId| there.binary_search_by_key(face, |o| o.0).ok().map(|at| there[at].1);
         let mut gone = Vec::new();
-        let mut changed = false;
         for (position, (face, person)) in self.owners.iter_mut().enumerate() {
             match owner_of(face) {
                 Some(now) if now != *person => {
-                    changed = true;
                     // `owners` comes from an index that no checksum covers: the row itself says whose face it is.
                     let mut intact = false;
                     snapshot.face(*face, |row| {
@@ -130,9 +132,6 @@ impl Live {
                 Some(_) => {}
                 None => gone.push(position),
             }
-        }
-        if changed || !gone.is_empty() {
-            self.faces_mark = None;
         }
         if let Some(index) = self.index.as_mut().filter(|_| !gone.is_empty()) {
             index.remove(&gone)?;

@@ -93,7 +93,7 @@ impl<'a> Edit<'a> {
 
     /// Commits, when anything was changed.
     pub(super) fn finish(mut self, action: Action, actor: &str) -> Result<Finished> {
-        if !(self.created || self.rewritten || !self.persons.is_empty() || !self.faces.is_empty()) {
+        if !self.created && !self.rewritten && self.persons.is_empty() && self.faces.is_empty() {
             return Ok(Finished { names: self.names });
         }
         self.state.generation += u64::from(!self.created);
@@ -456,5 +456,87 @@ fn integer_bytes(number: i64) -> i64 {
         -0x8000_0000..=0x7fff_ffff => 4,
         -0x8000_0000_0000..=0x7fff_ffff_ffff => 6,
         _ => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::ModelKey;
+    use crate::gallery::key::GalleryKey;
+    use crate::gallery::rows::vector_bytes;
+    use crate::gallery::store::Store;
+
+    fn row(vector: &[u8], person: PersonId) -> FaceRow<'_> {
+        FaceRow {
+            id: FaceId(0),
+            person,
+            vector,
+            quality: None,
+            source: Some("a.jpg"),
+            digest: None,
+            metadata: None,
+            created_ms: 0,
+            expires_ms: Some(i64::MAX),
+            mark: 0,
+        }
+    }
+
+    #[test]
+    fn faces_change_hands_and_their_rows_keep_their_length() {
+        for key in [None, Some(GalleryKey::bytes([3; 32]))] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let model = ModelKey { id: "m".into(), hash: "1".into() };
+            let mut store = Store::open_writer(folder.path(), Some(&model), key, "test").expect("a store");
+            let vector = vector_bytes(&[0.6, 0.8]);
+            store
+                .write(Action::Add, "test", |edit| {
+                    // Ids of one, two and three bytes.
+                    for number in 0..40_000 {
+                        let (person, _) = edit.person(&format!("person {number}"))?;
+                        if [0, 1, 300, 39_999].contains(&number) {
+                            edit.add_face(row(&vector, person))?;
+                        }
+                    }
+                    let ana = edit.find_person("person 0")?.expect("person 0");
+                    edit.add_face(row(&vector, ana)).map(drop)
+                })
+                .expect("written");
+            let lengths = |store: &Store| -> Vec<i64> {
+                let sql = "SELECT length(person) * 0 + length(pad) + coalesce(length(vector), length(sealed)) FROM faces ORDER BY id";
+                let mut statement = store.conn.prepare(sql).expect("a statement");
+                statement.query_map([], |row| row.get(0)).expect("rows").map(|row| row.expect("a length")).collect()
+            };
+            let before = lengths(&store);
+            let moved = store.write(Action::Merge, "test", |edit| {
+                let to = edit.find_person("person 39999")?.expect("the last");
+                edit.move_faces(&[FaceId(1), FaceId(2), FaceId(3), FaceId(4), FaceId(77)], to)
+            });
+            assert_eq!(moved.expect("moved"), 3, "face 4 is theirs, and there is no face 77");
+            let change = lengths(&store).iter().zip(&before).map(|(now, then)| then - now).collect::<Vec<_>>();
+            // A checksum may by chance be shorter.
+            assert!(change[3..] == [0, 0] && change[..3].iter().all(|&c| (1..=5).contains(&c)), "{change:?}");
+            let state = store.snapshot(|snapshot| {
+                assert_eq!(Some(snapshot.marks()?), snapshot.state()?.marks);
+                let owners = snapshot.owners()?.into_iter().map(|(face, person)| (face.0, person.0)).collect::<Vec<_>>();
+                assert_eq!(owners, [(1, 40_000), (2, 40_000), (3, 40_000), (4, 40_000), (5, 1)]);
+                snapshot.state()
+            });
+            let state = state.expect("the state");
+            assert_eq!((state.faces, state.persons, state.rewritten), (5, 39_998, 2), "who has no face left is gone");
+        }
+    }
+
+    #[test]
+    fn integers_take_the_bytes_that_sqlite_gives_them() {
+        let conn = rusqlite::Connection::open_in_memory().expect("a database");
+        conn.execute_batch("CREATE TABLE t (a INTEGER, b BLOB)").expect("a table");
+        for number in [0, 1, 2, 127, 128, -128, -129, 32767, 32768, 8_388_607, 8_388_608, i64::from(i32::MAX), 1 << 31, 1 << 47, i64::MIN] {
+            conn.execute_batch("DELETE FROM t").expect("emptied");
+            // dbstat counts the bytes of the only row: two bytes of types and one of the header's length besides the integer.
+            conn.execute("INSERT INTO t VALUES (?1, NULL)", [number]).expect("a row");
+            let payload: i64 = conn.query_row("SELECT payload FROM dbstat WHERE name = 't'", [], |row| row.get(0)).expect("its size");
+            assert_eq!(payload - 3, integer_bytes(number), "{number}");
+        }
     }
 }

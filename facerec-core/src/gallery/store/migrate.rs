@@ -29,7 +29,7 @@ impl Store {
                  digest, metadata, created_ms, checksum, pad) SELECT id, person, vector, score, sharpness, yaw_deg, pitch_deg, \
                  roll_deg, face_px, exposure, source, digest, metadata, created_ms, checksum, zeroblob(16) FROM faces_1 ORDER BY id",
             )?;
-            for table in ["persons", "faces"] {
+            for table in ["faces", "persons"] {
                 let old = format!("{table}_1");
                 // Ids that were given out and removed are not given out again.
                 tx.execute(
