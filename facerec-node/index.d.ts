@@ -40,11 +40,14 @@ export interface CallOptions {
 }
 
 export interface AddOptions extends CallOptions {}
+export interface ClusterOptions extends CallOptions {}
 export interface EngineOptions extends CallOptions {}
 export interface EnrollOptions extends CallOptions {}
 export interface GalleryOptions extends CallOptions {}
 export interface IdentifyOptions extends CallOptions {}
+export interface KeyOptions extends CallOptions {}
 export interface ModelsOptions extends CallOptions {}
+export interface SearchOptions extends CallOptions {}
 export interface VideoOptions extends CallOptions {}
 
 /** What can be kept with a face. */
@@ -148,7 +151,7 @@ export declare class Engine {
    * Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder.
    *
    * Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
-   * when it holds vectors of another model, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
+   * when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
    */
   openGallery(path: string, options?: GalleryOptions): Promise<Gallery>
   /**
@@ -158,6 +161,14 @@ export declare class Engine {
   enroll(gallery: Gallery, person: string, image: ImageInput, options?: EnrollOptions): Promise<Enrolment>
   /** Says who the faces of a picture are, best score first. */
   identify(gallery: Gallery, image: ImageInput, options?: IdentifyOptions): Promise<Array<IdentifiedFace>>
+  /**
+   * Puts faces of the same person together, the largest cluster first: each face is in one, and a face that belongs to nobody
+   * else is a cluster of its own. For photos and videos of people whom nobody has named: give the `embedding` of what `embed`
+   * found, of any number of pictures.
+   *
+   * Rejects with `ERR_FACEREC_DIMENSION_MISMATCH` for vectors of another length.
+   */
+  cluster(embeddings: Array<Float32Array>, options?: ClusterOptions): Promise<Array<Cluster>>
   /**
    * Looks through a video file, or a live source (`rtsp://...`, `http://...`, `/dev/video0`), and says who of `gallery` is in
    * it: one sighting per person's track, each as soon as it is final. Without a gallery: tracks without names.
@@ -203,7 +214,7 @@ export declare class Gallery {
    * The `k` enrolled faces most similar to a vector of the gallery's embedder, best first: the evidence, without a decision.
    * Rejects with `ERR_FACEREC_DIMENSION_MISMATCH` for a vector of another length.
    */
-  search(embedding: Float32Array, k: number, options?: CallOptions): Promise<Array<Match>>
+  search(embedding: Float32Array, k: number, options?: SearchOptions): Promise<Array<Match>>
   /**
    * Enrols a vector of the gallery's embedder under a person's name, unseen; resolves to the face's id. `engine.enroll`
    * checks the picture first.
@@ -222,10 +233,36 @@ export declare class Gallery {
    */
   rename(person: string, newName: string, options?: CallOptions): Promise<void>
   /**
+   * Makes one person of two: all faces of `person` become those of `into`, and `person` is no more. Resolves to how many faces
+   * there were. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
+   */
+  merge(person: string, into: string, options?: CallOptions): Promise<number>
+  /**
+   * Gives faces of a person to another one, who is made when there is none of that name; resolves to how many there were.
+   * Rejects with `ERR_FACEREC_INVALID_ARGUMENT` when one of them is not the person's.
+   */
+  split(person: string, faceIds: Array<number>, into: string, options?: CallOptions): Promise<number>
+  /**
+   * At most `limit` pairs of people who look alike, the most alike first: most likely one person under two names, to be
+   * merged. `threshold` is the similarity from which two faces are one person's; `engine.identifyThreshold` is a good start.
+   */
+  duplicates(threshold: number, limit: number, options?: CallOptions): Promise<Array<Duplicate>>
+  /**
    * Writes everything to a file as JSON Lines with the vectors; resolves to the number of faces. The file appears whole or
    * not at all.
    */
   exportTo(file: string, options?: CallOptions): Promise<number>
+  /**
+   * Writes everything that is held about one person to a file as JSON Lines, with the audit log's entries about them; resolves to
+   * the number of faces. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
+   */
+  exportPerson(person: string, file: string, options?: CallOptions): Promise<number>
+  /** Encrypts the gallery, gives it another key, or with neither a key nor a passphrase makes it plain: everything is written anew. */
+  setKey(options?: KeyOptions): Promise<void>
+  /** Deletes the faces whose time has come, as opening for writing and every change do too; resolves to how many there were. */
+  purgeExpired(options?: CallOptions): Promise<number>
+  /** The audit log: one entry for each change, at most `limit` of those after the entry `afterId`, 0 for the first. */
+  audit(afterId: number, limit: number, options?: CallOptions): Promise<Array<AuditEntry>>
   /** Adds what an export holds, all or nothing; faces that are there already are left out. */
   importFrom(file: string, options?: CallOptions): Promise<ImportReport>
   /** Reads and compares everything the gallery holds; repairs nothing. Damage is what it reports, not a rejection. */
@@ -274,6 +311,24 @@ export interface AddOptions {
   source?: string
   /** Anything to be kept with the face. Default nothing. */
   metadata?: Metadata
+  /** When the face is to be forgotten, milliseconds since 1970 UTC. Default never. */
+  expiresMs?: number
+}
+
+/** A change of a gallery: ids, and nothing else about people. */
+export interface AuditEntry {
+  /** Ascends. */
+  id: number
+  /** When, milliseconds since 1970 UTC. */
+  atMs: number
+  /** Who. */
+  actor: string
+  /** What: `create`, `migrate`, `add`, `import`, `rename`, `remove`, `expire`, `merge`, `split` or `set_key`. */
+  action: string
+  /** The people it was about. */
+  personIds: Array<number>
+  /** The faces that were added, removed or given to another person. */
+  faceIds: Array<number>
 }
 
 /** A good view of a tracked face. */
@@ -318,6 +373,29 @@ export interface Candidate {
   faceId: number
 }
 
+/** Faces of, most likely, one person. */
+export interface Cluster {
+  /** Positions in the array that was given, ascending. */
+  members: Array<number>
+  /** The one most like all the others. */
+  typical: number
+  /** Mean similarity of two members, -1 to 1; 1 for a single face. */
+  cohesion: number
+}
+
+/** How faces are put together. */
+export interface ClusterOptions {
+  /**
+   * Mean similarity from which large clusters are one person, -1 to 1. Default `engine.identifyThreshold`. Lower mixes people,
+   * higher leaves a person in several clusters.
+   */
+  threshold?: number
+  /** How much more alike two single faces must be, 0 to 1. Default what the embedder needs for one decade fewer false matches. */
+  strictStep?: number
+  /** Smallest cluster that is reported. Default 1. */
+  minSize?: number
+}
+
 /** Whether two photos show the same person. */
 export interface Comparison {
   /** Cosine similarity of the two largest faces, -1 to 1; null when a photo has no face. */
@@ -330,6 +408,26 @@ export interface Comparison {
   a: EmbeddedFace | null
   /** The largest face of the second photo; null when it has none. */
   b: EmbeddedFace | null
+}
+
+/** Two people who may be one. */
+export interface Duplicate {
+  /** The one who was enrolled first. */
+  first: string
+  /** The other. */
+  second: string
+  /** Cosine similarity of their two most similar faces, -1 to 1. */
+  similarity: number
+  /** Faces of the two that are as similar to one of the other: the more, the surer. */
+  supportingFaces: number
+  /** The first one's id. */
+  firstId: number
+  /** The other's id. */
+  secondId: number
+  /** The first one's face that is most like one of the other. */
+  firstFaceId: number
+  /** That one. */
+  secondFaceId: number
 }
 
 /** A face with its vector. */
@@ -407,6 +505,8 @@ export interface EnrolledFace {
   metadata: Metadata | null | null
   /** When it was enrolled, milliseconds since 1970 UTC. */
   createdMs: number
+  /** When it is forgotten, milliseconds since 1970 UTC; null for never. */
+  expiresMs: number | null
 }
 
 /** How a photo is enrolled. */
@@ -420,6 +520,8 @@ export interface EnrollOptions {
   source?: string
   /** Anything to be kept with the face. Default nothing. */
   metadata?: Metadata
+  /** When the face is to be forgotten, milliseconds since 1970 UTC. Default never. */
+  expiresMs?: number
 }
 
 /** What became of a photo that was to be enrolled. */
@@ -466,6 +568,12 @@ export interface GalleryOptions {
   create?: boolean
   /** Open in spite of damaged rows, which are left out; `verify` lists them. Default false. */
   salvage?: boolean
+  /** 32 bytes that open an encrypted gallery, or encrypt a new one. Default none: a plain gallery. */
+  key?: Uint8Array
+  /** Instead of a key. */
+  passphrase?: string
+  /** Who makes the changes, for the audit log. Default the operating system's user. */
+  actor?: string
 }
 
 /** A gallery in numbers. */
@@ -484,6 +592,8 @@ export interface GalleryStats {
   index: string
   /** Size of all files of the gallery. */
   bytes: number
+  /** Whether it is encrypted. */
+  encrypted: boolean
 }
 
 /** How often the right person came first. */
@@ -534,6 +644,10 @@ export interface IdentifyOptions {
   minMargin?: number
   /** How many people to list as evidence. Default the core's. */
   candidates?: number
+  /** Look only among these people. Default everybody. */
+  only?: Array<string>
+  /** Look only among faces whose metadata has these entries. Default all. */
+  metadata?: Metadata
 }
 
 /** What `importFrom` did. */
@@ -544,6 +658,14 @@ export interface ImportReport {
   faces: number
   /** Faces left out because the person already had the very same vector. */
   duplicates: number
+}
+
+/** What a gallery is encrypted with. */
+export interface KeyOptions {
+  /** 32 random bytes. */
+  key?: Uint8Array
+  /** Instead of a key. */
+  passphrase?: string
 }
 
 /** An enrolled face that resembles a vector. */
@@ -654,6 +776,14 @@ export interface Quality {
   facePx: number
   /** Mean brightness of the aligned face, 0 black to 1 white. */
   exposure: number
+}
+
+/** Whom to look among. */
+export interface SearchOptions {
+  /** Only these people. Default everybody. */
+  only?: Array<string>
+  /** Only faces whose metadata has these entries. Default all. */
+  metadata?: Metadata
 }
 
 /** One person's track through a video: who, from when to when, how sure, and the shots that show it. */
