@@ -118,7 +118,7 @@ fn the_audit_log_says_who_did_what_to_whom_and_no_names() {
 #[test]
 fn what_is_held_about_one_person_can_be_handed_out_and_read_again() {
     let folder = tempfile::tempdir().unwrap();
-    let gallery = Gallery::open(&folder.path().join("a"), &model(), GalleryOptions::default().actor("desk")).unwrap();
+    let gallery = Gallery::open(folder.path().join("a"), &model(), GalleryOptions::default().actor("desk")).unwrap();
     let (ana, bo) = (embedding(1), embedding(2));
     let later = 99_999_999_999_999;
     let of_ana = NewFace::new(&ana).source("a.jpg").metadata(r#"{"seen":"lobby"}"#).expires_at_ms(later);
@@ -134,7 +134,7 @@ fn what_is_held_about_one_person_can_be_handed_out_and_read_again() {
     assert_eq!(lines[3]["audit"]["faces"], serde_json::json!([1]), "the faces of others are not theirs to see");
     assert_eq!(lines.len(), 5);
     assert!(!text.contains("Bo"));
-    let copy = Gallery::open(&folder.path().join("b"), &model(), GalleryOptions::default()).unwrap();
+    let copy = Gallery::open(folder.path().join("b"), &model(), GalleryOptions::default()).unwrap();
     let report = copy.import(&mut text.as_bytes()).unwrap();
     assert_eq!((report.persons, report.faces), (1, 2));
     assert_eq!(copy.faces("Ana").unwrap()[0].expires_ms, Some(later));

@@ -142,6 +142,10 @@ fn a_flipped_bit_of_an_encrypted_gallery_is_never_a_wrong_name() {
         let at = ((f64::from(dice[0]) + 1.0) / 2.0 * bytes.len() as f64) as usize % bytes.len();
         bytes[at] ^= 1 << (round % 8);
         fs::write(&path, bytes).unwrap();
+        if round % 3 != 0 {
+            // Otherwise the saved index has what is damaged in the database.
+            let _ = fs::remove_file(bad.join("index.snapshot"));
+        }
         match reader(&bad, Some(key(7))).and_then(|gallery| Ok((right_answers(&gallery)?, gallery.verify()?.problems))) {
             Err(error) => {
                 let code = error.kind().code();
@@ -210,6 +214,8 @@ fn rows_cannot_be_removed_exchanged_or_brought_back() {
     ];
     for attack in &attacks {
         fs::write(&database, &good).unwrap();
+        // The saved index has what was taken away: without it, nothing is left to answer from.
+        let _ = fs::remove_file(path.join("index.snapshot"));
         let attacker = rusqlite::Connection::open(&database).unwrap();
         attacker.execute_batch(attack).unwrap();
         drop(attacker);
@@ -264,6 +270,19 @@ fn a_gallery_is_encrypted_rekeyed_and_decrypted_in_place() {
 }
 
 #[test]
+fn a_key_is_changed_when_every_row_was_just_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(&open(folder.path(), Some(key(1))).unwrap());
+    let gallery = open(folder.path(), Some(key(1))).unwrap();
+    for next in [2, 3] {
+        gallery.set_key(Some(key(next))).unwrap();
+        assert_eq!(right_answers(&gallery).unwrap(), PEOPLE);
+        gallery.add("newcomer", NewFace::new(&embedding(u64::from(next) + 1000))).unwrap();
+    }
+    assert_eq!(gallery.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
 #[cfg(unix)]
 fn a_key_change_survives_kills_at_any_moment() {
     let keys = [None, Some(key(1)), Some(key(2))];
@@ -286,12 +305,14 @@ fn a_key_change_survives_kills_at_any_moment() {
             .args(["--exact", "a_key_change_survives_kills_at_any_moment", "--nocapture"])
             .env(VICTIM, format!("{now} {}", path.display()))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_micros((60_000.0 + 50_000.0 * values(round ^ 0xdead, 1)[0]) as u64));
         victim.kill().unwrap();
-        assert_eq!(victim.wait().unwrap().code(), None, "the victim was killed, it did not end");
+        let said = victim.wait_with_output().unwrap();
+        assert_eq!(said.status.code(), None, "the victim was killed, it did not end");
+        assert_eq!(String::from_utf8_lossy(&said.stderr), "", "the victim had nothing to complain about");
         // Exactly one key opens it.
         let fits: Vec<usize> = (0..keys.len()).filter(|&i| reader(&path, keys[i].clone()).is_ok()).collect();
         assert_eq!(fits.len(), 1, "round {round}: {fits:?}");

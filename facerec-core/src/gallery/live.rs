@@ -252,8 +252,10 @@ impl Live {
         if let Some(vectors) = self.vectors.as_mut().filter(|_| !gone.is_empty()) {
             vectors.remove(&gone)?;
         }
-        // Marks go with removals, moves and keys; only reading every row would tell the new ones.
-        self.faces_mark = None;
+        if self.last_face > 0 {
+            // Rows that were read may be gone, another's, or sealed anew.
+            self.faces_mark = None;
+        }
         let is_left = |face: &FaceId| left.binary_search_by_key(face, |o| o.0).is_ok();
         self.damaged_faces.retain(is_left);
         self.expired.retain(is_left);

@@ -73,7 +73,7 @@ impl Marks {
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (&[persons, faces, audit], []) = bytes.as_chunks().0.split_first_chunk::<3>()? else { return None };
-        let rest = bytes.len() % 8 == 0;
+        let rest = bytes.len().is_multiple_of(8);
         rest.then(|| Self { persons: i64::from_le_bytes(persons), faces: i64::from_le_bytes(faces), audit: i64::from_le_bytes(audit) })
     }
 }

@@ -93,7 +93,7 @@ impl<'a> Edit<'a> {
 
     /// Commits, when anything was changed.
     pub(super) fn finish(mut self, action: Action, actor: &str) -> Result<Finished> {
-        if !(self.created || self.rewritten || !self.persons.is_empty() || !self.faces.is_empty()) {
+        if !self.created && !self.rewritten && self.persons.is_empty() && self.faces.is_empty() {
             return Ok(Finished { names: self.names });
         }
         self.state.generation += u64::from(!self.created);
