@@ -23,6 +23,9 @@ echo
 
 photos=$shared/data/photos/face_recognition/examples
 cargo build --release -p facerec-core --features cli,cuda,tensorrt,openvino
+# Kinds of index at 1e3 to 1e6 faces: half an hour, 8 GB of memory and 10 GB of disk. FACEREC_KINDS_SIZES=1000,10000 for less.
+"$python" "$here/faiss_kinds.py" "$shared" target/release/facerec --sizes "${FACEREC_KINDS_SIZES:-1000,10000,100000,1000000}"
+"$python" "$here/draw_kinds.py"
 echo
 "$python" "$here/video.py" "$shared" "$shared/data/videos/short_hamilton_clip.mp4" --facerec target/release/facerec \
     --person "Miranda=$photos/lin-manuel-miranda.png" "Obama=$photos/obama.jpg" "Lacamoire=$photos/alex-lacamoire.png" \

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::index::{Base, IndexKind, ROUNDING, Vectors};
 use super::names::Names;
@@ -413,11 +414,14 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Takes seconds to minutes, and no lock.
-    pub(super) fn build(&self) -> Result<Base> {
+    ///
+    /// # Errors
+    /// `cancelled` soon after `cancel` was set.
+    pub(super) fn build(&self, cancel: &AtomicBool) -> Result<Base> {
         let faces = self.owners.iter().map(|owner| owner.0).collect();
         match &self.extend {
-            Some(base) => base.extend(&self.vectors, faces),
-            None => Base::build(self.kind, &self.vectors, faces),
+            Some(base) => base.extend(&self.vectors, faces, cancel),
+            None => Base::build(self.kind, &self.vectors, faces, cancel),
         }
     }
 }

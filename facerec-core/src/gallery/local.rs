@@ -6,6 +6,7 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
 
 use super::audit::{Action, actor_of};
 use super::backend::Backend;
@@ -34,9 +35,6 @@ const UNSAVED_FACES: usize = 4096;
 const FIRST_LOOK: usize = 32;
 const LOOK_FURTHER: usize = 8;
 
-/// Positions of the faces that a filter lets be found, ascending.
-type Allowed = Arc<Vec<usize>>;
-
 /// People and their faces in a folder.
 pub(super) struct Local {
     folder: PathBuf,
@@ -53,6 +51,9 @@ pub(super) struct Local {
     kind: IndexKind,
     /// A base is being built in the background.
     building: Arc<AtomicBool>,
+    /// That thread, and what makes it end soon.
+    builder: Mutex<Option<JoinHandle<()>>>,
+    cancel: Arc<AtomicBool>,
     /// Whom the last filters let be found.
     filters: Mutex<VecDeque<Filtered>>,
     /// Some while open for writing. Last, so that the database is closed before the next writer may come.
@@ -71,11 +72,14 @@ struct Db {
     leftovers: bool,
 }
 
+/// Positions of faces, ascending.
+type Positions = Arc<Vec<usize>>;
+
 /// Positions of the faces that a filter lets be found, in one state.
 struct Filtered {
     version: Arc<()>,
     filter: SearchFilter,
-    positions: Arc<Vec<usize>>,
+    positions: Positions,
 }
 
 /// How many filters are remembered.
@@ -163,6 +167,8 @@ impl Local {
             stale: AtomicBool::new(false),
             kind,
             building: Arc::default(),
+            builder: Mutex::default(),
+            cancel: Arc::default(),
             filters: Mutex::default(),
             lock,
         };
@@ -188,23 +194,28 @@ impl Local {
             building.store(false, Ordering::Release);
             return;
         };
+        let cancel = Arc::clone(&self.cancel);
         let work = move || {
             let mut next = Some(plan);
             while let Some(plan) = next.take() {
-                match plan.build() {
+                match plan.build(&cancel) {
                     Ok(base) => {
                         let mut live = live.write().unwrap_or_else(PoisonError::into_inner);
                         live.install(Arc::new(base), &plan.line);
                         next = live.plan(kind);
                     }
+                    Err(Error::Cancelled) => {}
                     Err(error) => tracing::warn!(gallery = %folder.display(), %error, "the index cannot be built; the search stays exact"),
                 }
             }
             building.store(false, Ordering::Release);
         };
-        if let Err(error) = std::thread::Builder::new().name("facerec-index".into()).spawn(work) {
-            self.building.store(false, Ordering::Release);
-            tracing::warn!(gallery = %self.folder.display(), %error, "no thread to build the index; the search stays exact");
+        match std::thread::Builder::new().name("facerec-index".into()).spawn(work) {
+            Ok(thread) => *self.builder.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
+            Err(error) => {
+                self.building.store(false, Ordering::Release);
+                tracing::warn!(gallery = %self.folder.display(), %error, "no thread to build the index; the search stays exact");
+            }
         }
     }
 
@@ -390,7 +401,7 @@ impl Local {
     }
 
     /// The searchable state and the positions of the faces that a filter lets be found, `None` for all.
-    fn current_among(&self, filter: &SearchFilter) -> Result<(RwLockReadGuard<'_, Live>, Option<Allowed>)> {
+    fn current_among(&self, filter: &SearchFilter) -> Result<(RwLockReadGuard<'_, Live>, Option<Positions>)> {
         if filter.is_empty() {
             return Ok((self.current()?, None));
         }
@@ -407,7 +418,7 @@ impl Local {
 
     /// Positions of the faces that a filter lets be found, and the state they are of. What metadata holds is read once per state and
     /// filter.
-    fn allowed(&self, filter: &SearchFilter) -> Result<(Arc<()>, Arc<Vec<usize>>)> {
+    fn allowed(&self, filter: &SearchFilter) -> Result<(Arc<()>, Positions)> {
         let (version, owners, names) = {
             let live = self.live();
             (Arc::clone(&live.version), Arc::clone(&live.owners), Arc::clone(&live.names))
@@ -662,7 +673,7 @@ impl Backend for Local {
         }
         let plan = self.live_mut().plan_fresh(self.kind);
         if let Some(plan) = plan {
-            let base = plan.build()?;
+            let base = plan.build(&self.cancel)?;
             self.live_mut().install(Arc::new(base), &plan.line);
         }
         self.save(&mut db)
@@ -748,6 +759,12 @@ impl Backend for Local {
 impl Drop for Local {
     /// Saves the index where that spares the next one who opens the gallery more than it costs.
     fn drop(&mut self) {
+        // A thread that is still at work when the process ends would use what is being taken down.
+        self.cancel.store(true, Ordering::Release);
+        if let Some(thread) = self.builder.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // If it panicked, there is no base, and nothing to be done here.
+            let _ = thread.join();
+        }
         if self.lock.is_none() || self.stale.load(Ordering::Acquire) {
             return;
         }

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::trained::Trained;
 use super::{Hit, IndexKind, VectorIndex, Vectors, each, merge};
@@ -17,7 +18,8 @@ const VALUES_PER_CODE: usize = 4;
 const TRAIN_PER_LIST: usize = 40;
 /// Training vectors for the other kinds: the range of each value.
 const TRAIN_ROWS: usize = 16_384;
-/// Rows of a part, for the kinds that compare all: small enough to share ten thousand between two processors.
+/// Rows that are added at once, and of a part for the kinds that compare all: small enough to share ten thousand between two
+/// processors.
 const PART_ROWS: usize = 2048;
 /// Queries on which the recall is measured, and for which the search effort of `Ivf` and `Hnsw` is chosen: at most one of them missed.
 const SAMPLE: usize = 512;
@@ -45,7 +47,10 @@ pub(in super::super) struct Base {
 
 impl Base {
     /// Trains and fills a base over all of `vectors`, and measures how well it finds them.
-    pub(in super::super) fn build(kind: IndexKind, vectors: &Vectors, faces: Vec<FaceId>) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `cancelled` soon after `cancel` was set, but for the time that the training takes.
+    pub(in super::super) fn build(kind: IndexKind, vectors: &Vectors, faces: Vec<FaceId>, cancel: &AtomicBool) -> Result<Self> {
         let (dim, count) = (vectors.dim(), faces.len());
         let lists = lists(count);
         let description = match kind {
@@ -61,13 +66,13 @@ impl Base {
         let rows = if kind == IndexKind::Ivf { TRAIN_PER_LIST * lists } else { TRAIN_ROWS };
         let blank = Trained::new(dim, &description, &spread(vectors, rows, 0))?;
         let mut base = Self { kind, blank, parts: Vec::new(), faces: Vec::new(), effort: 0, recall: 0.0, trained_on: count };
-        base.fill(vectors.shards(), faces)?;
-        base.tune(vectors)?;
+        base.fill(vectors.shards(), faces, cancel)?;
+        base.tune(vectors, cancel)?;
         Ok(base)
     }
 
     /// A base of these faces and those of `more`, which come after all of `vectors`' first ones, without training.
-    pub(in super::super) fn extend(&self, vectors: &Vectors, faces: Vec<FaceId>) -> Result<Self> {
+    pub(in super::super) fn extend(&self, vectors: &Vectors, faces: Vec<FaceId>, cancel: &AtomicBool) -> Result<Self> {
         let parts = match self.kind {
             IndexKind::Sq8 | IndexKind::Fp16 => self.parts.clone(),
             _ => self.parts.iter().map(|part| part.duplicate().map(Arc::new)).collect::<Result<_>>()?,
@@ -88,15 +93,16 @@ impl Base {
             skip -= rows.min(skip);
             !known
         });
-        base.fill(fresh, faces.get(self.faces.len()..).unwrap_or_default().to_vec())?;
-        base.tune(vectors)?;
+        base.fill(fresh, faces.get(self.faces.len()..).unwrap_or_default().to_vec(), cancel)?;
+        base.tune(vectors, cancel)?;
         Ok(base)
     }
 
-    fn fill<'a>(&mut self, shards: impl Iterator<Item = &'a [f32]>, faces: Vec<FaceId>) -> Result<()> {
+    fn fill<'a>(&mut self, shards: impl Iterator<Item = &'a [f32]>, faces: Vec<FaceId>, cancel: &AtomicBool) -> Result<()> {
         let split = matches!(self.kind, IndexKind::Sq8 | IndexKind::Fp16);
-        let values = if split { PART_ROWS * self.blank.dim() } else { usize::MAX };
+        let values = PART_ROWS * self.blank.dim();
         for piece in shards.flat_map(|shard| shard.chunks(values)) {
+            go_on(cancel)?;
             match self.parts.first_mut().filter(|_| !split).and_then(Arc::get_mut) {
                 Some(only) => only.add(piece)?,
                 None => {
@@ -114,7 +120,8 @@ impl Base {
     }
 
     /// Measures the recall, after choosing the least effort that reaches it where there is a choice.
-    fn tune(&mut self, vectors: &Vectors) -> Result<()> {
+    fn tune(&mut self, vectors: &Vectors, cancel: &AtomicBool) -> Result<()> {
+        go_on(cancel)?;
         let rows = vectors.rows();
         let queries = sample(vectors);
         let all: Vec<&[f32]> = queries.chunks_exact(vectors.dim()).collect();
@@ -139,6 +146,7 @@ impl Base {
         };
         let mut effort = start.min(end);
         loop {
+            go_on(cancel)?;
             self.set_effort(parameter, effort)?;
             if effort >= end || missed(self)? <= MAX_MISSED {
                 break;
@@ -243,6 +251,10 @@ impl Base {
         }
         Ok(base)
     }
+}
+
+fn go_on(cancel: &AtomicBool) -> Result<()> {
+    if cancel.load(Ordering::Acquire) { Err(Error::Cancelled) } else { Ok(()) }
 }
 
 /// What is kept of a base beside FAISS's bytes.

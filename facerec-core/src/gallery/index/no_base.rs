@@ -1,5 +1,7 @@
 //! Without FAISS every search is exact, and there is no base.
 
+use std::sync::atomic::AtomicBool;
+
 use super::{Hit, IndexKind, Vectors};
 use crate::error::{Error, Result};
 use crate::gallery::records::FaceId;
@@ -8,11 +10,11 @@ use crate::gallery::records::FaceId;
 pub(in super::super) enum Base {}
 
 impl Base {
-    pub(in super::super) fn build(_: IndexKind, _: &Vectors, _: Vec<FaceId>) -> Result<Self> {
+    pub(in super::super) fn build(_: IndexKind, _: &Vectors, _: Vec<FaceId>, _: &AtomicBool) -> Result<Self> {
         Err(Error::FeatureDisabled { feature: "faiss", what: "an index that is not flat".into() })
     }
 
-    pub(in super::super) fn extend(&self, _: &Vectors, _: Vec<FaceId>) -> Result<Self> {
+    pub(in super::super) fn extend(&self, _: &Vectors, _: Vec<FaceId>, _: &AtomicBool) -> Result<Self> {
         match *self {}
     }
 

@@ -1,5 +1,8 @@
 //! The structures against similarities computed by hand.
 
+#[cfg(feature = "faiss")]
+use std::sync::atomic::AtomicBool;
+
 use super::*;
 #[cfg(feature = "faiss")]
 use crate::gallery::records::FaceId;
@@ -134,13 +137,15 @@ fn every_kind_finds_what_is_nearest_and_survives_its_bytes() {
     more.add(&all[4000 * dim..]).unwrap();
     let queries = &all[100 * dim..140 * dim];
     for kind in [IndexKind::Sq8, IndexKind::Fp16, IndexKind::Ivf, IndexKind::Hnsw] {
-        let base = Base::build(kind, &vectors, ids(4000)).unwrap();
+        let base = Base::build(kind, &vectors, ids(4000), &AtomicBool::new(false)).unwrap();
         assert!(base.recall() > 0.99, "{kind:?}: {}", base.recall());
-        let extended = base.extend(&more, ids(5000)).unwrap();
+        let extended = base.extend(&more, ids(5000), &AtomicBool::new(false)).unwrap();
         assert_eq!((base.faces().len(), extended.faces().len()), (4000, 5000));
         assert!(extended.recall() > 0.99, "{kind:?}: {}", extended.recall());
         let newest = &extended.search(&all[4999 * dim..], extended.candidates(1)).unwrap()[0];
         assert!(newest.iter().any(|hit| hit.0 == 4999), "{kind:?}");
+        let cancelled = Base::build(kind, &vectors, ids(4000), &AtomicBool::new(true)).err();
+        assert_eq!(cancelled.map(|error| error.kind().code()), Some("cancelled"));
         let blocks: Vec<Vec<u8>> = base.to_bytes().collect::<Result<_, _>>().unwrap();
         let saved = |faces| SavedBase { kind, faces, effort: base.effort(), recall: base.recall(), trained_on: base.trained_on() };
         assert!(Base::from_bytes(saved(ids(3999)), dim, &blocks).is_err());
