@@ -131,7 +131,9 @@ fn a_flipped_bit_of_an_encrypted_gallery_is_never_a_wrong_name() {
     let (mut refused, mut reported, mut in_use) = (0, 0, 0);
     for round in 0..1000_u64 {
         let dice = values(round ^ 0xbeef, 2);
-        let file = &files[round as usize % files.len()];
+        // The saved index is made again where it is damaged: most flips are for the database.
+        let is_saved = |file: &&fs::DirEntry| file.file_name() == "index.snapshot";
+        let file = files.iter().find(|file| is_saved(file) == (round % 4 == 0)).unwrap();
         let _ = fs::remove_dir_all(&bad);
         fs::create_dir(&bad).unwrap();
         for file in &files {
@@ -142,7 +144,7 @@ fn a_flipped_bit_of_an_encrypted_gallery_is_never_a_wrong_name() {
         let at = ((f64::from(dice[0]) + 1.0) / 2.0 * bytes.len() as f64) as usize % bytes.len();
         bytes[at] ^= 1 << (round % 8);
         fs::write(&path, bytes).unwrap();
-        if round % 3 != 0 {
+        if round % 3 != 0 && round % 4 != 0 {
             // Otherwise the saved index has what is damaged in the database.
             let _ = fs::remove_file(bad.join("index.snapshot"));
         }
@@ -163,7 +165,7 @@ fn a_flipped_bit_of_an_encrypted_gallery_is_never_a_wrong_name() {
         }
     }
     eprintln!("1000 flipped bits of an encrypted gallery: {refused} refused, {reported} reported by verify, {in_use} without any effect");
-    assert!(refused + reported > 300, "the flips missed the data");
+    assert!(refused + reported > 150, "the flips missed the data");
 }
 
 /// Somebody who can write the file, and has older copies of it, but not the key.
