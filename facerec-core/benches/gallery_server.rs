@@ -53,13 +53,13 @@ fn main() {
     let exact = open("&index=exact");
     exact.search(&queries[0], 1).unwrap();
     let few = 100;
-    let (truth, exact_ms) = ask(&exact, &queries[..few]);
+    let (truth, [exact_ms, exact_best_ms]) = ask(&exact, &queries[..few]);
     let start = Instant::now();
     let graph = open("&index=hnsw&timeout_s=36000");
     let build_s = start.elapsed().as_secs_f64();
     let bytes_graph = graph.stats().unwrap().bytes_on_disk;
     ask(&graph, &queries);
-    let (found, graph_ms) = ask(&graph, &queries);
+    let (found, [graph_ms, graph_best_ms]) = ask(&graph, &queries);
     let right = truth.iter().zip(&found).filter(|(a, b)| a == b).count();
     let people = (0..QUERIES).zip(&found).filter(|(n, f)| f.1 == format!("person {}", n * 37 % (faces / PER_PERSON))).count();
     let start = Instant::now();
@@ -68,8 +68,8 @@ fn main() {
     }
     let identify_ms = start.elapsed().as_secs_f64() * 1e3 / few as f64;
     println!(
-        "{{\"faces\":{faces},\"dim\":{DIM},\"enrol_single_ms\":{single_ms:.2},\"enrol_per_s\":{:.0},\"bytes_per_face\":{},\"exact_ms\":{exact_ms:.2},\
-         \"graph_build_s\":{build_s:.1},\"graph_bytes_per_face\":{},\"graph_ms\":{graph_ms:.2},\"identify_ms\":{identify_ms:.2},\
+        "{{\"faces\":{faces},\"dim\":{DIM},\"enrol_single_ms\":{single_ms:.2},\"enrol_per_s\":{:.0},\"bytes_per_face\":{},\"exact_ms\":{exact_ms:.2},\"exact_best_ms\":{exact_best_ms:.2},\
+         \"graph_build_s\":{build_s:.1},\"graph_bytes_per_face\":{},\"graph_ms\":{graph_ms:.2},\"graph_best_ms\":{graph_best_ms:.2},\"identify_ms\":{identify_ms:.2},\
          \"recall_at_1\":{},\"recall_queries\":{few},\"right_person\":{},\"right_person_queries\":{QUERIES}}}",
         faces as f64 / enrol_s,
         bytes_exact / faces,
@@ -79,8 +79,8 @@ fn main() {
     );
 }
 
-/// The best face and person for each query, and the median time of one.
-fn ask(gallery: &Gallery, queries: &[Embedding]) -> (Vec<(i64, String)>, f64) {
+/// The best face and person for each query, and the median and the best time of one: the best tells more on a busy machine.
+fn ask(gallery: &Gallery, queries: &[Embedding]) -> (Vec<(i64, String)>, [f64; 2]) {
     let mut times = Vec::new();
     let mut found = Vec::new();
     for query in queries {
@@ -90,7 +90,7 @@ fn ask(gallery: &Gallery, queries: &[Embedding]) -> (Vec<(i64, String)>, f64) {
         found.push((best.face.0, best.name));
     }
     times.sort_by(f64::total_cmp);
-    (found, times[times.len() / 2])
+    (found, [times[times.len() / 2], times[0]])
 }
 
 fn face(model: &Arc<ModelKey>, person: u64, number: u64) -> Embedding {

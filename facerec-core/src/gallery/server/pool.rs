@@ -27,7 +27,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// How long a change waits for another one that has locked the same rows.
 const LOCK_TIMEOUT: &str = "30s";
 /// Candidates that a search of the graph keeps: more finds more of the true neighbours and takes longer (pgvector's `hnsw.ef_search`).
-/// At 200 the best face was found for 99.9 % of 1,000 queries among 100,000 faces (docs/hundred-million.md).
+/// At 200 the best face was found for all of 100 queries among 100,000 faces (docs/hundred-million.md).
 pub(super) const EF_SEARCH: usize = 200;
 /// The oldest server that can tell what became of a transaction (`pg_xact_status` of an `xid8`).
 const OLDEST_SERVER: i32 = 130_000;
