@@ -104,7 +104,7 @@ fn churn_leaves_nothing_behind() {
                     gone.push((u64::MAX, number));
                 }
                 _ => {
-                    let person = someone.filter(|_| dice % 3 == 0).unwrap_or(step);
+                    let person = someone.filter(|_| dice.is_multiple_of(3)).unwrap_or(step);
                     let name = names.entry(person).or_insert_with(|| name(person)).clone();
                     let text = format!("photos/of-{next:06}.jpg{}", "y".repeat(dice as usize % 400));
                     let metadata = format!(r#"{{"note":"secret {next:06} of theirs"}}"#);
