@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use facerec_core::error::{Error, Result};
-use facerec_core::gallery::{DecisionOptions, Gallery, GalleryOptions, IndexKind, NewFace};
+use facerec_core::gallery::{DecisionOptions, Gallery, GalleryOptions, NewFace};
 use gallery_vectors::{embedding, model, values};
 
 const PEOPLE: u64 = 40;
@@ -103,6 +103,8 @@ fn a_flipped_bit_in_the_database_is_never_a_wrong_name() {
 #[test]
 #[cfg(feature = "faiss")]
 fn a_flipped_byte_in_any_file_is_never_a_wrong_name() {
+    use facerec_core::gallery::IndexKind;
+
     let flips = std::env::var("FACEREC_FLIPS").map_or(100, |flips| flips.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let kinds = [IndexKind::Flat, IndexKind::Sq8, IndexKind::Fp16, IndexKind::Ivf, IndexKind::Hnsw];
