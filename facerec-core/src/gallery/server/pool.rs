@@ -73,6 +73,18 @@ impl Drop for Permit<'_> {
     }
 }
 
+impl Drop for Pool {
+    /// On a thread of its own: the `postgres` crate closes a connection by blocking on its runtime, which panics where the caller
+    /// is inside another one, as an async host is.
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Ok(thread) = std::thread::Builder::new().name("facerec-close".into()).spawn(move || drop(idle)) {
+            // A panic there is the crate's, and the connections are gone either way.
+            let _ = thread.join();
+        }
+    }
+}
+
 /// One transaction. Statements are prepared once per connection.
 pub(super) struct Tx<'a> {
     tx: Transaction<'a>,
