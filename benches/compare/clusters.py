@@ -124,7 +124,7 @@ def main() -> None:
         "average linkage": (lambda t: linked("average", t), thresholds),
         "complete linkage": (lambda t: linked("complete", t), thresholds),
         "chinese whispers": (lambda t: chinese_whispers(alike, t), thresholds),
-        "approximate rank order": (lambda t: rank_order(order, t), [0.1, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        "approximate rank order": (lambda t: rank_order(order, t), [0.06, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0]),
     }
     for name, (way, knobs) in ways.items():
         tried = [{"knob": float(knob), **score(people, way(knob))} for knob in knobs]
