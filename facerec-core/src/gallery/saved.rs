@@ -31,6 +31,8 @@ const FILE: &str = "index.snapshot";
 /// Every file that may hold vectors outside the database, whichever version wrote it.
 const FILES: [&str; 8] =
     [FILE, "index.snapshot.part", "index.json", "index.faiss", "index.bin", "index.json.part", "index.faiss.part", "index.bin.part"];
+/// Shards that are read one after the other into the same memory.
+const SHARDS_PER_BUFFER: usize = 8;
 /// A header that is longer is none.
 const MAX_HEADER: u32 = 16 << 20;
 /// Faces that are compared with the database when the index is opened: as many of the newest as of all.
@@ -103,23 +105,32 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Resul
     if at != file.metadata().map_err(text)?.len() || places.len() < 2 + header.shards {
         return Err("it is not as long as it says".into());
     }
-    let read = |&(number, at, bytes): &(u32, u64, u64)| -> Result<Vec<u8>, String> {
+    // `buffer` is used again for the block where there is no cipher: fresh memory costs more than reading into it.
+    let read_into = |mut buffer: Vec<u8>, &(number, at, bytes): &(u32, u64, u64)| -> Result<Vec<u8>, String> {
         let mut file = File::open(&path).map_err(text)?;
         file.seek(SeekFrom::Start(at)).map_err(text)?;
-        let mut block = vec![0; bytes as usize];
-        file.read_exact(&mut block).map_err(text)?;
-        seal.open(&context(header.id, number), block).ok_or_else(|| format!("block {number} was changed"))
+        buffer.clear();
+        buffer.reserve_exact(bytes as usize);
+        file.take(bytes).read_to_end(&mut buffer).map_err(text)?;
+        seal.open(&context(header.id, number), buffer).ok_or_else(|| format!("block {number} was changed"))
     };
+    let read = |place: &(u32, u64, u64)| read_into(Vec::new(), place);
     let (small, rest) = places.split_at(2);
     let (shards, base_blocks) = rest.split_at(header.shards);
     let owners = owners_from(&read(&small[0])?).ok_or("its owners are not in order")?;
     let names = Names::from_bytes(&read(&small[1])?).ok_or("its names are cut short")?;
     let internal = |text: String| Error::internal(text);
-    let parts = each(shards, true, |place| {
-        let bytes = read(place).map_err(internal)?;
-        Vectors::shard(header.dim, &values(&bytes))
+    let groups: Vec<_> = shards.chunks(SHARDS_PER_BUFFER).collect();
+    let parts = each(&groups, true, |group| {
+        let mut buffer = Vec::new();
+        let shard = |place| -> Result<Vectors> {
+            buffer = read_into(std::mem::take(&mut buffer), place).map_err(internal)?;
+            Vectors::shard(header.dim, &values(&buffer))
+        };
+        group.iter().map(shard).collect::<Result<Vec<_>>>()
     });
-    let vectors = Vectors::join(header.dim, parts.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+    let parts = parts.map_err(|e| e.to_string())?.into_iter().flatten().collect();
+    let vectors = Vectors::join(header.dim, parts).map_err(|e| e.to_string())?;
     if vectors.len() != owners.len() || owners.len() != header.count {
         return Err(format!("it holds {} vectors for {} faces", vectors.len(), owners.len()));
     }
