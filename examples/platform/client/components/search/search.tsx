@@ -40,7 +40,9 @@ function Answer({ file }: { file: File }) {
         <Picture file={file} answer={data} />
         {data && data.faces.length > 0 && (
           <div>
-            <h2 role="status">{count(data.faces.length, "face")} found</h2>
+            <div role="status">
+              <h2>{count(data.faces.length, "face")} found</h2>
+            </div>
             <ol className="faces">
               {data.faces.map((face, index) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: the faces of one answer never change.
