@@ -1,5 +1,5 @@
 import { ApiError } from "./http";
-import type { Decision, Session, SessionState } from "./types";
+import type { Decision, EnrolmentState, Session, SessionState } from "./types";
 
 /** Codes of the engine and the gateway in plain words. Unknown codes are shown as they are, in words. */
 const words = (table: Record<string, string>) => (code: string | null | undefined) =>
@@ -31,6 +31,15 @@ const decisions = words({
 });
 
 export const decisionWords = (decision: Pick<Decision, "reason">) => decisions(decision.reason);
+
+/** What becomes of a photo. */
+export const enrolmentWords: Record<EnrolmentState, string> = {
+  queued: "Queued",
+  running: "Looking at it",
+  accepted: "Accepted",
+  rejected: "Not accepted",
+  failed: "Failed",
+};
 
 export const stateWords: Record<SessionState, string> = {
   queued: "Waiting",
@@ -86,4 +95,5 @@ export function size(bytes: number): string {
 export const count = (n: number, one: string, many = `${one}s`) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 
 /** A cosine similarity as people read it: 0.94. */
-export const similarity = (value: number | null) => (value === null ? "none" : value.toFixed(2));
+export const similarity = (value: number | null) =>
+  value === null ? "none" : (Math.round(value * 100) / 100 || 0).toFixed(2);

@@ -9,7 +9,7 @@ import { PersonInput } from "@/components/ui/person-input";
 import { Badge, Empty, type Tone } from "@/components/ui/states";
 import { addPhotos, clearPhotos, isOver, type PhotoJob, photoJobs, retryPhoto } from "@/lib/enrolments";
 import { useStore } from "@/lib/store";
-import { count, errorWords, rejectWords } from "@/lib/words";
+import { count, enrolmentWords, errorWords, rejectWords } from "@/lib/words";
 
 const none: PhotoJob[] = [];
 
@@ -101,18 +101,19 @@ function Jobs({ jobs }: { jobs: PhotoJob[] }) {
   );
 }
 
-const states: Record<PhotoJob["state"], { label: string; tone: Tone }> = {
-  waiting: { label: "Waiting", tone: "quiet" },
-  sending: { label: "Sending", tone: "busy" },
-  queued: { label: "Queued", tone: "busy" },
-  running: { label: "Looking at it", tone: "busy" },
-  accepted: { label: "Accepted", tone: "good" },
-  rejected: { label: "Not accepted", tone: "bad" },
-  failed: { label: "Failed", tone: "bad" },
+const tones: Record<PhotoJob["state"], Tone> = {
+  waiting: "quiet",
+  sending: "busy",
+  queued: "busy",
+  running: "busy",
+  accepted: "good",
+  rejected: "bad",
+  failed: "bad",
 };
 
+const labels = { waiting: "Waiting", sending: "Sending", ...enrolmentWords };
+
 function Job({ job }: { job: PhotoJob }) {
-  const { label, tone } = states[job.state];
   return (
     <li className="photo-card" data-state={job.state}>
       <Preview file={job.file} />
@@ -120,7 +121,7 @@ function Job({ job }: { job: PhotoJob }) {
         {job.file.name}
       </span>
       <span className="note">for {job.name}</span>
-      <Badge tone={tone}>{label}</Badge>
+      <Badge tone={tones[job.state]}>{labels[job.state]}</Badge>
       {job.state === "rejected" && <span className="note">{rejectWords(job.reason) || job.message}</span>}
       {job.state === "failed" && (
         <>

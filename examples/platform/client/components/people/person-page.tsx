@@ -13,7 +13,7 @@ import * as api from "@/lib/api";
 import { useLoad, usePages } from "@/lib/load";
 import { save } from "@/lib/save";
 import type { Id, Photo as PhotoItem } from "@/lib/types";
-import { count, rejectWords, when } from "@/lib/words";
+import { count, enrolmentWords, rejectWords, when } from "@/lib/words";
 import { type Deed, deedKinds, deedLabel, PersonDeeds } from "./deeds";
 
 export function PersonPage() {
@@ -107,7 +107,7 @@ function PhotoCard({ photo }: { photo: PhotoItem }) {
       <span className="photo-name" title={photo.file_name}>
         {photo.file_name}
       </span>
-      <Badge tone={tone}>{photo.state}</Badge>
+      <Badge tone={tone}>{enrolmentWords[photo.state]}</Badge>
       {photo.reason && <span className="note">{rejectWords(photo.reason)}</span>}
     </li>
   );

@@ -25,7 +25,8 @@ export function draw(canvas: HTMLCanvasElement, video: HTMLVideoElement, shown: 
   paint.clearRect(0, 0, width, height);
   if (video.videoWidth === 0) return;
   const { scale, left, top } = contain(video.videoWidth, video.videoHeight, width, height);
-  paint.font = "600 13px system-ui, sans-serif";
+  const letters = width < 500 ? 11 : 13;
+  paint.font = `600 ${letters}px system-ui, sans-serif`;
   paint.textBaseline = "middle";
   for (const { box, label, colour, known } of shown) {
     const [x1, y1] = [left + box[0] * scale, top + box[1] * scale];
@@ -39,14 +40,15 @@ export function draw(canvas: HTMLCanvasElement, video: HTMLVideoElement, shown: 
     paint.strokeStyle = paintColour;
     paint.setLineDash(known ? [] : [6, 4]);
     paint.strokeRect(x1, y1, x2 - x1, y2 - y1);
-    const text = fit(paint, label, Math.max(60, x2 - x1 - 12));
+    const text = fit(paint, label, Math.max(7 * letters, x2 - x1 - 12));
     const textWide = paint.measureText(text).width + 12;
-    const textTop = y1 >= 24 ? y1 - 22 : Math.max(0, y1) + 2;
+    const textHigh = letters + 7;
+    const textTop = y1 >= textHigh + 4 ? y1 - textHigh - 2 : Math.max(0, y1) + 2;
     const textLeft = Math.min(Math.max(0, x1 - 1), Math.max(0, width - textWide));
     paint.fillStyle = paintColour;
-    paint.fillRect(textLeft, textTop, textWide, 20);
+    paint.fillRect(textLeft, textTop, textWide, textHigh);
     paint.fillStyle = "#0b1210";
-    paint.fillText(text, textLeft + 6, textTop + 10.5);
+    paint.fillText(text, textLeft + 6, textTop + textHigh / 2 + 0.5);
   }
 }
 

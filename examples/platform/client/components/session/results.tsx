@@ -18,7 +18,9 @@ export function Results({ rows, seek }: { rows: Row[]; seek: (ms: number) => voi
 }
 
 function Result({ row, track, seek }: { row: Row; track: Track; seek: (ms: number) => void }) {
+  // Below half of what is needed, the most similar person says nothing.
   const best = track.candidates[0];
+  const nearest = track.person === null && best && best.similarity >= track.threshold / 2 ? best : null;
   return (
     <li className={`result colour-${row.colour}`} data-track={track.track} data-person={track.person ?? ""}>
       <div className="result-head">
@@ -45,7 +47,7 @@ function Result({ row, track, seek }: { row: Row; track: Track; seek: (ms: numbe
       <p className="note">Seen {track.spans_ms.map(([start, end]) => `${clock(start)} – ${clock(end)}`).join(", ")}</p>
       <p className="note">
         Similarity {similarity(track.similarity)}, needed {similarity(track.threshold)}
-        {track.person === null && best && track.similarity !== null && `; nearest is ${best.person}`}
+        {nearest && `; nearest is ${nearest.person}`}
       </p>
     </li>
   );
