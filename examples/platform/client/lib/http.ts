@@ -43,7 +43,7 @@ export function errorOf(status: number, text: string): ApiError {
 }
 
 /** One request to the gateway, with the key. Throws `ApiError`, or `AbortError` when `signal` fired. */
-export async function send(path: string, ask: Ask = {}): Promise<Response> {
+export async function send(path: string, ask: Ask = {}, tries = 3): Promise<Response> {
   const headers = new Headers(ask.headers);
   const key = ask.key ?? currentKey();
   if (key) headers.set("Authorization", `Bearer ${key}`);
@@ -62,6 +62,12 @@ export async function send(path: string, ask: Ask = {}): Promise<Response> {
     throw new ApiError("network", "The server cannot be reached. Check the connection and try again.");
   }
   if (response.ok) return response;
+  // A page full of pictures may ask faster than the key may: they come a little later.
+  if (response.status === 429 && method === "GET" && tries > 0) {
+    const seconds = Number(response.headers.get("Retry-After")) || 1;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(seconds, 10) * 1000));
+    return send(path, ask, tries - 1);
+  }
   const error = errorOf(response.status, await response.text());
   if (response.status === 401 && ask.key === undefined) signOut("This key is no longer accepted. Sign in again.");
   throw error;

@@ -28,9 +28,14 @@ const decisions = words({
   conflict: "The shots show different people, so nobody is named.",
   seen_elsewhere: "The most similar person was in view elsewhere at the same time.",
   no_evidence: "No shot is good enough to look anybody up.",
+  enrolled: "Enrolled from this video.",
 });
 
-export const decisionWords = (decision: Pick<Decision, "reason">) => decisions(decision.reason);
+export function decisionWords({ person, reason }: Pick<Decision, "person" | "reason">): string {
+  // Whoever was named and has no name now was forgotten since.
+  if (person === null && (reason === "match" || reason === "enrolled")) return "This person was forgotten.";
+  return decisions(reason);
+}
 
 /** What becomes of a photo. */
 export const enrolmentWords: Record<EnrolmentState, string> = {

@@ -106,6 +106,30 @@ test("a video is uploaded over a line that breaks, its progress watched, and eve
   await accessible(page);
 });
 
+test("an upload goes on where it was after the page was closed", async ({ page }) => {
+  await signIn(page, "/videos/");
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  const begun = () => asked.filter((each) => each === "POST /v1/uploads").length;
+  await page.route("**/v1/uploads/*", (route) =>
+    route.request().method() === "PATCH" ? route.abort() : route.continue(),
+  );
+  await page.getByLabel("Drop videos here").setInputFiles(demoVideo);
+  await expect(page.getByText("Connection lost, trying again")).toBeVisible();
+  expect(begun()).toBe(1);
+  await page.unroute("**/v1/uploads/*");
+  await page.reload();
+  await page.getByLabel("Drop videos here").setInputFiles(demoVideo);
+  await page.getByRole("list", { name: "Uploads" }).getByRole("link", { name: "Open" }).click();
+  expect(begun()).toBe(1);
+  await expect(page.getByRole("heading", { level: 1, name: "demo.mp4" })).toBeVisible();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await accessible(page);
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Videos" })).toBeVisible();
+  await expect(page.getByRole("list", { name: "Sessions" }).getByRole("listitem")).toHaveCount(1);
+});
+
 test("the video plays with a box around whoever is in the picture", async ({ page }) => {
   await signIn(page);
   await openSession(page);

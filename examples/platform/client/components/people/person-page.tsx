@@ -35,7 +35,7 @@ function One({ id }: { id: Id }) {
   const photos = usePages(`photos ${id}`, (cursor, signal) => api.photos(id, cursor, signal));
   const [deed, setDeed] = useState<Deed | null>(null);
   const mayEnrol = useMay("enrol");
-  const mayExport = useMay("admin");
+  const mayExport = useMay("read");
   const done = ({ kind }: Deed) => {
     if (kind === "forget") return router.replace("/people/");
     person.reload();

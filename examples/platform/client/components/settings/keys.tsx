@@ -52,8 +52,9 @@ export function Keys() {
                     <div className="row-main">
                       <span className="row-name">{key.name}</span>
                       <span className="note">
-                        Made {when(key.created_ms)},{" "}
-                        {key.last_used_ms ? `last used ${when(key.last_used_ms)}` : "never used"}
+                        Made {when(key.created_ms)}
+                        {key.last_used_ms === null && ", never used"}
+                        {key.last_used_ms != null && `, last used ${when(key.last_used_ms)}`}
                       </span>
                     </div>
                     <span className="row-badges">

@@ -53,7 +53,7 @@ export function SignIn() {
             aria-describedby={`${id}-note ${id}-error`}
           />
           <p className="note" id={`${id}-note`}>
-            Kept in this tab only, and forgotten when you close it.
+            Kept in this tab only, until you close it.
           </p>
         </div>
         <p className="problem" role="alert" id={`${id}-error`}>
