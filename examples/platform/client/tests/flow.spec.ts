@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { accessible, demoVideo, expect, fixture, gateway, photo, signIn, test, visit } from "./support";
+import { accessible, demoVideo, drop, expect, fixture, gateway, photo, signIn, test, visit } from "./support";
 
 // What a user does with the platform, in order; each step builds on the one before.
 test.describe.configure({ mode: "serial" });
@@ -44,7 +44,9 @@ test("two people are enrolled from photos, and told why others are not accepted"
   const refused = page.locator(".photo-card[data-state=rejected]");
   await expect(refused).toHaveCount(1);
   await expect(refused).toContainText("No face was found");
-  await enrol(page, "Biden", [photo("biden.jpg")], 1);
+  await page.getByLabel("Name of the person").fill("Biden");
+  await drop(page.getByLabel("Drop photos here"), [photo("biden.jpg")]);
+  await expect(page.locator(".photo-card[data-state=accepted]", { hasText: "for Biden" })).toHaveCount(1);
   await accessible(page);
   await visit(page, "People");
   const people = page.getByRole("list", { name: "People" });
@@ -152,6 +154,20 @@ test("the video plays with a box around whoever is in the picture", async ({ pag
   await page.getByLabel("Show boxes").uncheck();
   await video.evaluate((element: HTMLVideoElement) => element.pause());
   await expect.poll(inked).toBe(0);
+});
+
+test("a video whose ticket is over gets a new one", async ({ page }) => {
+  await signIn(page);
+  let refused = 0;
+  await page.route("**/video?ticket=*", (route) => {
+    if (refused++ === 0)
+      return route.fulfill({ status: 401, json: { error: { code: "unauthorized", message: "", request_id: "" } } });
+    return route.continue();
+  });
+  await openSession(page);
+  const video = page.locator("video");
+  await expect.poll(() => video.evaluate((element: HTMLVideoElement) => element.readyState)).toBeGreaterThan(1);
+  expect(refused).toBeGreaterThan(1);
 });
 
 test("an unknown person is enrolled from the video", async ({ page }) => {

@@ -1,6 +1,7 @@
-import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect, type Locator, type Page } from "@playwright/test";
 
 export { expect };
 
@@ -49,7 +50,22 @@ export async function visit(page: Page, name: string) {
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
 }
 
-/** No violation of WCAG 2.2 A and AA that a machine can find, in light and dark. */
+/** Drops files as a mouse does: they come with the event, not through the file chooser. */
+export async function drop(target: Locator, paths: string[]) {
+  const files = paths.map((path) => ({ name: basename(path), bytes: readFileSync(path).toString("base64") }));
+  await target.evaluate((element, given) => {
+    const data = new DataTransfer();
+    for (const { name, bytes } of given) {
+      const content = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+      data.items.add(new File([content], name, { type: "image/jpeg" }));
+    }
+    for (const type of ["dragenter", "dragover", "drop"]) {
+      element.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+    }
+  }, files);
+}
+
+/** No violation of WCAG 2.2 A and AA that a machine can find, in light and dark; nothing wider than a phone or a desktop. */
 export async function accessible(page: Page) {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
@@ -62,8 +78,13 @@ export async function accessible(page: Page) {
     expect(told, colorScheme).toEqual([]);
   }
   await page.emulateMedia({ colorScheme: null });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect(wide, "pixels the page is wider than the window").toBeLessThanOrEqual(0);
+  const size = page.viewportSize();
+  for (const width of [390, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(over, `pixels the page is wider than a window of ${width}`).toBeLessThanOrEqual(0);
+  }
+  if (size) await page.setViewportSize(size);
 }
 
 /** Asks the gateway itself, as the tests' own witness. */
