@@ -46,11 +46,14 @@ export const photos = (id: Id, cursor: string | null, signal?: Signal) =>
   ask<Page<Photo>>(`/v1/persons/${part(id)}/photos${query({ cursor, limit: 48 })}`, { signal });
 export const exportPerson = async (id: Id) => (await send(`/v1/persons/${part(id)}/export`)).blob();
 
+/** Browsers do not know every kind of picture by its name; the gateway looks at the bytes. */
+const photoType = (file: File) => (file.type.startsWith("image/") ? file.type : "image/unknown");
+
 export const enrol = (name: string, file: File, wish: string, signal?: Signal) =>
   ask<Enrolment>(`/v1/enrolments${query({ person: name, file: file.name })}`, {
     method: "POST",
     body: file,
-    headers: { "Content-Type": file.type || "application/octet-stream", "Idempotency-Key": wish },
+    headers: { "Content-Type": photoType(file), "Idempotency-Key": wish },
     signal,
   });
 export const enrolment = (id: Id, signal?: Signal) => ask<Enrolment>(`/v1/enrolments/${part(id)}`, { signal });
@@ -59,7 +62,7 @@ export const searchByPhoto = (file: File, signal?: Signal) =>
   ask<SearchAnswer>("/v1/search", {
     method: "POST",
     body: file,
-    headers: { "Content-Type": file.type || "application/octet-stream" },
+    headers: { "Content-Type": photoType(file) },
     signal,
   });
 

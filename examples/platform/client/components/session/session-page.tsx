@@ -126,7 +126,7 @@ function Head({ session, live, onChanged }: { session: Session; live: boolean; o
       tellError(error);
     }
   };
-  const length = session.duration_ms == null ? "" : ` · ${clock(session.duration_ms, false)} long`;
+  const length = session.duration_ms ? ` · ${clock(session.duration_ms, false)} long` : "";
   const found =
     session.state === "done" ? ` · ${count(session.tracks, "track")}, ${session.unknown_tracks} unknown` : "";
   return (

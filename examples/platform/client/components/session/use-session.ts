@@ -1,6 +1,6 @@
 "use client";
 
-import { useCallback, useEffect, useEffectEvent, useState } from "react";
+import { useCallback, useEffect, useEffectEvent, useRef, useState } from "react";
 import * as api from "@/lib/api";
 import { followSession } from "@/lib/events";
 import { useLoad } from "@/lib/load";
@@ -13,6 +13,8 @@ export function useSession(id: Id) {
   const groups = useLoad(`unknown ${id}`, async (signal) => (await api.unknown(id, signal)).groups);
   const live = session.data?.state === "queued" || session.data?.state === "running";
 
+  const lastAttempt = useRef(0);
+
   const onEvent = useEffectEvent((name: string, data: unknown) => {
     if (name === "progress") {
       const { progress } = data as { progress: number };
@@ -21,7 +23,10 @@ export function useSession(id: Id) {
       const track = data as Track;
       tracks.setData((now) => [...now.filter((each) => each.track !== track.track), track]);
     } else if (name === "state") {
-      const { state } = data as Pick<Session, "state">;
+      const { state, attempt } = data as Pick<Session, "state"> & { attempt?: number };
+      // Another worker begins anew where one died: what the first had found is found again.
+      if (attempt !== undefined && lastAttempt.current > 0 && attempt > lastAttempt.current) tracks.setData(() => []);
+      lastAttempt.current = attempt ?? lastAttempt.current;
       session.setData((now) => ({ ...now, state }));
       if (state === "done" || state === "failed" || state === "cancelled") reload();
     }

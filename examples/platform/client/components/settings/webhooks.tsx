@@ -9,7 +9,7 @@ import { usePages } from "@/lib/load";
 import type { Delivery, Webhook } from "@/lib/types";
 import { count, errorWords, when } from "@/lib/words";
 
-const events = ["session.done", "session.failed", "track.found", "enrolment.finished", "person.removed"];
+const events = ["session.done", "session.failed", "enrolment.accepted", "enrolment.rejected", "enrolment.failed"];
 
 export function Webhooks() {
   const hooks = usePages("webhooks", (cursor, signal) => api.webhooks(cursor, signal));

@@ -23,7 +23,7 @@ export function SessionCard({ session }: { session: Session }) {
         <Link href={sessionHref(session.id)}>{session.file_name}</Link>
         <p className="note">
           {when(session.created_ms)}
-          {session.duration_ms != null && ` · ${clock(session.duration_ms, false)} long`}
+          {session.duration_ms ? ` · ${clock(session.duration_ms, false)} long` : ""}
         </p>
       </div>
       <div className="session-who">
