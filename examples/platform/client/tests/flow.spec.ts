@@ -85,6 +85,8 @@ test("a video is uploaded over a line that breaks, its progress watched, and eve
     if (route.request().method() === "PATCH" && broken++ === 0) return route.abort("connectionreset");
     return route.continue();
   });
+  let cut = 0;
+  await page.route("**/events", (route) => (cut++ === 0 ? route.abort("connectionreset") : route.continue()));
   await page.getByLabel("Drop videos here").setInputFiles(demoVideo);
   await expect(page.getByText("Connection lost, trying again")).toBeVisible();
   await page.getByRole("list", { name: "Uploads" }).getByRole("link", { name: "Open" }).click();
@@ -92,6 +94,7 @@ test("a video is uploaded over a line that breaks, its progress watched, and eve
   await expect(page.getByRole("progressbar", { name: "Progress" })).toBeVisible();
   await accessible(page);
   await expect(page.locator(".page-head .badge")).toHaveText("Done", { timeout: 90_000 });
+  expect(cut).toBeGreaterThan(1);
 
   const items = await trackItems(page);
   const results = page.getByRole("list", { name: "Results, one per track" }).locator("> li");
