@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 # The same features everywhere, so that nothing is built twice. The devices cost nothing until one is asked for.
-FEATURES := facerec-core/cli,facerec-core/cuda,facerec-core/tensorrt,facerec-core/openvino
+FEATURES := facerec-core/cli,facerec-core/cuda,facerec-core/tensorrt,facerec-core/openvino,facerec-core/postgres
 export CARGO_TERM_COLOR ?= auto
 
 .PHONY: help setup demo platform test bench lint
