@@ -12,12 +12,13 @@ const { Engine, Gallery, Sightings, evaluate, models } = binding
 /** Methods that give promises: where their options stand, and whether the library has options there itself. */
 const PROMISED = [
   [Engine, { create: [0, true] }],
-  [Engine.prototype, { detect: [1], embed: [1], compare: [2], openGallery: [1, true], enroll: [3, true], identify: [2, true] }],
+  [Engine.prototype, { detect: [1], embed: [1], compare: [2], openGallery: [1, true], enroll: [3, true], identify: [2, true], cluster: [1, true] }],
   [
     Gallery.prototype,
     { people: [0], person: [1], faces: [1], remove: [1], removeFace: [1], rename: [2], exportTo: [1], importFrom: [1] },
   ],
-  [Gallery.prototype, { search: [2], add: [2, true], verify: [0], compact: [0], stats: [0], close: [0] }],
+  [Gallery.prototype, { merge: [2], split: [3], duplicates: [2], exportPerson: [2], setKey: [0, true], purgeExpired: [0], audit: [2] }],
+  [Gallery.prototype, { search: [2, true], add: [2, true], verify: [0], compact: [0], stats: [0], close: [0] }],
   [evaluate, { pairs: [3], identification: [2], calibrate: [3], tracks: [2] }],
   [models, { list: [0, true], path: [1, true], fetch: [0, true] }],
 ]

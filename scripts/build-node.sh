@@ -13,7 +13,7 @@ cd "$root"
 target=${CARGO_TARGET_DIR:-$root/target}
 home=${FACEREC_HOME:-$root/.facerec}
 package=$root/facerec-node
-features=facerec-core/cli,facerec-core/cuda,facerec-core/tensorrt,facerec-core/openvino
+features=facerec-core/cli,facerec-core/cuda,facerec-core/tensorrt,facerec-core/openvino,facerec-core/postgres
 case $(uname -s) in
   Linux) platform=linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')-gnu library=libfacerec_node.so ;;
   Darwin) platform=darwin-$(uname -m | sed 's/x86_64/x64/') library=libfacerec_node.dylib ;;

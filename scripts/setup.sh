@@ -5,8 +5,8 @@
 #   scripts/setup.sh [--no-system] [--tests]
 #
 #   --no-system      do not install system packages
-#   --tests          also get what some tests need and otherwise skip aloud: ONNX Runtime with OpenVINO (60 MB)
-#                    and an emulator of older processors (qemu-user)
+#   --tests          also get what some tests need and otherwise skip aloud: ONNX Runtime with OpenVINO (60 MB),
+#                    an emulator of older processors (qemu-user), and PostgreSQL with pgvector (25 MB)
 #
 #   FACEREC_HOME     where to put it (default: .facerec in the repository)
 #   FACEREC_PYTHON   the Python to use, 3.11 or later (default: python3)
@@ -133,4 +133,5 @@ runtime_library
 models
 photos
 [ "$tests" = yes ] && openvino_library
+[ "$tests" = yes ] && FACEREC_HOME=$home FACEREC_PYTHON=$home/venv/bin/python "$root/scripts/postgres.sh"
 say "ready in $home"

@@ -8,8 +8,8 @@ use crate::detect::{DetectOptions, Detector};
 use crate::embed::{Embed, Embedder};
 use crate::enroll::{self, EnrollOptions, Enrolment, Identified};
 use crate::error::{Error, Result};
-use crate::face::{Face, ModelKey};
-use crate::gallery::{DecisionOptions, Gallery, GalleryOptions};
+use crate::face::{Embedding, Face, ModelKey};
+use crate::gallery::{Cluster, ClusterOptions, DecisionOptions, Gallery, GalleryOptions, SearchFilter};
 use crate::image::ImageView;
 use crate::model::{FmrThresholds, ModelCatalog};
 use crate::pipeline::{KnownPeople, PipelineOptions, Sightings, TrackDecisionOptions, VideoPipeline};
@@ -304,7 +304,21 @@ impl Engine {
         image: impl Into<ImageView<'a>>,
         options: &DecisionOptions,
     ) -> Result<Vec<Identified>> {
-        enroll::identify_faces(gallery, self.embed(image)?, options)
+        self.identify_among(gallery, image, options, &SearchFilter::default())
+    }
+
+    /// [`Engine::identify_with`] among those whom `filter` lets be found: nobody else is a candidate or a runner-up.
+    ///
+    /// # Errors
+    /// As [`Engine::identify`].
+    pub fn identify_among<'a>(
+        &self,
+        gallery: &Gallery,
+        image: impl Into<ImageView<'a>>,
+        options: &DecisionOptions,
+        filter: &SearchFilter,
+    ) -> Result<Vec<Identified>> {
+        enroll::identify_faces(gallery, self.embed(image)?, options, filter)
     }
 
     /// Looks through a video and says who of `known` (a [`Gallery`], or [`KnownPeople::Nobody`]) is in it: an iterator of one
@@ -356,13 +370,38 @@ impl Engine {
     /// # Errors
     /// As [`Engine::identify_threshold`].
     pub fn video_options(&self) -> Result<PipelineOptions> {
+        let (threshold, decade) = self.threshold_and_decade()?;
+        let options = PipelineOptions::new(TrackDecisionOptions::new(threshold, decade));
+        Ok(if self.throughput.is_some() { options } else { options.workers(self.workers()) })
+    }
+
+    /// Puts faces of the same person together, the largest cluster first: positions in `faces`, each in one cluster. A face that
+    /// belongs to nobody else is a cluster of one. Start from [`Engine::cluster_options`].
+    ///
+    /// # Errors
+    /// As [`cluster`](crate::gallery::cluster).
+    pub fn cluster(&self, faces: &[Embedding], options: &ClusterOptions) -> Result<Vec<Cluster>> {
+        crate::gallery::cluster(faces, options)
+    }
+
+    /// How faces are put together by default: large clusters from the similarity at which a face is named among many, single
+    /// faces one decade of false matches above it.
+    ///
+    /// # Errors
+    /// As [`Engine::identify_threshold`].
+    pub fn cluster_options(&self) -> Result<ClusterOptions> {
+        let (threshold, decade) = self.threshold_and_decade()?;
+        Ok(ClusterOptions::new(threshold, decade))
+    }
+
+    /// The similarity from which a face is named, and what one more decade of false matches costs.
+    fn threshold_and_decade(&self) -> Result<(f32, f32)> {
         let threshold = self.identify_threshold()?;
         let decade = match (self.threshold, self.embedder.thresholds()) {
             (None, FmrThresholds { fmr_1e3: Some(at_1e3), .. }) => (threshold - at_1e3).max(0.0),
             _ => DECADE,
         };
-        let options = PipelineOptions::new(TrackDecisionOptions::new(threshold, decade));
-        Ok(if self.throughput.is_some() { options } else { options.workers(self.workers()) })
+        Ok((threshold, decade))
     }
 
     /// Similarity from which two photos show the same person: the one given, or the embedder's at a false match rate of 1e-3.

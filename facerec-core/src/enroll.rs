@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::face::{Embedding, Face};
-use crate::gallery::{Decision, DecisionOptions, FaceId, Gallery, NewFace};
+use crate::gallery::{Decision, DecisionOptions, FaceId, Gallery, NewFace, SearchFilter};
 use crate::quality::{QualityGate, QualityIssue};
 
 /// How a photo is enrolled.
@@ -12,6 +12,7 @@ pub struct EnrollOptions {
     gate: QualityGate,
     source: Option<String>,
     metadata: Option<String>,
+    expires_at_ms: Option<i64>,
 }
 
 impl EnrollOptions {
@@ -33,6 +34,13 @@ impl EnrollOptions {
     #[must_use]
     pub fn metadata(mut self, json: impl Into<String>) -> Self {
         self.metadata = Some(json.into());
+        self
+    }
+
+    /// When the face is to be forgotten, milliseconds since 1970 UTC. Default never.
+    #[must_use]
+    pub fn expires_at_ms(mut self, time: i64) -> Self {
+        self.expires_at_ms = Some(time);
         self
     }
 }
@@ -125,7 +133,11 @@ const NEIGHBOURS: usize = 16;
 const RIVAL_SIDE: f32 = 0.5;
 
 /// Enrols the face that is meant among `faces` as `person`; `threshold` is the similarity from which two faces are one person's.
-pub(crate) fn enroll_faces(
+/// [`Engine::enroll_faces`](crate::Engine::enroll_faces) for who detects and embeds elsewhere, for example in a service.
+///
+/// # Errors
+/// The gallery's errors, `invalid_argument` for an empty name, `internal` for a face without its embedding.
+pub fn enroll_faces(
     gallery: &Gallery,
     person: &str,
     faces: Vec<Face>,
@@ -150,6 +162,9 @@ pub(crate) fn enroll_faces(
     }
     if let Some(metadata) = &options.metadata {
         new = new.metadata(metadata);
+    }
+    if let Some(time) = options.expires_at_ms {
+        new = new.expires_at_ms(time);
     }
     let face_id = gallery.add(person, new)?;
     Ok(Enrolment::Accepted { face_id, face: Box::new(face) })
@@ -198,11 +213,16 @@ fn conflict(gallery: &Gallery, person: &str, embedding: &Embedding, threshold: f
 }
 
 /// Names faces that were analysed already.
-pub(crate) fn identify_faces(gallery: &Gallery, faces: Vec<Face>, options: &DecisionOptions) -> Result<Vec<Identified>> {
+pub(crate) fn identify_faces(
+    gallery: &Gallery,
+    faces: Vec<Face>,
+    options: &DecisionOptions,
+    filter: &SearchFilter,
+) -> Result<Vec<Identified>> {
     let embeddings: Vec<Embedding> = faces.iter().filter_map(|face| face.embedding.clone()).collect();
     if embeddings.len() != faces.len() {
         return Err(Error::internal("faces were to be identified without their embeddings"));
     }
-    let decisions = gallery.identify_many(&embeddings, options)?;
+    let decisions = gallery.identify_among(&embeddings, options, filter)?;
     Ok(faces.into_iter().zip(decisions).map(|(face, decision)| Identified { face, decision }).collect())
 }

@@ -160,10 +160,12 @@ pub enum Error {
         supported: u32,
     },
     /// The key does not open the gallery.
-    #[error("wrong key for gallery `{}`", path.display())]
+    #[error("wrong key for gallery `{}`: {reason}", path.display())]
     WrongKey {
         /// The gallery's folder.
         path: PathBuf,
+        /// Whether a key is missing, is another one, or is not wanted at all; and what to do next.
+        reason: String,
     },
     /// No person of that name or id.
     #[error("person not found: `{person}`")]

@@ -88,7 +88,10 @@ pub use engine::{Comparison, Engine, EngineBuilder};
 pub use enroll::{EnrollOptions, Enrolment, Identified, RejectReason};
 pub use error::{Error, ErrorKind, Result};
 pub use face::{Detection, Embedding, Face, ModelKey, Quality};
-pub use gallery::{Candidate, Decision, DecisionOptions, DecisionReason, FaceId, Gallery, GalleryOptions, NewFace, PersonId};
+pub use gallery::{
+    Candidate, Cluster, ClusterOptions, Decision, DecisionOptions, DecisionReason, FaceId, Gallery, GalleryOptions, IndexKind, NewFace,
+    PersonId, SearchFilter,
+};
 pub use geometry::{Landmarks, Point, Rect};
 pub use image::{Annotation, DecodeLimits, Image, ImageView, PixelFormat, Tone, annotate};
 pub use model::{ModelCatalog, ModelManifest, ModelPack};

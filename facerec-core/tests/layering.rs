@@ -18,16 +18,28 @@ const LAYERS: [(usize, &[&str]); 7] = [
 const SEPARATE: usize = 2;
 
 /// Foreign crates (or their parts) and the only files that may name them, as prefixes below `src`.
-const DOORS: [(&str, &[&str]); 9] = [
+const DOORS: [(&str, &[&str]); 21] = [
     ("ort::", &["runtime/"]),
-    ("faiss::", &["gallery/index.rs"]),
+    ("faiss::", &["gallery/index/"]),
+    ("faiss_sys", &["gallery/index/"]),
+    ("blake3::", &["gallery/seal.rs"]),
+    ("rustix::", &["gallery/index/trained.rs"]),
     ("rusqlite", &["gallery/store"]),
+    ("postgres::", &["gallery/server/"]),
+    ("pgvector::", &["gallery/server/"]),
+    ("rustls::", &["gallery/server/tls.rs"]),
+    ("tokio_postgres", &["gallery/server/"]),
     ("video_rs", &["video/"]),
     ("ImageReader", &["image/decode.rs"]),
     ("ImageDecoder", &["image/decode.rs"]),
     ("fast_image_resize", &["image/resize.rs"]),
     ("ureq::", &["model/fetch"]),
     ("ab_glyph", &["image/draw"]),
+    ("chacha20poly1305", &["gallery/crypto.rs"]),
+    ("argon2::", &["gallery/crypto.rs"]),
+    ("hkdf::", &["gallery/crypto.rs"]),
+    ("getrandom", &["gallery/crypto.rs"]),
+    ("zeroize", &["gallery/crypto.rs", "gallery/key.rs"]),
 ];
 
 fn layer(module: &str) -> Option<usize> {

@@ -40,11 +40,14 @@ export interface CallOptions {
 }
 
 export interface AddOptions extends CallOptions {}
+export interface ClusterOptions extends CallOptions {}
 export interface EngineOptions extends CallOptions {}
 export interface EnrollOptions extends CallOptions {}
 export interface GalleryOptions extends CallOptions {}
 export interface IdentifyOptions extends CallOptions {}
+export interface KeyOptions extends CallOptions {}
 export interface ModelsOptions extends CallOptions {}
+export interface SearchOptions extends CallOptions {}
 export interface VideoOptions extends CallOptions {}
 
 /** What can be kept with a face. */

@@ -6,6 +6,7 @@ use napi::bindgen_prelude::{Float32Array, Unknown};
 use napi_derive::napi;
 
 use crate::cancel::{Cancel, check, token};
+use crate::cluster::{Cluster, ClusterOptions};
 use crate::enroll::{EnrollOptions, Enrolment, IdentifiedFace, IdentifyOptions};
 use crate::error::{JsResult as Result, thrown, whole};
 use crate::face::{Comparison, EmbeddedFace, Face};
@@ -183,12 +184,12 @@ impl Engine {
     /// Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder.
     ///
     /// Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
-    /// when it holds vectors of another model, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
+    /// when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
     #[napi(ts_args_type = "path: string, options?: GalleryOptions", ts_return_type = "Promise<Gallery>", catch_unwind)]
-    pub fn open_gallery(&self, path: String, options: Option<GalleryOptions>, cancel: Option<&Cancel>) -> Work<Gallery> {
+    pub fn open_gallery(&self, path: String, options: Option<GalleryOptions>, cancel: Option<&Cancel>) -> Result<Work<Gallery>> {
         let engine = self.inner.clone();
-        let options = options.unwrap_or_default().into_core();
-        Work::queue(token(cancel), move || engine.open_gallery_with(path, options).map(Gallery::new))
+        let options = options.unwrap_or_default().into_core().map_err(thrown)?;
+        Ok(Work::queue(token(cancel), move || engine.open_gallery_with(path, options).map(Gallery::new)))
     }
 
     /// Enrols the face of a picture as `person`, 1 to 200 characters. A refusal is an answer, not an error; an accepted face
@@ -232,11 +233,37 @@ impl Engine {
     ) -> Result<Work<Vec<IdentifiedFace>>> {
         let (engine, cancel, gallery) = (self.inner.clone(), token(cancel), gallery.open().map_err(thrown)?);
         let image = Input::new("image", image).map_err(thrown)?;
-        let options = options.unwrap_or_default().into_core(&engine).map_err(thrown)?;
+        let (options, filter) = options.unwrap_or_default().into_core(&engine).map_err(thrown)?;
         Ok(Work::queue(cancel.clone(), move || {
             let image = image.open()?;
             check(&cancel)?;
-            engine.identify_with(&gallery, &image, &options)?.into_iter().map(IdentifiedFace::try_from).collect()
+            engine.identify_among(&gallery, &image, &options, &filter)?.into_iter().map(IdentifiedFace::try_from).collect()
+        }))
+    }
+
+    /// Puts faces of the same person together, the largest cluster first: each face is in one, and a face that belongs to nobody
+    /// else is a cluster of its own. For photos and videos of people whom nobody has named: give the `embedding` of what `embed`
+    /// found, of any number of pictures.
+    ///
+    /// Rejects with `ERR_FACEREC_DIMENSION_MISMATCH` for vectors of another length.
+    #[napi(
+        ts_args_type = "embeddings: Array<Float32Array>, options?: ClusterOptions",
+        ts_return_type = "Promise<Array<Cluster>>",
+        catch_unwind
+    )]
+    pub fn cluster(
+        &self,
+        embeddings: Vec<Float32Array>,
+        options: Option<ClusterOptions>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Work<Vec<Cluster>>> {
+        let engine = self.inner.clone();
+        let options = options.unwrap_or_default().into_core(&engine).map_err(thrown)?;
+        let vectors: Vec<Vec<f32>> = embeddings.iter().map(|values| values.to_vec()).collect();
+        Ok(Work::queue(token(cancel), move || {
+            let faces = vectors.into_iter().map(|values| core::Embedding::new(engine.model_key().clone(), values));
+            let faces = faces.collect::<CoreResult<Vec<_>>>()?;
+            Ok(engine.cluster(&faces, &options)?.into_iter().map(Cluster::from).collect())
         }))
     }
 

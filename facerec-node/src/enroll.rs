@@ -21,6 +21,8 @@ pub struct EnrollOptions {
     /// Anything to be kept with the face. Default nothing.
     #[napi(ts_type = "Metadata")]
     pub metadata: Option<Map<String, Value>>,
+    /// When the face is to be forgotten, milliseconds since 1970 UTC. Default never.
+    pub expires_ms: Option<f64>,
 }
 
 impl EnrollOptions {
@@ -34,6 +36,9 @@ impl EnrollOptions {
         }
         if let Some(metadata) = self.metadata {
             options = options.metadata(Value::Object(metadata).to_string());
+        }
+        if let Some(time) = self.expires_ms {
+            options = options.expires_at_ms(time as i64);
         }
         Ok(options)
     }
@@ -76,10 +81,15 @@ pub struct IdentifyOptions {
     pub min_margin: Option<f64>,
     /// How many people to list as evidence. Default the core's.
     pub candidates: Option<f64>,
+    /// Look only among these people. Default everybody.
+    pub only: Option<Vec<String>>,
+    /// Look only among faces whose metadata has these entries. Default all.
+    #[napi(ts_type = "Metadata")]
+    pub metadata: Option<Map<String, Value>>,
 }
 
 impl IdentifyOptions {
-    pub(crate) fn into_core(self, engine: &core::Engine) -> Result<core::DecisionOptions> {
+    pub(crate) fn into_core(self, engine: &core::Engine) -> Result<(core::DecisionOptions, core::SearchFilter)> {
         let threshold = self.threshold.map_or_else(|| engine.identify_threshold(), |threshold| Ok(threshold as f32));
         let mut options = core::DecisionOptions::new(threshold?);
         if let Some(margin) = self.min_margin {
@@ -88,8 +98,14 @@ impl IdentifyOptions {
         if let Some(count) = self.candidates {
             options = options.candidates(whole("candidates", count)? as usize);
         }
-        Ok(options)
+        Ok((options, filter(self.only, self.metadata)))
     }
+}
+
+/// Whom a call looks among.
+pub(crate) fn filter(only: Option<Vec<String>>, metadata: Option<Map<String, Value>>) -> core::SearchFilter {
+    let people = only.map_or_else(core::SearchFilter::new, |names| core::SearchFilter::new().persons(names));
+    metadata.into_iter().flatten().fold(people, |filter, (key, value)| filter.metadata(key, value))
 }
 
 /// A face and who it is. Unknown (`person: null`) is a normal answer.

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use facerec_core as core;
 use facerec_core::Result as CoreResult;
-use facerec_core::gallery::{FaceId, FaceRecord, NewFace};
-use napi::bindgen_prelude::{Float32Array, ToNapiValue, TypeName};
+use facerec_core::gallery::{FaceId, FaceRecord, GalleryKey, NewFace};
+use napi::bindgen_prelude::{Float32Array, ToNapiValue, TypeName, Uint8Array};
 use napi_derive::napi;
 use serde_json::{Map, Value};
 
 use crate::cancel::{Cancel, token};
-use crate::error::{JsResult as Result, argument, id, thrown};
+use crate::enroll::filter;
+use crate::error::{JsResult as Result, argument, id, thrown, whole};
 use crate::face::Quality;
 use crate::work::Work;
 
@@ -25,15 +26,48 @@ pub struct GalleryOptions {
     pub create: Option<bool>,
     /// Open in spite of damaged rows, which are left out; `verify` lists them. Default false.
     pub salvage: Option<bool>,
+    /// 32 bytes that open an encrypted gallery, or encrypt a new one. Default none: a plain gallery.
+    pub key: Option<Uint8Array>,
+    /// Instead of a key.
+    pub passphrase: Option<String>,
+    /// Who makes the changes, for the audit log. Default the operating system's user.
+    pub actor: Option<String>,
+}
+
+/// What a gallery is encrypted with.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct KeyOptions {
+    /// 32 random bytes.
+    pub key: Option<Uint8Array>,
+    /// Instead of a key.
+    pub passphrase: Option<String>,
+}
+
+impl KeyOptions {
+    fn into_core(self) -> CoreResult<Option<GalleryKey>> {
+        match (self.key, self.passphrase) {
+            (None, None) => Ok(None),
+            (None, Some(passphrase)) => Ok(Some(GalleryKey::passphrase(passphrase))),
+            (Some(bytes), None) => {
+                let bytes = <[u8; 32]>::try_from(&bytes[..]);
+                let key = bytes.map_err(|_| argument("key", "expected 32 bytes, got another number of them"))?;
+                Ok(Some(GalleryKey::bytes(key)))
+            }
+            (Some(_), Some(_)) => Err(argument("key", "expected a key or a passphrase, got both")),
+        }
+    }
 }
 
 impl GalleryOptions {
-    pub(crate) fn into_core(self) -> core::GalleryOptions {
+    pub(crate) fn into_core(self) -> CoreResult<core::GalleryOptions> {
         let mut options = core::GalleryOptions::default();
         options.read_only = self.read_only.unwrap_or(options.read_only);
         options.create = self.create.unwrap_or(options.create);
         options.salvage = self.salvage.unwrap_or(options.salvage);
-        options
+        options.key = KeyOptions { key: self.key, passphrase: self.passphrase }.into_core()?;
+        options.actor = self.actor;
+        Ok(options)
     }
 }
 
@@ -66,6 +100,25 @@ pub struct EnrolledFace {
     pub metadata: Option<Map<String, Value>>,
     /// When it was enrolled, milliseconds since 1970 UTC.
     pub created_ms: i64,
+    /// When it is forgotten, milliseconds since 1970 UTC; null for never.
+    pub expires_ms: Option<i64>,
+}
+
+/// A change of a gallery: ids, and nothing else about people.
+#[napi(object, object_from_js = false)]
+pub struct AuditEntry {
+    /// Ascends.
+    pub id: i64,
+    /// When, milliseconds since 1970 UTC.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// What: `create`, `migrate`, `add`, `import`, `rename`, `remove`, `expire`, `merge`, `split` or `set_key`.
+    pub action: String,
+    /// The people it was about.
+    pub person_ids: Vec<i64>,
+    /// The faces that were added, removed or given to another person.
+    pub face_ids: Vec<i64>,
 }
 
 /// An enrolled face that resembles a vector.
@@ -81,6 +134,38 @@ pub struct Match {
     pub similarity: f64,
 }
 
+/// Whom to look among.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct SearchOptions {
+    /// Only these people. Default everybody.
+    pub only: Option<Vec<String>>,
+    /// Only faces whose metadata has these entries. Default all.
+    #[napi(ts_type = "Metadata")]
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// Two people who may be one.
+#[napi(object, object_from_js = false)]
+pub struct Duplicate {
+    /// The one who was enrolled first.
+    pub first: String,
+    /// The other.
+    pub second: String,
+    /// Cosine similarity of their two most similar faces, -1 to 1.
+    pub similarity: f64,
+    /// Faces of the two that are as similar to one of the other: the more, the surer.
+    pub supporting_faces: f64,
+    /// The first one's id.
+    pub first_id: i64,
+    /// The other's id.
+    pub second_id: i64,
+    /// The first one's face that is most like one of the other.
+    pub first_face_id: i64,
+    /// That one.
+    pub second_face_id: i64,
+}
+
 /// What is kept with a vector that is enrolled.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
@@ -90,6 +175,8 @@ pub struct AddOptions {
     /// Anything to be kept with the face. Default nothing.
     #[napi(ts_type = "Metadata")]
     pub metadata: Option<Map<String, Value>>,
+    /// When the face is to be forgotten, milliseconds since 1970 UTC. Default never.
+    pub expires_ms: Option<f64>,
 }
 
 /// A gallery in numbers.
@@ -109,6 +196,8 @@ pub struct GalleryStats {
     pub index: String,
     /// Size of all files of the gallery.
     pub bytes: f64,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
 }
 
 /// What `verify` found.
@@ -194,17 +283,24 @@ impl Gallery {
     /// The `k` enrolled faces most similar to a vector of the gallery's embedder, best first: the evidence, without a decision.
     /// Rejects with `ERR_FACEREC_DIMENSION_MISMATCH` for a vector of another length.
     #[napi(
-        ts_args_type = "embedding: Float32Array, k: number, options?: CallOptions",
+        ts_args_type = "embedding: Float32Array, k: number, options?: SearchOptions",
         ts_return_type = "Promise<Array<Match>>",
         catch_unwind
     )]
-    pub fn search(&self, embedding: Float32Array, k: f64, cancel: Option<&Cancel>) -> Result<Work<Vec<Match>>> {
+    pub fn search(
+        &self,
+        embedding: Float32Array,
+        k: f64,
+        options: Option<SearchOptions>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Work<Vec<Match>>> {
         let k =
             usize::try_from(id("k", k).map_err(thrown)?).map_err(|_| thrown(argument("k", format!("expected 0 or more, got `{k}`"))))?;
-        let values = embedding.to_vec();
+        let SearchOptions { only, metadata } = options.unwrap_or_default();
+        let (values, filter) = (embedding.to_vec(), filter(only, metadata));
         self.queue(cancel, move |gallery| {
             let probe = core::Embedding::new(gallery.model().clone(), values)?;
-            Ok(gallery.search(&probe, k)?.into_iter().map(Match::from).collect())
+            Ok(gallery.search_among(&[probe], k, &filter)?.into_iter().flatten().map(Match::from).collect())
         })
     }
 
@@ -217,7 +313,7 @@ impl Gallery {
     )]
     pub fn add(&self, person: String, embedding: Float32Array, options: Option<AddOptions>, cancel: Option<&Cancel>) -> Result<Work<i64>> {
         let values = embedding.to_vec();
-        let AddOptions { source, metadata } = options.unwrap_or_default();
+        let AddOptions { source, metadata, expires_ms } = options.unwrap_or_default();
         let metadata = metadata.map(|metadata| Value::Object(metadata).to_string());
         self.queue(cancel, move |gallery| {
             let embedding = core::Embedding::new(gallery.model().clone(), values)?;
@@ -227,6 +323,9 @@ impl Gallery {
             }
             if let Some(metadata) = &metadata {
                 face = face.metadata(metadata);
+            }
+            if let Some(time) = expires_ms {
+                face = face.expires_at_ms(time as i64);
             }
             gallery.add(&person, face).map(|face| face.0)
         })
@@ -253,11 +352,73 @@ impl Gallery {
         self.queue(cancel, move |gallery| gallery.rename(&person, &new_name))
     }
 
+    /// Makes one person of two: all faces of `person` become those of `into`, and `person` is no more. Resolves to how many faces
+    /// there were. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
+    #[napi(ts_args_type = "person: string, into: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
+    pub fn merge(&self, person: String, into: String, cancel: Option<&Cancel>) -> Result<Work<f64>> {
+        self.queue(cancel, move |gallery| gallery.merge(&person, &into).map(count))
+    }
+
+    /// Gives faces of a person to another one, who is made when there is none of that name; resolves to how many there were.
+    /// Rejects with `ERR_FACEREC_INVALID_ARGUMENT` when one of them is not the person's.
+    #[napi(
+        ts_args_type = "person: string, faceIds: Array<number>, into: string, options?: CallOptions",
+        ts_return_type = "Promise<number>",
+        catch_unwind
+    )]
+    pub fn split(&self, person: String, face_ids: Vec<f64>, into: String, cancel: Option<&Cancel>) -> Result<Work<f64>> {
+        let faces = face_ids.into_iter().map(|face| id("faceIds", face).map(FaceId)).collect::<CoreResult<Vec<_>>>().map_err(thrown)?;
+        self.queue(cancel, move |gallery| gallery.split(&person, &faces, &into).map(count))
+    }
+
+    /// At most `limit` pairs of people who look alike, the most alike first: most likely one person under two names, to be
+    /// merged. `threshold` is the similarity from which two faces are one person's; `engine.identifyThreshold` is a good start.
+    #[napi(
+        ts_args_type = "threshold: number, limit: number, options?: CallOptions",
+        ts_return_type = "Promise<Array<Duplicate>>",
+        catch_unwind
+    )]
+    pub fn duplicates(&self, threshold: f64, limit: f64, cancel: Option<&Cancel>) -> Result<Work<Vec<Duplicate>>> {
+        let limit = whole("limit", limit).map_err(thrown)? as usize;
+        self.queue(cancel, move |gallery| Ok(gallery.duplicates(threshold as f32, limit)?.into_iter().map(Duplicate::from).collect()))
+    }
+
     /// Writes everything to a file as JSON Lines with the vectors; resolves to the number of faces. The file appears whole or
     /// not at all.
     #[napi(ts_args_type = "file: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
     pub fn export_to(&self, file: String, cancel: Option<&Cancel>) -> Result<Work<f64>> {
         self.queue(cancel, move |gallery| gallery.export_to(file).map(count))
+    }
+
+    /// Writes everything that is held about one person to a file as JSON Lines, with the audit log's entries about them; resolves to
+    /// the number of faces. Rejects with `ERR_FACEREC_PERSON_NOT_FOUND`.
+    #[napi(ts_args_type = "person: string, file: string, options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
+    pub fn export_person(&self, person: String, file: String, cancel: Option<&Cancel>) -> Result<Work<f64>> {
+        self.queue(cancel, move |gallery| gallery.export_person_to(&person, file).map(count))
+    }
+
+    /// Encrypts the gallery, gives it another key, or with neither a key nor a passphrase makes it plain: everything is written anew.
+    #[napi(ts_args_type = "options?: KeyOptions", ts_return_type = "Promise<void>", catch_unwind)]
+    pub fn set_key(&self, options: Option<KeyOptions>, cancel: Option<&Cancel>) -> Result<Work<()>> {
+        let key = options.unwrap_or_default().into_core().map_err(thrown)?;
+        self.queue(cancel, move |gallery| gallery.set_key(key))
+    }
+
+    /// Deletes the faces whose time has come, as opening for writing and every change do too; resolves to how many there were.
+    #[napi(ts_args_type = "options?: CallOptions", ts_return_type = "Promise<number>", catch_unwind)]
+    pub fn purge_expired(&self, cancel: Option<&Cancel>) -> Result<Work<f64>> {
+        self.queue(cancel, |gallery| gallery.purge_expired().map(count))
+    }
+
+    /// The audit log: one entry for each change, at most `limit` of those after the entry `afterId`, 0 for the first.
+    #[napi(
+        ts_args_type = "afterId: number, limit: number, options?: CallOptions",
+        ts_return_type = "Promise<Array<AuditEntry>>",
+        catch_unwind
+    )]
+    pub fn audit(&self, after_id: f64, limit: f64, cancel: Option<&Cancel>) -> Result<Work<Vec<AuditEntry>>> {
+        let (after, limit) = (id("afterId", after_id).map_err(thrown)?, whole("limit", limit).map_err(thrown)? as usize);
+        self.queue(cancel, move |gallery| Ok(gallery.audit(after, limit)?.into_iter().map(AuditEntry::from).collect()))
     }
 
     /// Adds what an export holds, all or nothing; faces that are there already are left out.
@@ -297,6 +458,7 @@ impl Gallery {
                 model_hash: stats.model_hash,
                 index: stats.index_kind,
                 bytes: stats.bytes_on_disk as f64,
+                encrypted: stats.encrypted,
             })
         })
     }
@@ -331,6 +493,21 @@ impl From<core::gallery::Match> for Match {
     }
 }
 
+impl From<core::gallery::Duplicate> for Duplicate {
+    fn from(pair: core::gallery::Duplicate) -> Self {
+        Self {
+            first: pair.first_name,
+            second: pair.second_name,
+            similarity: pair.similarity.into(),
+            supporting_faces: count(pair.supporting_faces),
+            first_id: pair.first.0,
+            second_id: pair.second.0,
+            first_face_id: pair.first_face.0,
+            second_face_id: pair.second_face.0,
+        }
+    }
+}
+
 impl From<FaceRecord> for EnrolledFace {
     fn from(face: FaceRecord) -> Self {
         Self {
@@ -341,6 +518,20 @@ impl From<FaceRecord> for EnrolledFace {
             // It was checked when it was stored.
             metadata: face.metadata.and_then(|text| serde_json::from_str(&text).ok()),
             created_ms: face.created_ms,
+            expires_ms: face.expires_ms,
+        }
+    }
+}
+
+impl From<core::gallery::AuditEntry> for AuditEntry {
+    fn from(entry: core::gallery::AuditEntry) -> Self {
+        Self {
+            id: entry.id,
+            at_ms: entry.at_ms,
+            actor: entry.actor,
+            action: entry.action,
+            person_ids: entry.persons.into_iter().map(|id| id.0).collect(),
+            face_ids: entry.faces.into_iter().map(|id| id.0).collect(),
         }
     }
 }

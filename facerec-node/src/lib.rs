@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod cancel;
+mod cluster;
 mod command;
 mod engine;
 mod enroll;

@@ -110,6 +110,90 @@ test('a gallery from enrolment to erasure', async () => {
   await gallery.close()
 })
 
+test('two names become one person, and one person two', async () => {
+  const engine = await sharedEngine()
+  const gallery = await engine.openGallery(folder())
+  for (const [name, photo] of [['Barack', obama], ['Obama', obama2], ['Biden', biden]]) await engine.enroll(gallery, name, photo)
+  const [pair, ...more] = await gallery.duplicates(engine.identifyThreshold, 10)
+  assert.deepEqual([pair.first, pair.second, pair.supportingFaces, pair.firstFaceId, more], ['Barack', 'Obama', 2, 1, []])
+  assert.deepEqual(await gallery.duplicates(0.999, 10), [])
+  assert.equal(await gallery.merge('Barack', 'Obama'), 1)
+  assert.deepEqual((await gallery.people()).map(({ name, faces }) => [name, faces]), [['Biden', 1], ['Obama', 2]])
+  assert.equal((await engine.identify(gallery, obama))[0].person, 'Obama')
+  assert.equal(await gallery.split('Obama', [1], 'Barack'), 1)
+  assert.equal((await engine.identify(gallery, obama))[0].person, 'Barack')
+  assert.equal((await failure(gallery.merge('nobody', 'Obama'))).code, 'ERR_FACEREC_PERSON_NOT_FOUND')
+  for (const wrong of [gallery.merge('Obama', 'Obama'), gallery.split('Obama', [], 'x'), gallery.split('Obama', [999], 'x'), gallery.split('Obama', [1.5], 'x')]) {
+    assert.equal((await failure(wrong)).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  }
+  assert.ok((await gallery.verify()).ok)
+  await gallery.close()
+})
+
+test('searches can be narrowed', async () => {
+  const engine = await sharedEngine()
+  const gallery = await engine.openGallery(folder())
+  await engine.enroll(gallery, 'Obama', obama, { metadata: { site: 'north' } })
+  await engine.enroll(gallery, 'Biden', biden, { metadata: { site: 'south' } })
+  const { embedding } = (await engine.embed(obama))[0]
+  const names = async (options) => (await gallery.search(embedding, 5, options)).map((one) => one.person)
+  assert.deepEqual(await names(), ['Obama', 'Biden'])
+  assert.deepEqual(await names({ only: ['Biden', 'nobody'] }), ['Biden'])
+  assert.deepEqual(await names({ metadata: { site: 'north' } }), ['Obama'])
+  assert.equal((await engine.identify(gallery, obama, { only: ['Obama'] }))[0].person, 'Obama')
+  assert.equal((await engine.identify(gallery, obama, { metadata: { site: 'south' } }))[0].person, null)
+  await gallery.close()
+})
+
+test('unknown faces are put together', async () => {
+  const engine = await sharedEngine()
+  const faces = (await Promise.all([obama, biden, obama2, six].map((photo) => engine.embed(photo)))).flat()
+  const embeddings = faces.map((face) => face.embedding)
+  const clusters = await engine.cluster(embeddings)
+  assert.deepEqual(clusters[0].members, [0, 2])
+  assert.ok([0, 2].includes(clusters[0].typical) && clusters[0].cohesion > 0.5)
+  assert.deepEqual(clusters.flatMap((cluster) => cluster.members).sort((a, b) => a - b), faces.map((_, n) => n))
+  assert.deepEqual(await engine.cluster(embeddings, { minSize: 2 }), clusters.slice(0, 1))
+  assert.equal((await engine.cluster(embeddings, { threshold: -1, strictStep: 0 })).length, 1)
+  assert.deepEqual(await engine.cluster([]), [])
+  assert.equal((await failure(engine.cluster(embeddings, { threshold: 2 }))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  assert.equal((await failure(engine.cluster([embeddings[0], new Float32Array([1])]))).code, 'ERR_FACEREC_DIMENSION_MISMATCH')
+})
+
+test('a gallery can be encrypted, its changes are audited and faces expire', async () => {
+  const engine = await sharedEngine()
+  const [path, key] = [folder(), Uint8Array.from({ length: 32 }, (_, n) => n)]
+  const gallery = await engine.openGallery(path, { key, actor: 'tests' })
+  await engine.enroll(gallery, 'Maximilian', obama)
+  await engine.enroll(gallery, 'Later', biden, { expiresMs: 4e12 })
+  assert.deepEqual((await gallery.faces('Later')).map((face) => face.expiresMs), [4e12])
+  const { embedding } = (await engine.embed(obama2))[0]
+  await gallery.add('Gone', embedding, { expiresMs: 1 })
+  await gallery.purgeExpired()
+  assert.deepEqual((await gallery.people()).map((one) => one.name), ['Later', 'Maximilian'])
+  await gallery.merge('Later', 'Maximilian')
+  const entries = await gallery.audit(0, 100)
+  assert.deepEqual([entries.at(-1).action, entries.at(-1).actor, entries.at(-1).faceIds], ['merge', 'tests', [2]])
+  assert.deepEqual(await gallery.audit(entries.at(-2).id, 5), entries.slice(-1))
+  const file = join(folder(), 'one.jsonl')
+  assert.equal(await gallery.exportPerson('Maximilian', file), 2)
+  assert.ok((await gallery.stats()).encrypted)
+  await gallery.close()
+  for (const wrong of [{}, { key: new Uint8Array(32) }, { passphrase: 'no' }]) {
+    assert.equal((await failure(engine.openGallery(path, wrong))).code, 'ERR_FACEREC_WRONG_KEY')
+  }
+  for (const bad of [{ key: new Uint8Array(5) }, { key, passphrase: 'both' }]) {
+    assert.equal((await failure(engine.openGallery(path, bad))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  }
+  const again = await engine.openGallery(path, { key })
+  await again.setKey({ passphrase: 'a long passphrase' })
+  await again.setKey()
+  await again.close()
+  const plain = await engine.openGallery(path, { readOnly: true })
+  assert.equal((await plain.person('Maximilian')).faces, 2)
+  await plain.close()
+})
+
 test('a gallery has one writer and any number of readers', async () => {
   const engine = await sharedEngine()
   const path = folder()

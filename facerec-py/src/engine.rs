@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use facerec_core::gallery::{DecisionOptions, GalleryOptions};
-use facerec_core::{Comparison, DetectOptions, Device, EnrollOptions, Enrolment, Identified, ImageView};
+use facerec_core::{Comparison, DetectOptions, Device, EnrollOptions, Enrolment, Identified, ImageView, SearchFilter};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::{OrRaise, given};
-use crate::gallery::{Gallery, Known};
+use crate::gallery::{Gallery, Known, Opening};
 use crate::models::folders;
 use crate::picture::Input;
 use crate::video::{Video, VideoRequest};
@@ -84,13 +84,14 @@ impl Engine {
         gallery: &facerec_core::Gallery,
         image: &Bound<'py, PyAny>,
         options: Choices,
+        filter: SearchFilter,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = options.on(DecisionOptions::new(match options.threshold {
             Some(threshold) => threshold,
             None => self.core.identify_threshold().or_raise()?,
         }));
-        let found: Vec<Identified> = self.on(image, bgr, |engine, view| engine.identify_with(gallery, view, &options))?;
+        let found: Vec<Identified> = self.on(image, bgr, |engine, view| engine.identify_among(gallery, view, &options, &filter))?;
         records::identified(&found, image, bgr)
     }
 }
@@ -112,6 +113,15 @@ impl Choices {
             Some(count) => options.candidates(count),
             None => options,
         }
+    }
+}
+
+/// Whom a call looks among.
+pub(crate) fn filter(only: Option<Vec<String>>, metadata: Option<&str>) -> PyResult<SearchFilter> {
+    let filter = only.map_or_else(SearchFilter::new, |names| SearchFilter::new().persons(names));
+    match metadata {
+        Some(json) => filter.metadata_json(json).or_raise(),
+        None => Ok(filter),
     }
 }
 
@@ -227,7 +237,7 @@ impl Engine {
     }
 
     /// Enrols the face of a picture in `gallery`; see `Gallery.enroll`.
-    #[pyo3(signature = (gallery, person, image, *, gate=None, source=None, metadata=None, bgr=false))]
+    #[pyo3(signature = (gallery, person, image, *, gate=None, source=None, metadata=None, expires=None, bgr=false))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn enroll<'py>(
         &self,
@@ -237,14 +247,15 @@ impl Engine {
         gate: Option<&str>,
         source: Option<String>,
         metadata: Option<String>,
+        expires: Option<f64>,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = crate::gallery::enroll_options(gate, source, metadata)?;
+        let options = crate::gallery::enroll_options(gate, source, metadata, expires)?;
         self.enroll_into(&*gallery.open()?, person, image, options, bgr)
     }
 
     /// Says who of `gallery` is in a picture; see `Gallery.identify`.
-    #[pyo3(signature = (gallery, image, *, threshold=None, margin=None, candidates=None, bgr=false))]
+    #[pyo3(signature = (gallery, image, *, threshold=None, margin=None, candidates=None, only=None, r#where=None, bgr=false))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn identify<'py>(
         &self,
@@ -253,9 +264,46 @@ impl Engine {
         threshold: Option<f32>,
         margin: Option<f32>,
         candidates: Option<usize>,
+        only: Option<Vec<String>>,
+        r#where: Option<&str>,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.identify_in(&*gallery.open()?, image, Choices { threshold, margin, candidates }, bgr)
+        self.identify_in(&*gallery.open()?, image, Choices { threshold, margin, candidates }, filter(only, r#where)?, bgr)
+    }
+
+    /// Puts faces of the same person together, the largest cluster first: each face is in one, and a face that belongs to nobody
+    /// else is a cluster of its own. For photos and videos of people whom nobody has named.
+    ///
+    /// Args:
+    ///     faces: What `embed` gave, of any number of pictures, or their `Embedding`s; of videos, those of best shots.
+    ///     threshold: Mean similarity from which large clusters are one person; default the embedder's for naming.
+    ///     strict_step: How much more alike two single faces must be.
+    ///     min_size: Smallest cluster that is reported.
+    ///
+    /// Raises:
+    ///     InvalidArgument: A face without its embedding, or a number out of range.
+    ///     EmbeddingModelMismatch: Faces of different models.
+    ///
+    /// >>> faces = [face for name in ("obama", "obama2", "biden") for face in engine.embed(photos / "people" / f"{name}.jpg")]
+    /// >>> [cluster.members for cluster in engine.cluster(faces)]
+    /// [(0, 1), (2,)]
+    #[pyo3(signature = (faces, *, threshold=None, strict_step=None, min_size=None))]
+    fn cluster<'py>(
+        &self,
+        py: Python<'py>,
+        faces: Vec<Bound<'py, PyAny>>,
+        threshold: Option<f32>,
+        strict_step: Option<f32>,
+        min_size: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        process::enter()?;
+        let faces = faces.iter().map(records::embedding_of).collect::<PyResult<Vec<_>>>()?;
+        let mut options = self.core.cluster_options().or_raise()?;
+        options.threshold = threshold.unwrap_or(options.threshold);
+        options.strict_step = strict_step.unwrap_or(options.strict_step);
+        options.min_size = min_size.unwrap_or(options.min_size);
+        let clusters = py.detach(|| self.core.cluster(&faces, &options)).or_raise()?;
+        records::table(py, &clusters, |one| records::cluster(py, one))
     }
 
     /// Opens the gallery in the folder `path`, and makes it when there is none.
@@ -265,20 +313,29 @@ impl Engine {
     ///     read_only: Never write and take no lock: any number may read while one writes.
     ///     create: Whether to make a gallery that is not there.
     ///     salvage: Open in spite of damaged rows, which are left out.
+    ///     key: 32 bytes that open an encrypted gallery, or encrypt a new one.
+    ///     passphrase: Instead of a key.
+    ///     actor: Who makes the changes, for the audit log; default the operating system's user.
     ///
     /// Raises:
+    ///     WrongKey: A key is missing, wrong, or not needed.
     ///     GalleryLocked: Another process has it open for writing.
     ///     EmbeddingModelMismatch: It holds embeddings of another model.
     ///     GalleryCorrupt, GalleryNewer, IoError: It cannot be read.
-    #[pyo3(signature = (path, *, read_only=None, create=None, salvage=None))]
+    #[pyo3(signature = (path, *, read_only=None, create=None, salvage=None, key=None, passphrase=None, actor=None))]
+    #[allow(clippy::too_many_arguments)] // keywords
     fn gallery(
         slf: &Bound<'_, Self>,
         path: PathBuf,
         read_only: Option<bool>,
         create: Option<bool>,
         salvage: Option<bool>,
+        key: Option<Vec<u8>>,
+        passphrase: Option<String>,
+        actor: Option<String>,
     ) -> PyResult<Gallery> {
-        Gallery::open_with(slf.py(), path, Some(slf.clone().unbind()), read_only, create, salvage)
+        let opening = Opening { read_only, create, salvage, key, passphrase, actor };
+        Gallery::open_with(slf.py(), path, Some(slf.clone().unbind()), opening)
     }
 
     /// Looks through a video: an iterator of one `Sighting` per person and appearance, each as soon as it is final.

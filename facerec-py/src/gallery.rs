@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use facerec_core::gallery::{DecisionOptions, FaceId, GalleryOptions, NewFace};
+use facerec_core::gallery::{DecisionOptions, FaceId, GalleryKey, GalleryOptions, NewFace};
 use facerec_core::{EnrollOptions, QualityGate};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::embedding::Embedding;
-use crate::engine::{Choices, Engine};
+use crate::engine::{Choices, Engine, filter};
 use crate::error::{OrRaise, argument};
 use crate::{process, records};
 
@@ -31,7 +31,42 @@ pub(crate) enum Known<'py> {
     At(PathBuf),
 }
 
-pub(crate) fn enroll_options(gate: Option<&str>, source: Option<String>, metadata: Option<String>) -> PyResult<EnrollOptions> {
+/// How a gallery is opened.
+#[derive(Default)]
+pub(crate) struct Opening {
+    pub(crate) read_only: Option<bool>,
+    pub(crate) create: Option<bool>,
+    pub(crate) salvage: Option<bool>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) passphrase: Option<String>,
+    pub(crate) actor: Option<String>,
+}
+
+/// The key to a gallery, when one is given.
+fn key_of(key: Option<Vec<u8>>, passphrase: Option<String>) -> PyResult<Option<GalleryKey>> {
+    match (key, passphrase) {
+        (None, None) => Ok(None),
+        (None, Some(passphrase)) => Ok(Some(GalleryKey::passphrase(passphrase))),
+        (Some(bytes), None) => {
+            let length = bytes.len();
+            let bytes: [u8; 32] = bytes.try_into().map_err(|_| argument("key", format!("expected 32 bytes, got `{length}`")))?;
+            Ok(Some(GalleryKey::bytes(bytes)))
+        }
+        (Some(_), Some(_)) => Err(argument("key", "expected a key or a passphrase, got both")),
+    }
+}
+
+/// Milliseconds since 1970 of a time in seconds.
+fn milliseconds(seconds: f64) -> i64 {
+    (seconds * 1e3).round() as i64
+}
+
+pub(crate) fn enroll_options(
+    gate: Option<&str>,
+    source: Option<String>,
+    metadata: Option<String>,
+    expires: Option<f64>,
+) -> PyResult<EnrollOptions> {
     let mut options = EnrollOptions::default();
     if let Some(gate) = gate {
         options = options.gate(gate.parse::<QualityGate>().or_raise()?);
@@ -39,32 +74,32 @@ pub(crate) fn enroll_options(gate: Option<&str>, source: Option<String>, metadat
     if let Some(source) = source {
         options = options.source(source);
     }
-    Ok(match metadata {
-        Some(json) => options.metadata(json),
+    if let Some(json) = metadata {
+        options = options.metadata(json);
+    }
+    Ok(match expires {
+        Some(time) => options.expires_at_ms(milliseconds(time)),
         None => options,
     })
 }
 
 impl Gallery {
-    pub(crate) fn open_with(
-        py: Python<'_>,
-        path: PathBuf,
-        engine: Option<Py<Engine>>,
-        read_only: Option<bool>,
-        create: Option<bool>,
-        salvage: Option<bool>,
-    ) -> PyResult<Self> {
+    pub(crate) fn open_with(py: Python<'_>, path: PathBuf, engine: Option<Py<Engine>>, opening: Opening) -> PyResult<Self> {
         process::enter()?;
         let mut options = GalleryOptions::default();
-        options.read_only = read_only.unwrap_or(options.read_only);
-        options.create = create.unwrap_or(options.create);
-        options.salvage = salvage.unwrap_or(options.salvage);
+        options.read_only = opening.read_only.unwrap_or(options.read_only);
+        options.create = opening.create.unwrap_or(options.create);
+        options.salvage = opening.salvage.unwrap_or(options.salvage);
+        options.key = key_of(opening.key, opening.passphrase)?;
+        options.actor = opening.actor;
         let core = engine.as_ref().map(|engine| Arc::clone(&engine.get().core));
         let opened = py.detach(|| match core {
             Some(engine) => engine.open_gallery_with(&path, options),
             None => facerec_core::Gallery::open_any(&path, options),
         });
-        Ok(Self { path, engine, core: Mutex::new(Some(Arc::new(opened.or_raise()?))) })
+        let core = opened.or_raise()?;
+        // Not `path`: an address may hold a password.
+        Ok(Self { path: core.path().into(), engine, core: Mutex::new(Some(Arc::new(core))) })
     }
 
     /// The core's gallery.
@@ -91,8 +126,9 @@ impl Gallery {
     /// Opens the gallery in the folder `path`; with an engine as `Engine.gallery` does, else whatever model it was made with, to look
     /// into, change, check and copy it. Arguments as in `Engine.gallery`.
     #[staticmethod]
-    #[pyo3(signature = (path, engine=None, *, read_only=None, create=None, salvage=None))]
+    #[pyo3(signature = (path, engine=None, *, read_only=None, create=None, salvage=None, key=None, passphrase=None, actor=None))]
     #[pyo3(name = "open")]
+    #[allow(clippy::too_many_arguments)] // keywords
     fn open_at(
         py: Python<'_>,
         path: PathBuf,
@@ -100,8 +136,11 @@ impl Gallery {
         read_only: Option<bool>,
         create: Option<bool>,
         salvage: Option<bool>,
+        key: Option<Vec<u8>>,
+        passphrase: Option<String>,
+        actor: Option<String>,
     ) -> PyResult<Self> {
-        Self::open_with(py, path, engine, read_only, create, salvage)
+        Self::open_with(py, path, engine, Opening { read_only, create, salvage, key, passphrase, actor })
     }
 
     /// Enrols the face of a picture under a person's name. A refusal is an answer, with its reason.
@@ -112,6 +151,7 @@ impl Gallery {
     ///     gate: How strict to be about the face: `off`, `standard` (the default) or `strict`.
     ///     source: Where the photo came from, kept with the face.
     ///     metadata: The text of a JSON object, kept with the face.
+    ///     expires: When the face is to be forgotten, seconds since 1970 UTC; default never.
     ///     bgr: The array has OpenCV's channel order.
     ///
     /// >>> with engine.gallery(folder) as gallery:
@@ -119,7 +159,7 @@ impl Gallery {
     /// ...     again = gallery.enroll("Ana", photos / "strangers" / "t1.jpg")
     /// >>> enrolment.accepted, again.reason
     /// (True, 'several_faces')
-    #[pyo3(signature = (person, image, *, gate=None, source=None, metadata=None, bgr=false))]
+    #[pyo3(signature = (person, image, *, gate=None, source=None, metadata=None, expires=None, bgr=false))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn enroll<'py>(
         &self,
@@ -128,9 +168,10 @@ impl Gallery {
         gate: Option<&str>,
         source: Option<String>,
         metadata: Option<String>,
+        expires: Option<f64>,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = enroll_options(gate, source, metadata)?;
+        let options = enroll_options(gate, source, metadata, expires)?;
         self.engine()?.enroll_into(&*self.open()?, person, image, options, bgr)
     }
 
@@ -141,6 +182,8 @@ impl Gallery {
     ///     threshold: Similarity from which somebody is named; default the engine's.
     ///     margin: Least lead over the runner-up.
     ///     candidates: How many people to list as evidence.
+    ///     only: Look only among these people.
+    ///     where: Look only among faces whose metadata has these entries: the text of a JSON object.
     ///     bgr: The array has OpenCV's channel order.
     ///
     /// >>> with engine.gallery(folder) as gallery:
@@ -148,20 +191,26 @@ impl Gallery {
     /// ...     found = gallery.identify(photos / "people" / "obama2.jpg")
     /// >>> found[0].person, found[0].decision.reason
     /// ('Barack', 'match')
-    #[pyo3(signature = (image, *, threshold=None, margin=None, candidates=None, bgr=false))]
+    #[pyo3(signature = (image, *, threshold=None, margin=None, candidates=None, only=None, r#where=None, bgr=false))]
+    #[allow(clippy::too_many_arguments)] // keywords
     fn identify<'py>(
         &self,
         image: &Bound<'py, PyAny>,
         threshold: Option<f32>,
         margin: Option<f32>,
         candidates: Option<usize>,
+        only: Option<Vec<String>>,
+        r#where: Option<&str>,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.engine()?.identify_in(&*self.open()?, image, Choices { threshold, margin, candidates }, bgr)
+        let choices = Choices { threshold, margin, candidates };
+        self.engine()?.identify_in(&*self.open()?, image, choices, filter(only, r#where)?, bgr)
     }
 
-    /// Says whose face a vector is; `threshold` is the similarity from which somebody is named. Needs no engine.
-    #[pyo3(signature = (embedding, threshold, *, margin=None, candidates=None))]
+    /// Says whose face a vector is; `threshold` is the similarity from which somebody is named. Needs no engine. `only` and `where`
+    /// as in `identify`.
+    #[pyo3(signature = (embedding, threshold, *, margin=None, candidates=None, only=None, r#where=None))]
+    #[allow(clippy::too_many_arguments)] // keywords
     fn decide<'py>(
         &self,
         py: Python<'py>,
@@ -169,27 +218,50 @@ impl Gallery {
         threshold: f32,
         margin: Option<f32>,
         candidates: Option<usize>,
+        only: Option<Vec<String>>,
+        r#where: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = Choices { threshold: None, margin, candidates }.on(DecisionOptions::new(threshold));
-        records::decision(py, &self.on(py, |gallery| gallery.identify(&embedding.0, &options))?)
+        let (query, filter) = (std::slice::from_ref(&embedding.0), filter(only, r#where)?);
+        let decisions = self.on(py, |gallery| gallery.identify_among(query, &options, &filter))?;
+        decisions.first().map_or_else(|| Ok(py.None().into_bound(py)), |decision| records::decision(py, decision))
     }
 
-    /// The `k` most similar enrolled faces, best first.
-    #[pyo3(signature = (embedding, k=10))]
-    fn search<'py>(&self, py: Python<'py>, embedding: &Embedding, k: usize) -> PyResult<Bound<'py, PyAny>> {
-        let found = self.on(py, |gallery| gallery.search(&embedding.0, k))?;
-        records::table(py, &found, |one| records::a_match(py, one))
+    /// The `k` most similar enrolled faces, best first; `only` and `where` as in `identify`.
+    #[pyo3(signature = (embedding, k=10, *, only=None, r#where=None))]
+    fn search<'py>(
+        &self,
+        py: Python<'py>,
+        embedding: &Embedding,
+        k: usize,
+        only: Option<Vec<String>>,
+        r#where: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (query, filter) = (std::slice::from_ref(&embedding.0), filter(only, r#where)?);
+        let found = self.on(py, |gallery| gallery.search_among(query, k, &filter))?;
+        records::table(py, found.iter().flatten(), |one| records::a_match(py, one))
     }
 
-    /// Enrols a vector under a person's name, unseen; returns the face's number. Needs no engine.
-    #[pyo3(signature = (person, embedding, *, source=None, metadata=None))]
-    fn add(&self, py: Python<'_>, person: &str, embedding: &Embedding, source: Option<&str>, metadata: Option<&str>) -> PyResult<i64> {
+    /// Enrols a vector under a person's name, unseen; returns the face's number. Needs no engine. The rest as in `enroll`.
+    #[pyo3(signature = (person, embedding, *, source=None, metadata=None, expires=None))]
+    fn add(
+        &self,
+        py: Python<'_>,
+        person: &str,
+        embedding: &Embedding,
+        source: Option<&str>,
+        metadata: Option<&str>,
+        expires: Option<f64>,
+    ) -> PyResult<i64> {
         let mut face = NewFace::new(&embedding.0);
         if let Some(source) = source {
             face = face.source(source);
         }
         if let Some(json) = metadata {
             face = face.metadata(json);
+        }
+        if let Some(time) = expires {
+            face = face.expires_at_ms(milliseconds(time));
         }
         Ok(self.on(py, |gallery| gallery.add(person, face))?.0)
     }
@@ -244,9 +316,77 @@ impl Gallery {
         self.on(py, |gallery| gallery.rename(person, new_name))
     }
 
+    /// Makes one person of two: all faces of `person` become those of `into`, and `person` is no more; returns how many faces there
+    /// were.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    ///     InvalidArgument: The two are the same.
+    fn merge(&self, py: Python<'_>, person: &str, into: &str) -> PyResult<usize> {
+        self.on(py, |gallery| gallery.merge(person, into))
+    }
+
+    /// Gives faces of a person, by their numbers, to another one, who is made when there is none of that name; returns how many
+    /// there were. A person whose last face goes is no more.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    ///     InvalidArgument: One of the faces is not the person's.
+    fn split(&self, py: Python<'_>, person: &str, faces: Vec<i64>, into: &str) -> PyResult<usize> {
+        let faces: Vec<FaceId> = faces.into_iter().map(FaceId).collect();
+        self.on(py, |gallery| gallery.split(person, &faces, into))
+    }
+
+    /// Pairs of people who look alike, the most alike first: most likely one person under two names, to be merged.
+    ///
+    /// Args:
+    ///     threshold: Similarity from which two faces are one person's; default the engine's for naming.
+    ///     limit: Most pairs to list.
+    #[pyo3(signature = (threshold=None, *, limit=100))]
+    fn duplicates<'py>(&self, py: Python<'py>, threshold: Option<f32>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
+        let threshold = match threshold {
+            Some(threshold) => threshold,
+            None => self.engine()?.core.identify_threshold().or_raise()?,
+        };
+        let found = self.on(py, |gallery| gallery.duplicates(threshold, limit))?;
+        records::table(py, &found, |one| records::duplicate(py, one))
+    }
+
     /// Writes the gallery into a file of JSON Lines, which is there whole or not at all; returns the number of faces.
     fn export(&self, py: Python<'_>, path: PathBuf) -> PyResult<usize> {
         self.on(py, |gallery| gallery.export_to(path))
+    }
+
+    /// Writes everything that is held about one person into a file of JSON Lines, with the audit log's entries about them; returns
+    /// the number of faces.
+    ///
+    /// Raises:
+    ///     PersonNotFound: Nobody of that name.
+    fn export_person(&self, py: Python<'_>, person: &str, path: PathBuf) -> PyResult<usize> {
+        self.on(py, |gallery| gallery.export_person_to(person, path))
+    }
+
+    /// Encrypts the gallery, gives it another key, or with neither makes it plain: everything is written anew.
+    ///
+    /// Args:
+    ///     key: 32 random bytes.
+    ///     passphrase: Instead of a key.
+    #[pyo3(signature = (*, key=None, passphrase=None))]
+    fn set_key(&self, py: Python<'_>, key: Option<Vec<u8>>, passphrase: Option<String>) -> PyResult<()> {
+        let key = key_of(key, passphrase)?;
+        self.on(py, |gallery| gallery.set_key(key))
+    }
+
+    /// Deletes the faces whose time has come, as opening for writing and every change do too; returns how many there were.
+    fn purge_expired(&self, py: Python<'_>) -> PyResult<usize> {
+        self.on(py, facerec_core::Gallery::purge_expired)
+    }
+
+    /// The audit log: one entry for each change, at most `limit` of those after the entry `after`.
+    #[pyo3(signature = (after=0, *, limit=1000))]
+    fn audit<'py>(&self, py: Python<'py>, after: i64, limit: usize) -> PyResult<Bound<'py, PyAny>> {
+        let entries = self.on(py, |gallery| gallery.audit(after, limit))?;
+        records::table(py, &entries, |one| records::audit_entry(py, one))
     }
 
     /// Adds the faces of an exported file, all or none. May be repeated.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use facerec_core::gallery::{Decision, FaceRecord, GalleryStats, ImportReport, Match, Person, VerifyReport};
+use facerec_core::gallery::{
+    AuditEntry, Cluster, Decision, Duplicate, FaceRecord, GalleryStats, ImportReport, Match, Person, VerifyReport,
+};
 use facerec_core::pipeline::{BestShot, Progress, Sighting, TrackBox, VideoSummary};
 use facerec_core::{
     Comparison, Detection, Enrolment, Face, Identified, Image, Landmarks, Point, Quality, Rect, TrackStep, TrackedFace, VideoInfo,
@@ -13,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::embedding::Embedding;
+use crate::error::argument;
 
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
 
@@ -94,18 +97,39 @@ pub(crate) fn person<'py>(py: Python<'py>, person: &Person) -> Made<'py> {
     make(py, "Person", (&person.name, person.faces, person.id.0, person.created_ms as f64 / 1e3))
 }
 
+pub(crate) fn audit_entry<'py>(py: Python<'py>, entry: &AuditEntry) -> Made<'py> {
+    let AuditEntry { id, at_ms, actor, action, persons, faces, .. } = entry;
+    let (persons, faces): (Vec<i64>, Vec<i64>) = (persons.iter().map(|id| id.0).collect(), faces.iter().map(|id| id.0).collect());
+    make(py, "AuditEntry", (id, *at_ms as f64 / 1e3, actor, action, PyTuple::new(py, persons)?, PyTuple::new(py, faces)?))
+}
+
 pub(crate) fn enrolled_face<'py>(py: Python<'py>, record: &FaceRecord) -> Made<'py> {
+    let expires = record.expires_ms.map(|time| time as f64 / 1e3);
     let quality = record.quality.as_ref().map(|known| quality(py, known)).transpose()?;
-    make(py, "EnrolledFace", (record.id.0, record.person.0, quality, &record.source, &record.metadata, record.created_ms as f64 / 1e3))
+    make(
+        py,
+        "EnrolledFace",
+        (record.id.0, record.person.0, quality, &record.source, &record.metadata, record.created_ms as f64 / 1e3, expires),
+    )
 }
 
 pub(crate) fn a_match<'py>(py: Python<'py>, found: &Match) -> Made<'py> {
     make(py, "Match", (&found.name, found.similarity, found.person.0, found.face.0))
 }
 
+pub(crate) fn duplicate<'py>(py: Python<'py>, pair: &Duplicate) -> Made<'py> {
+    let Duplicate { first_name, second_name, similarity, supporting_faces, .. } = pair;
+    let ids = (pair.first.0, pair.second.0, pair.first_face.0, pair.second_face.0);
+    make(py, "Duplicate", (first_name, second_name, similarity, supporting_faces, ids.0, ids.1, ids.2, ids.3))
+}
+
+pub(crate) fn cluster<'py>(py: Python<'py>, cluster: &Cluster) -> Made<'py> {
+    make(py, "Cluster", (PyTuple::new(py, &cluster.members)?, cluster.typical, cluster.cohesion))
+}
+
 pub(crate) fn stats<'py>(py: Python<'py>, stats: &GalleryStats) -> Made<'py> {
-    let GalleryStats { persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation, .. } = stats;
-    make(py, "GalleryStats", (persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation))
+    let GalleryStats { persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation, encrypted, .. } = stats;
+    make(py, "GalleryStats", (persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation, encrypted))
 }
 
 pub(crate) fn verify_report<'py>(py: Python<'py>, report: &VerifyReport) -> Made<'py> {
@@ -202,6 +226,15 @@ pub(crate) fn detection_of(face: &Bound<'_, PyAny>) -> PyResult<Detection> {
     let points: [(f32, f32); 5] = face.getattr("landmarks")?.extract()?;
     let score = face.getattr("score")?.extract()?;
     Ok(Detection { rect: Rect::new(x1, y1, x2, y2), score, landmarks: Landmarks(points.map(|(x, y)| Point::new(x, y))) })
+}
+
+/// The vector of a Python `Face`, or an `Embedding` itself.
+pub(crate) fn embedding_of(object: &Bound<'_, PyAny>) -> PyResult<facerec_core::Embedding> {
+    if let Ok(embedding) = object.extract::<PyRef<'_, Embedding>>() {
+        return Ok(embedding.0.clone());
+    }
+    let embedding = face_of(object)?.and_then(|face| face.embedding);
+    embedding.ok_or_else(|| argument("faces", "expected faces with embeddings, as `engine.embed` gives them, or embeddings"))
 }
 
 /// A Python `Face` as the core's; `None` for any other object.

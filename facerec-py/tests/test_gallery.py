@@ -179,3 +179,92 @@ def test_damage_is_told(engine, people, tmp_path):
     with pytest.raises(facerec.GalleryCorrupt) as caught:
         engine.gallery(folder)
     assert caught.value.code == "gallery_corrupt"
+
+
+def test_two_names_become_one_person_and_one_person_two(engine, gallery, photos, obama):
+    for name, file in (("Barack", "obama"), ("Obama", "obama2"), ("Biden", "biden")):
+        gallery.enroll(name, photos / "people" / f"{file}.jpg")
+    (pair,) = gallery.duplicates()
+    assert (pair.first, pair.second, pair.supporting_faces) == ("Barack", "Obama", 2)
+    assert gallery.duplicates(0.999) == [] and gallery.duplicates(limit=0) == []
+    assert gallery.merge("Barack", "Obama") == 1
+    assert [(person.name, person.faces) for person in gallery.people()] == [("Biden", 1), ("Obama", 2)]
+    assert gallery.identify(obama)[0].person == "Obama"
+    assert gallery.split("Obama", [pair.first_face], "Barack") == 1
+    assert gallery.identify(obama)[0].person == "Barack"
+    for call in (lambda: gallery.merge("nobody", "Obama"), lambda: gallery.split("nobody", [1], "x")):
+        with pytest.raises(facerec.PersonNotFound):
+            call()
+    for call in (lambda: gallery.merge("Obama", "Obama"), lambda: gallery.split("Obama", [], "x"), lambda: gallery.split("Obama", [999], "x")):
+        with pytest.raises(facerec.InvalidArgument):
+            call()
+    assert gallery.verify()
+
+
+def test_searches_can_be_narrowed(gallery, obama, photos):
+    gallery.enroll("Obama", obama, metadata='{"site": "north"}')
+    gallery.enroll("Biden", photos / "people" / "biden.jpg", metadata='{"site": "south"}')
+    probe = gallery.embedding(1)
+    assert [match.person for match in gallery.search(probe)] == ["Obama", "Biden"]
+    assert [match.person for match in gallery.search(probe, only=["Biden", "nobody"])] == ["Biden"]
+    assert [match.person for match in gallery.search(probe, where='{"site": "north"}')] == ["Obama"]
+    assert gallery.decide(probe, 0.5, only=["Biden"]).person is None
+    assert gallery.identify(obama, only=["Obama"])[0].person == "Obama"
+    assert gallery.identify(obama, where='{"site": "south"}')[0].person is None
+    with pytest.raises(facerec.InvalidArgument):
+        gallery.search(probe, where="[1]")
+
+
+def test_unknown_faces_are_put_together(engine, photos, group):
+    pictures = [photos / "people" / f"{name}.jpg" for name in ("obama", "biden", "obama2")]
+    faces = [face for picture in [*pictures, group] for face in engine.embed(picture)]
+    clusters = engine.cluster(faces)
+    assert clusters[0].members == (0, 2) and clusters[0].typical in (0, 2) and clusters[0].cohesion > 0.5
+    assert sorted(member for cluster in clusters for member in cluster.members) == list(range(len(faces)))
+    assert engine.cluster([face.embedding for face in faces], min_size=2) == clusters[:1]
+    assert len(engine.cluster(faces, threshold=-1, strict_step=0)) == 1
+    assert engine.cluster([]) == []
+    with pytest.raises(facerec.InvalidArgument):
+        engine.cluster(engine.detect(pictures[0]))
+    with pytest.raises(facerec.InvalidArgument):
+        engine.cluster(faces, threshold=2)
+
+
+def test_a_gallery_can_be_encrypted(engine, obama, tmp_path):
+    key = bytes(range(32))
+    with engine.gallery(tmp_path, key=key, actor="tests") as gallery:
+        gallery.enroll("Maximilian", obama, source="a secret source")
+        assert gallery.stats().encrypted
+    assert not any(b"Maximilian" in file.read_bytes() or b"secret source" in file.read_bytes() for file in tmp_path.iterdir())
+    for wrong in ({}, {"key": bytes(32)}, {"passphrase": "no"}):
+        with pytest.raises(facerec.WrongKey):
+            facerec.Gallery.open(tmp_path, **wrong)
+    for bad in ({"key": b"short"}, {"key": key, "passphrase": "both"}):
+        with pytest.raises(facerec.InvalidArgument):
+            facerec.Gallery.open(tmp_path, **bad)
+    with facerec.Gallery.open(tmp_path, key=key) as gallery:
+        gallery.set_key(passphrase="a long passphrase")
+    with facerec.Gallery.open(tmp_path, passphrase="a long passphrase") as gallery:
+        gallery.set_key()
+    with facerec.Gallery.open(tmp_path) as gallery:
+        assert [person.name for person in gallery.people()] == ["Maximilian"] and not gallery.stats().encrypted
+
+
+def test_changes_are_audited_and_faces_expire(engine, gallery, obama, photos, tmp_path):
+    gallery.enroll("Obama", obama)
+    gone = gallery.enroll("Biden", photos / "people" / "biden.jpg", expires=1.0)
+    assert gone, "its time has come already"
+    assert gallery.identify(photos / "people" / "biden.jpg")[0].person is None
+    gallery.purge_expired()
+    assert [person.name for person in gallery.people()] == ["Obama"]
+    later = 4e9
+    face = gallery.enroll("Later", photos / "people" / "obama2.jpg", expires=later)
+    assert gallery.faces("Later")[0].expires == later and gallery.faces("Obama")[0].expires is None
+    gallery.merge("Later", "Obama")
+    entries = gallery.audit()
+    assert [entry.action for entry in entries if entry.action in ("add", "expire", "merge")] == ["add", "add", "expire", "add", "merge"]
+    assert face.face_id in entries[-1].faces and entries[-1].at == pytest.approx(entries[0].at, abs=600)
+    assert gallery.audit(entries[-2].id) == entries[-1:] and gallery.audit(limit=1) == entries[:1]
+    out = tmp_path / "obama.jsonl"
+    assert gallery.export_person("Obama", out) == 2
+    assert gallery.import_(out).duplicates == 2

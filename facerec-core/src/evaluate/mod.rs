@@ -1,6 +1,7 @@
-//! How good is it: verification on pairs, calibration of a threshold, closed-set identification.
+//! How good is it: verification on pairs, calibration of a threshold, closed-set identification, clustering.
 
 mod calibrate;
+mod clusters;
 mod curve;
 mod folder;
 mod identification;
@@ -10,6 +11,7 @@ mod tracks;
 use std::path::Path;
 
 pub use calibrate::{Calibration, calibrate};
+pub use clusters::{ClusterReport, clusters};
 pub use identification::{IdentificationReport, identification};
 pub use pairs::{PairsReport, pairs};
 pub use tracks::{FrameBox, Identification, TrackFile, TrackReport, TruthTrack, tracks};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::decision::Candidate;
 use super::filter::SearchFilter;
-use super::records::{FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
+use super::key::GalleryKey;
+use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
 use crate::error::Result;
 use crate::face::{Embedding, ModelKey};
 
@@ -23,11 +24,15 @@ pub(super) trait Backend: Send + Sync {
     fn remove_person(&self, name: &str) -> Result<usize>;
     fn remove_face(&self, face: FaceId) -> Result<bool>;
     fn rename(&self, name: &str, new_name: &str) -> Result<()>;
+    fn merge(&self, from: &str, into: &str) -> Result<usize>;
+    fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize>;
 
     fn persons(&self) -> Result<Vec<Person>>;
     fn person(&self, name: &str) -> Result<Person>;
     fn faces(&self, name: &str) -> Result<Vec<FaceRecord>>;
     fn embedding(&self, face: FaceId) -> Result<Option<Embedding>>;
+    /// A person's faces with their vectors, in the order of enrolment.
+    fn vectors(&self, name: &str) -> Result<Vec<(FaceId, Embedding)>>;
 
     /// The `k` most similar faces for each query, best first; equal similarities in the order of enrolment.
     fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>>;
@@ -39,5 +44,10 @@ pub(super) trait Backend: Send + Sync {
     fn verify(&self) -> Result<VerifyReport>;
     fn compact(&self) -> Result<()>;
     fn export(&self, out: &mut dyn Write) -> Result<usize>;
+    fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize>;
     fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport>;
+
+    fn purge_expired(&self) -> Result<usize>;
+    fn set_key(&self, key: Option<GalleryKey>) -> Result<()>;
+    fn audit(&self, after_id: i64, limit: usize) -> Result<Vec<AuditEntry>>;
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::error::{Error, Result};
+
 /// Narrows a search to some people, to faces with some metadata, or both. The default lets everybody be found.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
@@ -32,6 +34,16 @@ impl SearchFilter {
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.metadata.insert(key.into(), value.into());
         self
+    }
+
+    /// [`metadata`](Self::metadata) for each entry of `json`, the text of a JSON object.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn metadata_json(mut self, json: &str) -> Result<Self> {
+        let wrong = |error| Error::argument("metadata", format!("expected the text of a JSON object, got `{json}`: {error}"));
+        self.metadata.extend(serde_json::from_str::<Map<String, Value>>(json).map_err(wrong)?);
+        Ok(self)
     }
 
     /// Whether it lets everybody be found.

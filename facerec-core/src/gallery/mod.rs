@@ -2,23 +2,35 @@
 //!
 //! A [`Gallery`] is a folder. `gallery.db` (SQLite) is the truth; the search index is made from it, saved beside it to open
 //! faster, and made again when it does not fit. One process writes at a time, any number read and see its changes.
+//!
+//! With the feature `postgres` a gallery may also be on a PostgreSQL server with pgvector, for many processes on many machines to
+//! enrol into and search at the same time: give an address, `postgres://USER@HOST/DATABASE?gallery=NAME`, where a folder would stand.
 
+mod audit;
 mod backend;
+mod cluster;
+mod crypto;
 mod decision;
-#[cfg(any(test, not(feature = "faiss")))]
-mod exact;
+mod duplicates;
 mod files;
 mod filter;
 mod index;
+mod key;
 mod live;
 mod local;
 mod lock;
+mod names;
 mod options;
 #[cfg(feature = "faiss")]
 mod processor;
 mod records;
 mod rows;
 mod saved;
+mod seal;
+mod sealed;
+#[cfg(feature = "postgres")]
+mod server;
+mod source;
 mod store;
 mod transfer;
 mod verify;
@@ -27,10 +39,16 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use cluster::{Cluster, ClusterOptions, cluster};
 pub use decision::{Candidate, Decision, DecisionOptions, DecisionReason};
+pub use duplicates::Duplicate;
 pub use filter::SearchFilter;
+pub use index::IndexKind;
+pub use key::GalleryKey;
 pub use options::GalleryOptions;
-pub use records::{FaceId, FaceRecord, GalleryStats, ImportReport, MAX_NAME_CHARS, Match, NewFace, Person, PersonId, VerifyReport};
+pub use records::{
+    AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, MAX_NAME_CHARS, Match, NewFace, Person, PersonId, VerifyReport,
+};
 
 use crate::error::{Error, Result};
 use crate::face::{Embedding, ModelKey};
@@ -56,6 +74,12 @@ impl std::fmt::Debug for Gallery {
 impl Gallery {
     /// Opens the gallery in the folder `path` for embeddings of `model`, and creates it when the options allow.
     ///
+    /// `postgres://USER@HOST/DATABASE?gallery=NAME` opens one on a server (feature `postgres`). Passwords are best left out of it:
+    /// `PGPASSWORD` and the password file (`~/.pgpass`) are read. More in the query: `sslmode` (default: TLS is required, and the
+    /// certificate checked, for every host but this machine's own), `sslrootcert`, `passfile`, `timeout_s` of a statement (default
+    /// 60), `pool` (connections, default 8), `index` (`hnsw` makes a graph when there is none, `exact` does without one that is
+    /// there).
+    ///
     /// # Errors
     /// `gallery_locked` when another writer has it open, `embedding_model_mismatch` when it holds embeddings of another model,
     /// `gallery_newer`, `gallery_corrupt`, `io`, and `device_unavailable` on a processor that this build's search cannot use.
@@ -72,10 +96,23 @@ impl Gallery {
     }
 
     fn open_as(path: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
+        if is_address(path)? {
+            return Self::open_server(path, model, options);
+        }
         Ok(Self { backend: Box::new(Local::open(path, model, options)?) })
     }
 
-    /// The gallery's folder.
+    #[cfg(feature = "postgres")]
+    fn open_server(address: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
+        Ok(Self { backend: Box::new(server::Server::open(address, model, options)?) })
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn open_server(_: &Path, _: Option<&Arc<ModelKey>>, _: &GalleryOptions) -> Result<Self> {
+        Err(Error::FeatureDisabled { feature: "postgres", what: "a gallery on a PostgreSQL server".into() })
+    }
+
+    /// The gallery's folder, or its address without the password.
     pub fn path(&self) -> &Path {
         self.backend.location()
     }
@@ -129,6 +166,38 @@ impl Gallery {
     /// `person_not_found`; `invalid_argument` when the new name is taken or bad, or in a gallery opened for reading only; `io`.
     pub fn rename(&self, name: &str, new_name: &str) -> Result<()> {
         self.backend.rename(name.trim(), check_name(new_name)?)
+    }
+
+    /// Makes one person of two: all faces of `from` become those of `into`, and `from` is no more. Returns how many faces there were.
+    /// Searches name the one person from then on; all or nothing, as every change.
+    ///
+    /// # Errors
+    /// `person_not_found`; `invalid_argument` when the two are the same, or in a gallery opened for reading only; `gallery_corrupt`,
+    /// `io`.
+    pub fn merge(&self, from: &str, into: &str) -> Result<usize> {
+        let (from, into) = (from.trim(), into.trim());
+        if from == into {
+            return Err(Error::argument("into", format!("expected another person than `{from}` to merge with")));
+        }
+        self.backend.merge(from, into)
+    }
+
+    /// Gives faces of `person` to another one, who is created when there is none of that name: undoes a [`merge`](Self::merge), and
+    /// rights a face that was enrolled under the wrong name. Returns how many faces there were. A person whose last face goes is no
+    /// more.
+    ///
+    /// # Errors
+    /// `person_not_found`; `invalid_argument` for no face, one that is not the person's, a bad name, the person's own, or in a
+    /// gallery opened for reading only; `gallery_corrupt`, `io`.
+    pub fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
+        let (person, into) = (person.trim(), check_name(into)?);
+        if person == into {
+            return Err(Error::argument("into", format!("expected another person than `{person}` to give the faces to")));
+        }
+        if faces.is_empty() {
+            return Err(Error::argument("faces", "expected at least one face, got `none`"));
+        }
+        self.backend.split(person, faces, into)
     }
 
     /// Everybody, by name.
@@ -214,6 +283,16 @@ impl Gallery {
         Ok(found.into_iter().map(|people| decide(people, options)).collect())
     }
 
+    /// Pairs of people who look alike, the most alike first, at most `limit`: most likely one person under two names, to be
+    /// [merged](Self::merge). `threshold` is the similarity from which two faces are one person's, `-1..=1`; the lower, the more
+    /// pairs of people who only resemble each other. Every face is looked up once, through the index.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a threshold out of range, else as [`search`](Self::search).
+    pub fn duplicates(&self, threshold: f32, limit: usize) -> Result<Vec<Duplicate>> {
+        duplicates::duplicates(&*self.backend, threshold, limit)
+    }
+
     /// The gallery in numbers.
     ///
     /// # Errors
@@ -249,6 +328,16 @@ impl Gallery {
         self.backend.export(out)
     }
 
+    /// Writes everything that is held about one person as JSON Lines, for somebody who asks what is known about them: a header, their
+    /// faces with vectors as in [`export`](Self::export), and the entries of the audit log about them. Returns the number of
+    /// faces. The file can be imported.
+    ///
+    /// # Errors
+    /// `person_not_found`, `gallery_corrupt`, `io`.
+    pub fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
+        self.backend.export_person(name.trim(), out)
+    }
+
     /// Adds the faces of an [`export`](Self::export), all or none. People are matched by name; a face that its person already
     /// has, with the very same vector, is left out, so that an import can be repeated.
     ///
@@ -258,4 +347,47 @@ impl Gallery {
     pub fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
         self.backend.import(input)
     }
+
+    /// Deletes the faces whose time has come, as [`remove_face`](Self::remove_face) does; returns how many there were. Opening for
+    /// writing and every change do so too: call it where a gallery stays open for long without either.
+    ///
+    /// # Errors
+    /// `invalid_argument` in a gallery opened for reading only, `io`.
+    pub fn purge_expired(&self) -> Result<usize> {
+        self.backend.purge_expired()
+    }
+
+    /// Encrypts the gallery, gives it another key, or with `None` makes it plain. Everything is written anew under a new data key, in
+    /// one transaction: after a crash at any moment the gallery opens with the old key or the new one, and nothing is lost.
+    /// Then the file is written anew as [`compact`](Self::compact) does, so that nothing of before is left in it. Needs as much free
+    /// space again as the gallery takes, twice. Other processes that have the gallery open get `wrong_key` from then on.
+    ///
+    /// Copies that were made before, and what a disk keeps of overwritten blocks, still open with the old key.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an empty passphrase or in a gallery opened for reading only; `gallery_corrupt` when a row is damaged;
+    /// `io`. When it is the last step that fails, for want of space, the new key counts already and the step is made up for when the
+    /// gallery is opened for writing: see the log.
+    pub fn set_key(&self, key: Option<GalleryKey>) -> Result<()> {
+        self.backend.set_key(key)
+    }
+
+    /// At most `limit` entries of the audit log, which has one for each change, in their order: those after the entry `after_id`, 0
+    /// for the first.
+    ///
+    /// # Errors
+    /// `gallery_corrupt`, `io`.
+    pub fn audit(&self, after_id: i64, limit: usize) -> Result<Vec<AuditEntry>> {
+        self.backend.audit(after_id, limit)
+    }
+}
+
+/// Whether a path is the address of a server.
+fn is_address(path: &Path) -> Result<bool> {
+    let text = path.to_string_lossy();
+    let Some(rest) = ["postgres:/", "postgresql:/"].iter().find_map(|scheme| text.strip_prefix(scheme)) else { return Ok(false) };
+    if rest.starts_with('/') {
+        return Ok(true);
+    }
+    Err(Error::argument("gallery", "expected an address with `://`, got one with `:/`; pass it as text, since a path object drops a slash"))
 }

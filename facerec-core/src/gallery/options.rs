@@ -1,5 +1,11 @@
 //! How a gallery is opened.
 
+use std::fmt;
+use std::sync::Arc;
+
+use super::IndexKind;
+use super::key::GalleryKey;
+
 /// How to open a gallery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,11 +16,42 @@ pub struct GalleryOptions {
     pub create: bool,
     /// Open in spite of damaged rows.
     pub salvage: bool,
+    /// How it is searched.
+    pub index: IndexKind,
+    pub(super) progress: Option<Progress>,
+    /// What opens an encrypted gallery, or encrypts a new one.
+    pub key: Option<GalleryKey>,
+    /// Who makes the changes, for the audit log.
+    pub actor: Option<String>,
 }
+
+/// Whom to tell how far the reading of a gallery is.
+#[derive(Clone)]
+pub(super) struct Progress(Arc<dyn Fn(usize, usize) + Send + Sync>);
+
+impl Progress {
+    pub(super) fn report(&self, done: usize, total: usize) {
+        (self.0)(done, total);
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
+}
+
+impl PartialEq for Progress {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Progress {}
 
 impl Default for GalleryOptions {
     fn default() -> Self {
-        Self { read_only: false, create: true, salvage: false }
+        Self { read_only: false, create: true, salvage: false, index: IndexKind::Auto, progress: None, key: None, actor: None }
     }
 }
 
@@ -35,11 +72,43 @@ impl GalleryOptions {
     }
 
     /// Open although rows are damaged: they are left out of searches and exports, and listed by
-    /// [`verify`](Gallery::verify). Default `false`: a damaged gallery is `gallery_corrupt`, rather than one that quietly
+    /// [`verify`](super::Gallery::verify). Default `false`: a damaged gallery is `gallery_corrupt`, rather than one that quietly
     /// does not know somebody.
     #[must_use]
     pub fn salvage(mut self, yes: bool) -> Self {
         self.salvage = yes;
+        self
+    }
+
+    /// How it is searched, default [`IndexKind::Auto`]. Kinds other than `Flat` are built in the background, with exact search
+    /// meanwhile; [`compact`](super::Gallery::compact) builds and saves them before it returns.
+    #[must_use]
+    pub fn index(mut self, kind: IndexKind) -> Self {
+        self.index = kind;
+        self
+    }
+
+    /// Whom to tell, while a gallery without a fitting saved index is opened, how many faces were read and how many there are. It is
+    /// called on the opening thread, every few thousand faces.
+    #[must_use]
+    pub fn progress(mut self, report: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Progress(Arc::new(report)));
+        self
+    }
+
+    /// Opens an encrypted gallery; a gallery that is created is encrypted with it. Default none: a plain gallery. A missing or
+    /// wrong key, and a key for a plain gallery, are `wrong_key`. [`set_key`](super::Gallery::set_key) encrypts a plain gallery.
+    #[must_use]
+    pub fn key(mut self, key: GalleryKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Who makes the changes, as the [audit log](super::Gallery::audit) shall say: 1 to 200 characters. Default: the name of
+    /// the operating system's user, or `unknown`.
+    #[must_use]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.actor = Some(actor.into());
         self
     }
 }

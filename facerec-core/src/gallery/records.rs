@@ -38,12 +38,13 @@ pub struct NewFace<'a> {
     pub(super) source: Option<&'a str>,
     pub(super) digest: Option<&'a str>,
     pub(super) metadata: Option<&'a str>,
+    pub(super) expires_ms: Option<i64>,
 }
 
 impl<'a> NewFace<'a> {
     /// A face of which only the embedding is known.
     pub fn new(embedding: &'a Embedding) -> Self {
-        Self { embedding, quality: None, source: None, digest: None, metadata: None }
+        Self { embedding, quality: None, source: None, digest: None, metadata: None, expires_ms: None }
     }
 
     /// How usable the face is; every value must be finite.
@@ -71,6 +72,15 @@ impl<'a> NewFace<'a> {
     #[must_use]
     pub fn metadata(mut self, metadata: &'a str) -> Self {
         self.metadata = Some(metadata);
+        self
+    }
+
+    /// When the face expires, milliseconds since 1970 UTC. From that moment no search returns it, and whoever has the gallery
+    /// open for writing deletes it as [`remove_face`](super::Gallery::remove_face) does: with the next change, when the
+    /// gallery is opened, or by [`purge_expired`](super::Gallery::purge_expired). Default: never.
+    #[must_use]
+    pub fn expires_at_ms(mut self, time: i64) -> Self {
+        self.expires_ms = Some(time);
         self
     }
 
@@ -112,6 +122,8 @@ pub struct FaceRecord {
     pub metadata: Option<String>,
     /// When it was enrolled, milliseconds since 1970 UTC.
     pub created_ms: i64,
+    /// When it expires, milliseconds since 1970 UTC; `None` for never.
+    pub expires_ms: Option<i64>,
 }
 
 /// An enrolled face that resembles a query.
@@ -129,7 +141,7 @@ pub struct Match {
 }
 
 /// A gallery in numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct GalleryStats {
@@ -143,12 +155,44 @@ pub struct GalleryStats {
     pub model: String,
     /// Hash of the model's weights and preprocessing.
     pub model_hash: String,
-    /// How the search is done: `faiss-flat-ip` or `exact`, both exhaustive.
+    /// How the search is done at this moment: `faiss-flat-ip` or `exact`, both exhaustive, or `faiss-sq8`, `faiss-fp16`, `faiss-ivf`,
+    /// `faiss-hnsw` (see [`IndexKind`](super::IndexKind)).
     pub index_kind: String,
+    /// How often it finds the most similar face first, `0..=1`: measured with queries made from stored faces when the index was
+    /// built, and kept with it. 1 for an exhaustive search; `None` where it was not measured: on a server with a graph.
+    pub recall: Option<f32>,
+    /// Removed faces that the index still passes over; the next rebuild leaves none.
+    pub tombstones: usize,
+    /// Memory of the index for each face, in bytes, with the true vector; 0 on a server, which has it on its disk.
+    pub index_bytes_per_face: usize,
+    /// Whether the index is being built or extended in the background just now.
+    pub index_building: bool,
     /// Size of all files of the gallery, in bytes.
     pub bytes_on_disk: u64,
     /// Number of changes since the gallery was created.
     pub generation: u64,
+    /// Whether names, vectors and everything else about people is unreadable without a key.
+    pub encrypted: bool,
+}
+
+/// One change of a gallery, as its audit log remembers it: who, when and what, with ids only. Names and biometric data are never
+/// in it, so that it may outlive the people it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct AuditEntry {
+    /// Ascends; a gap is a change that was not committed.
+    pub id: i64,
+    /// When, milliseconds since 1970 UTC.
+    pub at_ms: i64,
+    /// Who, see [`GalleryOptions::actor`](super::GalleryOptions::actor).
+    pub actor: String,
+    /// What: `create`, `migrate`, `add`, `import`, `rename`, `remove`, `expire`, `merge`, `split` or `set_key`.
+    pub action: String,
+    /// The people it was about.
+    pub persons: Vec<PersonId>,
+    /// The faces that were added, removed or given to another person.
+    pub faces: Vec<FaceId>,
 }
 
 /// What [`Gallery::verify`](super::Gallery::verify) found.

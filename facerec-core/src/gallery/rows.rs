@@ -2,7 +2,11 @@
 //!
 //! SQLite finds damage to its own structures, not a flipped bit inside a value. Every row therefore holds the first 8
 //! bytes of a SHA-256 over all its values, and is compared whenever it is read: a damaged vector or name is reported,
-//! never used.
+//! never used. In an encrypted gallery the row is sealed instead, see `sealed`.
+//!
+//! Every row also has a mark, 8 bytes that no other row has: its checksum, or a random number inside the seal. The state holds
+//! the XOR of all marks, so that rows cannot be taken away, brought back or exchanged for older ones unnoticed; under
+//! encryption not even on purpose, since nobody without the key knows a mark.
 
 use sha2::{Digest, Sha256};
 
@@ -21,35 +25,78 @@ pub(super) struct State {
     /// Length of the vectors, 0 until there is one.
     pub(super) dim: usize,
     pub(super) model: ModelKey,
+    /// The file has free space that may hold what was removed or what is encrypted by now: it has to be made anew.
+    pub(super) unclean: bool,
+    /// `None` in a gallery of format 1.
+    pub(super) marks: Option<Marks>,
 }
 
 impl State {
-    pub(super) fn checksum(&self) -> i64 {
-        let mut sum = Checksum::new("state");
+    /// What is said about the gallery as a whole but for the marks, as bytes.
+    pub(super) fn fields(&self) -> Fields {
+        let mut fields = Fields::new("state");
         for number in [self.generation, self.rewritten, self.faces, self.persons, self.dim as u64] {
-            sum.number(number as i64);
+            fields.number(number as i64);
         }
-        sum.bytes(self.model.id.as_bytes());
-        sum.bytes(self.model.hash.as_bytes());
-        sum.finish()
+        fields.bytes(self.model.id.as_bytes());
+        fields.bytes(self.model.hash.as_bytes());
+        if self.unclean {
+            fields.number(1);
+        }
+        fields
+    }
+
+    /// `marks` as they are stored.
+    pub(super) fn checksum(&self, marks: Option<&[u8]>) -> i64 {
+        let mut fields = self.fields();
+        marks.inspect(|marks| fields.bytes(marks));
+        fields.checksum()
+    }
+}
+
+/// The XOR of the marks of all rows, by table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Marks {
+    pub(super) persons: i64,
+    pub(super) faces: i64,
+    pub(super) audit: i64,
+}
+
+impl Marks {
+    pub(super) fn to_bytes(self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        for (place, mark) in bytes.chunks_mut(8).zip([self.persons, self.faces, self.audit]) {
+            place.copy_from_slice(&mark.to_le_bytes());
+        }
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (&[persons, faces, audit], []) = bytes.as_chunks().0.split_first_chunk::<3>()? else { return None };
+        let rest = bytes.len().is_multiple_of(8);
+        rest.then(|| Self { persons: i64::from_le_bytes(persons), faces: i64::from_le_bytes(faces), audit: i64::from_le_bytes(audit) })
     }
 }
 
 /// A person without the count of faces.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PersonRow<'a> {
+    /// The row's own number: a new name is a new row.
+    pub(super) row: i64,
     pub(super) id: PersonId,
     pub(super) name: &'a str,
     pub(super) created_ms: i64,
+    /// Known of a row that was read or sealed.
+    pub(super) mark: i64,
 }
 
 impl PersonRow<'_> {
     pub(super) fn checksum(&self) -> i64 {
-        let mut sum = Checksum::new("person");
-        sum.number(self.id.0);
-        sum.bytes(self.name.as_bytes());
-        sum.number(self.created_ms);
-        sum.finish()
+        let mut fields = Fields::new("person");
+        fields.number(self.id.0);
+        fields.bytes(self.name.as_bytes());
+        fields.number(self.created_ms);
+        fields.checksum()
     }
 }
 
@@ -64,24 +111,21 @@ pub(super) struct FaceRow<'a> {
     pub(super) digest: Option<&'a str>,
     pub(super) metadata: Option<&'a str>,
     pub(super) created_ms: i64,
+    pub(super) expires_ms: Option<i64>,
+    /// Known of a row that was read or sealed.
+    pub(super) mark: i64,
 }
 
 impl FaceRow<'_> {
     pub(super) fn checksum(&self) -> i64 {
-        let mut sum = Checksum::new("face");
-        sum.number(self.id.0);
-        sum.number(self.person.0);
-        sum.bytes(self.vector);
-        sum.number(i64::from(self.quality.is_some()));
-        for value in self.quality.iter().flat_map(quality_values) {
-            sum.number(i64::from(value.to_bits()));
-        }
-        for text in [self.source, self.digest, self.metadata] {
-            sum.number(i64::from(text.is_some()));
-            sum.bytes(text.unwrap_or_default().as_bytes());
-        }
-        sum.number(self.created_ms);
-        sum.finish()
+        let mut fields = Fields::new("face");
+        fields.number(self.id.0);
+        fields.number(self.person.0);
+        fields.details(self);
+        fields.number(self.created_ms);
+        // In this way rows of format 1 keep their checksums.
+        self.expires_ms.inspect(|&ms| fields.number(ms));
+        fields.checksum()
     }
 
     pub(super) fn record(&self) -> FaceRecord {
@@ -93,6 +137,7 @@ impl FaceRow<'_> {
             digest: self.digest.map(Into::into),
             metadata: self.metadata.map(Into::into),
             created_ms: self.created_ms,
+            expires_ms: self.expires_ms,
         }
     }
 }
@@ -116,27 +161,41 @@ pub(super) fn quality_columns(columns: [Option<f64>; 7]) -> Option<Quality> {
     Some(quality_from(values))
 }
 
-/// Length-prefixed, so that no two different rows feed the hash the same bytes.
-struct Checksum(Sha256);
+/// Values as bytes, length-prefixed, so that no two different rows give the same bytes.
+pub(super) struct Fields(pub(super) Vec<u8>);
 
-impl Checksum {
-    fn new(kind: &str) -> Self {
-        let mut sum = Self(Sha256::new());
-        sum.bytes(kind.as_bytes());
-        sum
+impl Fields {
+    pub(super) fn new(kind: &str) -> Self {
+        let mut fields = Self(Vec::new());
+        fields.bytes(kind.as_bytes());
+        fields
     }
 
-    fn number(&mut self, number: i64) {
-        self.0.update(number.to_le_bytes());
+    pub(super) fn number(&mut self, number: i64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as i64);
-        self.0.update(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
-    fn finish(self) -> i64 {
-        let hash = self.0.finalize();
+    /// What is known about a face but its ids and times.
+    pub(super) fn details(&mut self, face: &FaceRow<'_>) {
+        self.bytes(face.vector);
+        self.number(i64::from(face.quality.is_some()));
+        for value in face.quality.iter().flat_map(quality_values) {
+            self.number(i64::from(value.to_bits()));
+        }
+        for text in [face.source, face.digest, face.metadata] {
+            self.number(i64::from(text.is_some()));
+            self.bytes(text.unwrap_or_default().as_bytes());
+        }
+    }
+
+    /// The first 8 bytes of their SHA-256.
+    pub(super) fn checksum(&self) -> i64 {
+        let hash = Sha256::digest(&self.0);
         let mut first = [0; 8];
         first.copy_from_slice(&hash[..8]);
         i64::from_le_bytes(first)
@@ -159,6 +218,8 @@ mod tests {
             digest: None,
             metadata: Some("{}"),
             created_ms: 12,
+            expires_ms: None,
+            mark: 0,
         };
         let mut flipped = vector.clone();
         flipped[5] ^= 1;
@@ -172,6 +233,7 @@ mod tests {
             FaceRow { source: None, digest: Some("a.jpg"), ..row },
             FaceRow { metadata: None, ..row },
             FaceRow { created_ms: 13, ..row },
+            FaceRow { expires_ms: Some(12), ..row },
         ];
         for other in changed {
             assert_ne!(other.checksum(), row.checksum(), "{other:?}");

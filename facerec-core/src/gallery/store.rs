@@ -4,51 +4,37 @@
 //! are given out here rather than by SQLite, because each row's checksum covers its id.
 
 mod edit;
+mod migrate;
+mod rekey;
+mod schema;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, TransactionBehavior, params};
 
 pub(super) use edit::Edit;
 pub(super) use snapshot::{Checked, Snapshot};
 
-use super::rows::State;
+use super::audit::Action;
+use super::crypto::Cipher;
+use super::key::GalleryKey;
+use super::rows::{Marks, State};
+use super::sealed;
 use crate::error::{Error, Result};
 use crate::face::ModelKey;
+use edit::Names;
+use schema::{COLUMNS, SCHEMA, SCHEMA_1};
 
 /// The database's file in the gallery's folder.
 pub(super) const FILE: &str = "gallery.db";
 /// The newest format this version reads and the one it writes.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 /// `FREC`: marks an SQLite file as a gallery.
 const APPLICATION_ID: i32 = 0x4652_4543;
-
-const SCHEMA: [(&str, &str); 4] = [
-    (
-        "state",
-        "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL, rewritten INTEGER NOT NULL, \
-         faces INTEGER NOT NULL, persons INTEGER NOT NULL, dim INTEGER NOT NULL, model_id TEXT NOT NULL, model_hash TEXT NOT NULL, \
-         checksum INTEGER NOT NULL) STRICT",
-    ),
-    (
-        "persons",
-        "CREATE TABLE persons (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL, \
-         checksum INTEGER NOT NULL) STRICT",
-    ),
-    (
-        "faces",
-        "CREATE TABLE faces (id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL REFERENCES persons (id), \
-         vector BLOB NOT NULL, score REAL, sharpness REAL, yaw_deg REAL, pitch_deg REAL, roll_deg REAL, face_px REAL, exposure REAL, \
-         source TEXT, digest TEXT, metadata TEXT, created_ms INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT",
-    ),
-    ("faces_person", "CREATE INDEX faces_person ON faces (person)"),
-];
-const STATE_COLUMNS: &str = "generation, rewritten, faces, persons, dim, model_id, model_hash, checksum";
-const FACE_COLUMNS: &str = "id, person, vector, score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, \
-                            source, digest, metadata, created_ms, checksum";
 
 /// How a writer's connection works. `temp_store`: no vector in a temporary file. `wal_autocheckpoint`: a log of 1 MB, which is
 /// what a small gallery needs in space beside its own.
@@ -67,24 +53,37 @@ pub(super) struct Store {
     conn: Connection,
     /// Set when the folder cannot be written and the file is read as immutable: what it looked like when it was opened.
     immutable: Option<FileStamp>,
+    /// That of the file; older ones are read only.
+    format: u32,
+    /// As it was given.
+    key: Option<GalleryKey>,
+    /// Which stored key it opened.
+    key_seen: Option<i64>,
+    cipher: Option<Arc<Cipher>>,
+    /// Kept for the next transaction.
+    names: Option<Names>,
 }
 
 type FileStamp = (u64, Option<SystemTime>);
 
 impl Store {
     /// Opens for writing. The caller holds the write lock. `model` creates the database when there is none yet.
-    pub(super) fn open_writer(folder: &Path, model: Option<&ModelKey>) -> Result<Self> {
+    pub(super) fn open_writer(folder: &Path, model: Option<&ModelKey>, key: Option<GalleryKey>, actor: &str) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(folder.join(FILE), flags).map_err(|e| error(folder, "open", e))?;
-        let mut store = Self { folder: folder.to_path_buf(), conn, immutable: None };
+        let mut store = Self::new(folder, conn, None, key);
         store.harden()?;
         if store.is_blank()? {
             let model = model.ok_or_else(|| missing(folder))?;
-            store.create(model)?;
+            store.create(model, actor)?;
         }
         store.check_format()?;
         for (name, value) in WRITER_PRAGMAS {
             store.conn.pragma_update(None, name, value).map_err(|e| store.error("open", e))?;
+        }
+        store.unlock()?;
+        if store.format != FORMAT {
+            store.migrate(actor)?;
         }
         Ok(store)
     }
@@ -93,22 +92,21 @@ impl Store {
     ///
     /// SQLite wants to write a small shared-memory file beside a WAL database. Where the folder cannot be written
     /// and no writer left a log behind, the file is read as immutable instead.
-    pub(super) fn open_reader(folder: &Path) -> Result<Self> {
+    pub(super) fn open_reader(folder: &Path, key: Option<GalleryKey>) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let path = folder.join(FILE);
         let stamp = file_stamp(&path).map_err(|e| Error::io("open", &path, e))?;
         let opened = Connection::open_with_flags(&path, flags).map_err(|e| error(folder, "open", e)).and_then(|conn| {
-            let store = Self { folder: folder.to_path_buf(), conn, immutable: None };
+            let store = Self::new(folder, conn, None, key.clone());
             store.harden()?;
             store.is_blank()?;
             Ok(store)
         });
-        let store = match opened {
+        let mut store = match opened {
             Ok(store) => store,
             Err(Error::Io { .. }) if !has_log(folder) => {
                 let conn = Connection::open_with_flags(immutable_uri(&path), flags | OpenFlags::SQLITE_OPEN_URI);
-                let store =
-                    Self { folder: folder.to_path_buf(), conn: conn.map_err(|e| error(folder, "open", e))?, immutable: Some(stamp) };
+                let store = Self::new(folder, conn.map_err(|e| error(folder, "open", e))?, Some(stamp), key);
                 store.harden()?;
                 store
             }
@@ -118,7 +116,17 @@ impl Store {
             return Err(missing(folder));
         }
         store.check_format()?;
+        store.unlock()?;
         Ok(store)
+    }
+
+    fn new(folder: &Path, conn: Connection, immutable: Option<FileStamp>, key: Option<GalleryKey>) -> Self {
+        Self { folder: folder.to_path_buf(), conn, immutable, format: FORMAT, key, key_seen: None, cipher: None, names: None }
+    }
+
+    /// What seals and opens the contents of an encrypted gallery.
+    pub(super) fn cipher(&self) -> Option<&Arc<Cipher>> {
+        self.cipher.as_ref()
     }
 
     /// A gallery comes from anywhere: nothing in its schema may run, and damaged pages must be noticed.
@@ -137,50 +145,62 @@ impl Store {
         Ok(tables == 0 && self.pragma("user_version")? == 0)
     }
 
-    fn create(&mut self, model: &ModelKey) -> Result<()> {
-        let state = State { generation: 0, rewritten: 0, faces: 0, persons: 0, dim: 0, model: model.clone() };
-        let make = |conn: &mut Connection| {
+    fn create(&mut self, model: &ModelKey, actor: &str) -> Result<()> {
+        let marks = Some(Marks::default());
+        let state = State { generation: 0, rewritten: 0, faces: 0, persons: 0, dim: 0, model: model.clone(), unclean: false, marks };
+        let (cipher, wrapped) = self.key.as_ref().map(Cipher::create).transpose()?.unzip();
+        let make = |conn: &Connection| {
             // A vector of 512 takes 2 kB: 3 rows fit in a page of 8 kB, one in SQLite's usual 4 kB.
             conn.pragma_update(None, "page_size", 8192)?;
             conn.pragma_update(None, "journal_mode", "WAL")?;
-            conn.pragma_update(None, "synchronous", "FULL")?;
-            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            conn.pragma_update(None, "synchronous", "FULL")
+        };
+        let folder = self.folder.clone();
+        let fail = |e| error(&folder, "create", e);
+        make(&self.conn).map_err(fail)?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        let fill = || {
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", FORMAT)?;
             for (_, sql) in SCHEMA {
                 tx.execute_batch(sql)?;
             }
-            write_state(&tx, &state)?;
-            tx.commit()
+            wrapped.as_ref().map_or(Ok(()), |wrapped| rekey::write_key(&tx, wrapped))
         };
-        make(&mut self.conn).map_err(|e| error(&self.folder, "create", e))
+        fill().map_err(fail)?;
+        let mut edit = Edit::new(&folder, tx, cipher.as_ref(), state, None, now_ms())?;
+        edit.stay_generation();
+        edit.finish(Action::Create, actor)?;
+        Ok(())
     }
 
-    fn check_format(&self) -> Result<()> {
+    fn check_format(&mut self) -> Result<()> {
         if self.pragma("application_id")? != i64::from(APPLICATION_ID) {
             return Err(corrupt(&self.folder, "gallery.db is not a facerec gallery; name another folder"));
         }
-        let found = self.pragma("user_version")?;
-        if found != i64::from(FORMAT) {
-            let found = u32::try_from(found).unwrap_or(u32::MAX);
-            return Err(Error::GalleryNewer { path: self.folder.clone(), found, supported: FORMAT });
-        }
+        let found = u32::try_from(self.pragma("user_version")?).unwrap_or(u32::MAX);
+        let schema = match found {
+            1 => &SCHEMA_1[..],
+            FORMAT => &SCHEMA[..],
+            _ => return Err(Error::GalleryNewer { path: self.folder.clone(), found, supported: FORMAT }),
+        };
         let read = || {
             let mut statement = self.conn.prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<(String, String)>>>()
         };
         let tables = read().map_err(|e| self.error("open", e))?;
-        if tables.len() != SCHEMA.len() || !SCHEMA.iter().all(|&(name, sql)| tables.iter().any(|t| t.0 == name && t.1 == sql)) {
+        if tables.len() != schema.len() || !schema.iter().all(|&(name, sql)| tables.iter().any(|t| t.0 == name && t.1 == sql)) {
             return Err(corrupt(&self.folder, &format!("its tables are not those of a gallery; {REMEDY}")));
         }
+        self.format = found;
         Ok(())
     }
 
     /// Runs `read` on one consistent state of the database.
     pub(super) fn snapshot<T>(&self, read: impl FnOnce(&Snapshot<'_>) -> Result<T>) -> Result<T> {
         let tx = self.conn.unchecked_transaction().map_err(|e| self.error("read", e))?;
-        read(&Snapshot::new(&self.folder, &tx))
+        read(&Snapshot::new(&self.folder, &tx, self.format, self.cipher.as_deref()))
     }
 
     /// The number of changes so far, as cheap as SQLite can tell it.
@@ -188,41 +208,60 @@ impl Store {
         if let Some(then) = self.immutable {
             let path = self.folder.join(FILE);
             if has_log(&self.folder) || file_stamp(&path).map_err(|e| Error::io("read", &path, e))? != then {
-                *self = Self::open_reader(&self.folder)?;
+                *self = Self::open_reader(&self.folder, self.key.clone())?;
             }
+        }
+        if self.format != FORMAT && self.pragma("user_version")? != i64::from(self.format) {
+            // A writer migrated it.
+            *self = Self::open_reader(&self.folder, self.key.clone())?;
+        }
+        if self.key_changed()? {
+            return Err(self.wrong_key("its key was changed since it was opened; open it again with the new one"));
         }
         self.state().map(|state| state.generation)
     }
 
     fn state(&self) -> Result<State> {
-        Snapshot::new(&self.folder, &self.conn).state()
+        Snapshot::new(&self.folder, &self.conn, self.format, self.cipher.as_deref()).state()
     }
 
     /// Runs `change` in one transaction: all of it is on the disk when this returns `Ok`, and none of it otherwise.
     /// A closure that changes nothing leaves the generation as it is.
-    pub(super) fn write<T>(&mut self, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
-        let before = self.state()?;
+    pub(super) fn write<T>(&mut self, action: Action, actor: &str, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        let state = self.state()?;
         let folder = self.folder.clone();
-        let fail = |e| error(&folder, "write", e);
-        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-        let sequence = |table: &str| {
-            let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
-            tx.query_row(sql, [table], |row| row.get::<_, i64>(0)).optional().map(Option::unwrap_or_default)
-        };
-        let (last_person, last_face) = (sequence("persons").map_err(fail)?, sequence("faces").map_err(fail)?);
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-        let mut edit = Edit::new(&folder, tx, before.clone(), last_person, last_face, now_ms);
+        let cipher = self.cipher.clone();
+        // Left out when the transaction fails, for then they say too much.
+        let names = self.names.take();
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| error(&folder, "write", e))?;
+        let mut edit = Edit::new(&folder, tx, cipher.as_deref(), state, names, now_ms())?;
         let result = change(&mut edit)?;
-        let (tx, mut state, rewritten) = edit.finish();
-        if rewritten || state != before {
-            state.generation += 1;
-            if rewritten {
-                state.rewritten = state.generation;
-            }
-            write_state(&tx, &state).map_err(fail)?;
-            tx.commit().map_err(fail)?;
-        }
+        self.names = edit.finish(action, actor)?.names;
         Ok(result)
+    }
+
+    /// Whether there are faces whose time has come.
+    pub(super) fn has_expired(&self) -> Result<bool> {
+        self.one("SELECT EXISTS (SELECT 1 FROM faces WHERE expires_ms <= ?1)", [now_ms()])
+    }
+
+    /// Whether free space in the file may hold what must not be there any more.
+    pub(super) fn is_unclean(&self) -> Result<bool> {
+        self.state().map(|state| state.unclean)
+    }
+
+    /// Writes the whole file anew, without free space, and empties the log. `false` when a reader keeps the log from being emptied.
+    pub(super) fn tidy(&mut self) -> Result<bool> {
+        self.conn.execute_batch("VACUUM").map_err(|e| self.error("compact", e))?;
+        if !self.empty_log()? {
+            return Ok(false);
+        }
+        let mut state = self.state()?;
+        if state.unclean {
+            state.unclean = false;
+            write_state(&self.folder, &self.conn, self.cipher.as_deref(), &state)?;
+        }
+        Ok(true)
     }
 
     /// Moves the write-ahead log into the database and empties it, so that nothing removed lives on in it.
@@ -230,11 +269,6 @@ impl Store {
     pub(super) fn empty_log(&self) -> Result<bool> {
         let busy: i64 = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(|e| self.error("write", e))?;
         Ok(busy == 0)
-    }
-
-    /// Gives the space of removed rows back to the disk.
-    pub(super) fn vacuum(&self) -> Result<()> {
-        self.conn.execute_batch("VACUUM").map_err(|e| self.error("compact", e))
     }
 
     fn one<T: rusqlite::types::FromSql>(&self, sql: &str, params: impl Params) -> Result<T> {
@@ -250,12 +284,20 @@ impl Store {
     }
 }
 
-fn write_state(conn: &Connection, state: &State) -> rusqlite::Result<()> {
-    let sql = format!("INSERT OR REPLACE INTO state (id, {STATE_COLUMNS}) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+fn write_state(folder: &Path, conn: &Connection, cipher: Option<&Cipher>, state: &State) -> Result<()> {
+    let sql = format!("INSERT OR REPLACE INTO state (id, {}) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", COLUMNS.state);
     let numbers = [state.generation, state.rewritten, state.faces, state.persons, state.dim as u64].map(|n| n as i64);
     let [generation, rewritten, faces, persons, dim] = numbers;
-    let values = params![generation, rewritten, faces, persons, dim, state.model.id, state.model.hash, state.checksum()];
-    conn.execute(&sql, values).map(drop)
+    let marks = sealed::store_marks(cipher, state)?;
+    let checksum = state.checksum(Some(&marks));
+    let model = &state.model;
+    let values = params![generation, rewritten, faces, persons, dim, model.id, model.hash, state.unclean, marks, checksum];
+    conn.execute(&sql, values).map(drop).map_err(|e| error(folder, "write", e))
+}
+
+/// Milliseconds since 1970 UTC.
+pub(super) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 /// What to do about damage that cannot be told from the rest.

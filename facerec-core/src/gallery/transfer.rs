@@ -1,13 +1,14 @@
 //! A gallery as JSON Lines: a header, then one face per line, with everything that is known about it but its ids.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::records::{FaceId, ImportReport, check_details, check_name, quality_from, quality_values};
+use super::records::{AuditEntry, FaceId, ImportReport, Person, PersonId, check_details, check_name, quality_from, quality_values};
 use super::rows::{FaceRow, vector_bytes, vector_values};
-use super::store::{Checked, Edit, Snapshot};
+use super::source::{Sink, Source};
+use super::store::Checked;
 use crate::error::{Error, Result};
 use crate::face::ModelKey;
 
@@ -26,6 +27,32 @@ struct Header {
     dim: usize,
     persons: usize,
     faces: usize,
+    /// In an export of one person: who they are here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<PersonHeader>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PersonHeader {
+    id: i64,
+    name: String,
+    created_ms: i64,
+}
+
+/// An entry of the audit log in an export of one person; an import passes over it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditLine {
+    audit: AuditEntryLine,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AuditEntryLine {
+    id: i64,
+    at_ms: i64,
+    actor: String,
+    action: String,
+    faces: Vec<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +76,8 @@ struct Line {
     metadata: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default)]
     created_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_ms: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,14 +92,14 @@ struct QualityLine {
 }
 
 /// Writes every face; returns how many. With `salvage`, damaged rows are left out and counted in a warning.
-pub(super) fn export(snapshot: &Snapshot<'_>, salvage: bool, out: &mut dyn Write) -> Result<usize> {
+pub(super) fn export(snapshot: &dyn Source, salvage: bool, out: &mut dyn Write) -> Result<usize> {
     let state = snapshot.state()?;
     let damaged = |what: &str, id: i64| {
         tracing::warn!(id, "a damaged {what} is left out of the export");
         if salvage { Ok(()) } else { Err(snapshot.corrupt(&format!("{what} {id} does not match its checksum"))) }
     };
     let mut names = HashMap::new();
-    snapshot.scan_persons(0, |row| match row {
+    snapshot.each_person(&mut |row| match row {
         Checked::Good(person) => {
             names.insert(person.id, person.name.to_owned());
             Ok(())
@@ -81,7 +110,7 @@ pub(super) fn export(snapshot: &Snapshot<'_>, salvage: bool, out: &mut dyn Write
     let writable = |row: &Checked<FaceRow<'_>>| matches!(row, Checked::Good(face) if names.contains_key(&face.person));
     let mut faces = 0;
     if salvage {
-        snapshot.scan_faces(0, |row| {
+        snapshot.each_face(&mut |row| {
             faces += usize::from(writable(&row));
             Ok(())
         })?;
@@ -89,9 +118,9 @@ pub(super) fn export(snapshot: &Snapshot<'_>, salvage: bool, out: &mut dyn Write
         faces = state.faces as usize;
     }
     let model = Model { id: state.model.id, hash: state.model.hash };
-    let header = Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons: names.len(), faces };
+    let header = Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons: names.len(), faces, person: None };
     write_line(out, &header)?;
-    snapshot.scan_faces(0, |row| match row {
+    snapshot.each_face(&mut |row| match row {
         Checked::Good(face) => match names.get(&face.person) {
             Some(name) => write_line(out, &line_of(name, &face)),
             None => damaged("face", face.id.0),
@@ -102,8 +131,44 @@ pub(super) fn export(snapshot: &Snapshot<'_>, salvage: bool, out: &mut dyn Write
     Ok(faces)
 }
 
-/// Adds every face of an export, in the transaction of `edit`: an error leaves nothing behind.
-pub(super) fn import(edit: &mut Edit<'_>, model: &ModelKey, input: &mut dyn BufRead) -> Result<ImportReport> {
+/// Writes everything about one person; returns the number of their faces.
+pub(super) fn export_person(snapshot: &dyn Source, person: &Person, salvage: bool, out: &mut dyn Write) -> Result<usize> {
+    let state = snapshot.state()?;
+    let (mut lines, mut own) = (Vec::new(), BTreeSet::new());
+    snapshot.each_face_of(person.id, &mut |row| match row {
+        Checked::Good(face) => {
+            own.insert(face.id);
+            lines.push(line_of(&person.name, &face));
+            Ok(())
+        }
+        Checked::Damaged(_) if salvage => Ok(()),
+        Checked::Damaged(id) => Err(snapshot.corrupt(&format!("face {id} does not match its checksum"))),
+    })?;
+    let model = Model { id: state.model.id, hash: state.model.hash };
+    let header = PersonHeader { id: person.id.0, name: person.name.clone(), created_ms: person.created_ms };
+    let (persons, faces) = (1, lines.len());
+    write_line(out, &Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons, faces, person: Some(header) })?;
+    lines.iter().try_for_each(|line| write_line(out, line))?;
+    snapshot.each_entry(&mut |row| {
+        let entry = match row {
+            Checked::Good(entry) => entry.entry(),
+            Checked::Damaged(_) if salvage => return Ok(()),
+            Checked::Damaged(id) => return Err(snapshot.corrupt(&format!("audit entry {id} does not match its checksum"))),
+        };
+        if !entry.persons.contains(&person.id) {
+            return Ok(());
+        }
+        // An entry may be about others as well: only their own faces are theirs to see.
+        let faces = entry.faces.iter().filter(|face| own.contains(face)).map(|face| face.0).collect();
+        let AuditEntry { id, at_ms, actor, action, .. } = entry;
+        write_line(out, &AuditLine { audit: AuditEntryLine { id, at_ms, actor, action, faces } })
+    })?;
+    out.flush().map_err(|e| Error::io("write", "the export", e))?;
+    Ok(faces)
+}
+
+/// Gives every face of an export to `sink`, in its transaction: an error leaves nothing behind.
+pub(super) fn import(sink: &mut dyn Sink, model: &ModelKey, input: &mut dyn BufRead) -> Result<ImportReport> {
     let mut lines = Lines { input, number: 0 };
     let text = lines.next()?.ok_or_else(|| lines.wrong("an empty file"))?;
     let header: Header = serde_json::from_str(&text).map_err(|e| lines.wrong(&format!("no header: {e}")))?;
@@ -114,48 +179,45 @@ pub(super) fn import(edit: &mut Edit<'_>, model: &ModelKey, input: &mut dyn BufR
         let actual = ModelKey { id: header.model.id, hash: header.model.hash };
         return Err(Error::EmbeddingModelMismatch { expected: model.to_string(), actual: actual.to_string() });
     }
-    let mut report = ImportReport { persons: 0, faces: 0, duplicates: 0 };
+    let mut lines_read = 0;
     while let Some(text) = lines.next()? {
+        if text.starts_with(r#"{"audit":"#) && serde_json::from_str::<AuditLine>(&text).is_ok() {
+            continue;
+        }
         let line: Line = serde_json::from_str(&text).map_err(|e| lines.wrong(&e.to_string()))?;
         let length = line.embedding.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
         if line.embedding.len() != header.dim || (length - 1.0).abs() > UNIT_TOLERANCE {
             return Err(lines.wrong(&format!("a vector of {} values and length {length}", line.embedding.len())));
         }
-        let added = add(edit, &line).map_err(|e| match e {
+        add(sink, &line).map_err(|e| match e {
             Error::InvalidArgument { name, reason } => lines.wrong(&format!("{name}: {reason}")),
             other => other,
         })?;
-        report.persons += usize::from(added.0);
-        report.faces += usize::from(added.1);
-        report.duplicates += usize::from(!added.1);
+        lines_read += 1;
     }
-    if report.faces + report.duplicates != header.faces {
-        return Err(lines.wrong(&format!("{} faces of {}: the file was cut short", report.faces + report.duplicates, header.faces)));
+    if lines_read != header.faces {
+        return Err(lines.wrong(&format!("{lines_read} faces of {}: the file was cut short", header.faces)));
     }
-    Ok(report)
+    sink.finish()
 }
 
-/// Whether the person and the face are new.
-fn add(edit: &mut Edit<'_>, line: &Line) -> Result<(bool, bool)> {
+fn add(sink: &mut dyn Sink, line: &Line) -> Result<()> {
     let quality = line.quality.as_ref().map(|q| quality_from([q.score, q.sharpness, q.yaw, q.pitch, q.roll, q.face_px, q.exposure]));
     let metadata = line.metadata.clone().map(|map| serde_json::Value::Object(map).to_string());
     check_details(quality.as_ref(), line.digest.as_deref(), metadata.as_deref())?;
-    let (person, new) = edit.person(check_name(&line.person)?)?;
-    let vector = vector_bytes(&line.embedding);
-    if !new && edit.has_vector(person, &vector)? {
-        return Ok((false, false));
-    }
-    edit.add_face(FaceRow {
+    let face = FaceRow {
         id: FaceId(0),
-        person,
-        vector: &vector,
+        person: PersonId(0),
+        vector: &vector_bytes(&line.embedding),
         quality,
         source: line.source.as_deref(),
         digest: line.digest.as_deref(),
         metadata: metadata.as_deref(),
         created_ms: line.created_ms,
-    })?;
-    Ok((new, true))
+        expires_ms: line.expires_ms,
+        mark: 0,
+    };
+    sink.take(check_name(&line.person)?, face)
 }
 
 fn line_of(name: &str, face: &FaceRow<'_>) -> Line {
@@ -177,6 +239,7 @@ fn line_of(name: &str, face: &FaceRow<'_>) -> Line {
         // It was checked when it was stored.
         metadata: face.metadata.and_then(|text| serde_json::from_str(text).ok()),
         created_ms: face.created_ms,
+        expires_ms: face.expires_ms,
     }
 }
 

@@ -293,7 +293,7 @@ fn read_folder(folder: &Path, packs: &mut Vec<ModelPack>) -> Result<()> {
 }
 
 /// The sha256 of a file, lower-case hex.
-pub(crate) fn hash_file(path: &Path) -> Result<String> {
+pub(super) fn hash_file(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(|error| Error::io("read", path, error))?;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
     loop {

@@ -8,11 +8,9 @@ mod fetch;
 mod input;
 mod manifest;
 
-pub(crate) use catalog::hash_file;
 pub use catalog::{ModelCatalog, ResolvedModel};
 #[cfg(feature = "fetch")]
 pub use fetch::{FetchOptions, FetchProgress};
-pub(crate) use manifest::to_hex;
 pub use manifest::{
     AlignTemplate, Channels, DetectHead, DetectSpec, EmbedSpec, FmrThresholds, InputSpec, LandmarkSpec, Layout, Licence, ModelManifest,
     ModelPack, ModelSource, ModelTask,

@@ -39,11 +39,14 @@ from ._errors import (
     WrongKey,
 )
 from ._results import (
+    AuditEntry,
     BestShot,
     Calibration,
     Candidate,
+    Cluster,
     Comparison,
     Decision,
+    Duplicate,
     EnrolledFace,
     Enrolment,
     Face,
@@ -70,17 +73,20 @@ from ._results import (
 )
 
 __all__ = [
+    "AuditEntry",
     "BestShot",
     "Calibration",
     "Cancelled",
     "Candidate",
     "ChecksumMismatch",
+    "Cluster",
     "Comparison",
     "Decision",
     "DecodeImageError",
     "DecodeVideoError",
     "DeviceUnavailable",
     "DimensionMismatch",
+    "Duplicate",
     "Embedding",
     "EmbeddingModelMismatch",
     "Engine",

@@ -10,9 +10,12 @@ import numpy.typing
 import pandas
 
 from ._results import (
+    AuditEntry,
     Calibration,
+    Cluster,
     Comparison,
     Decision,
+    Duplicate,
     EnrolledFace,
     Enrolment,
     Face,
@@ -146,6 +149,7 @@ class Engine:
         gate: str | None = None,
         source: str | None = None,
         metadata: str | None = None,
+        expires: float | None = None,
         bgr: bool = False,
     ) -> Enrolment: ...
     def identify(
@@ -156,10 +160,28 @@ class Engine:
         threshold: float | None = None,
         margin: float | None = None,
         candidates: int | None = None,
+        only: Sequence[str] | None = None,
+        where: str | None = None,
         bgr: bool = False,
     ) -> Faces: ...
+    def cluster(
+        self,
+        faces: Sequence[Face | Embedding],
+        *,
+        threshold: float | None = None,
+        strict_step: float | None = None,
+        min_size: int | None = None,
+    ) -> Table[Cluster]: ...
     def gallery(
-        self, path: _StrPath, *, read_only: bool | None = None, create: bool | None = None, salvage: bool | None = None
+        self,
+        path: _StrPath,
+        *,
+        read_only: bool | None = None,
+        create: bool | None = None,
+        salvage: bool | None = None,
+        key: bytes | None = None,
+        passphrase: str | None = None,
+        actor: str | None = None,
     ) -> Gallery: ...
     def video(
         self,
@@ -203,6 +225,9 @@ class Gallery:
         read_only: bool | None = None,
         create: bool | None = None,
         salvage: bool | None = None,
+        key: bytes | None = None,
+        passphrase: str | None = None,
+        actor: str | None = None,
     ) -> Gallery: ...
     def enroll(
         self,
@@ -212,6 +237,7 @@ class Gallery:
         gate: str | None = None,
         source: str | None = None,
         metadata: str | None = None,
+        expires: float | None = None,
         bgr: bool = False,
     ) -> Enrolment: ...
     def identify(
@@ -221,14 +247,31 @@ class Gallery:
         threshold: float | None = None,
         margin: float | None = None,
         candidates: int | None = None,
+        only: Sequence[str] | None = None,
+        where: str | None = None,
         bgr: bool = False,
     ) -> Faces: ...
     def decide(
-        self, embedding: Embedding, threshold: float, *, margin: float | None = None, candidates: int | None = None
+        self,
+        embedding: Embedding,
+        threshold: float,
+        *,
+        margin: float | None = None,
+        candidates: int | None = None,
+        only: Sequence[str] | None = None,
+        where: str | None = None,
     ) -> Decision: ...
-    def search(self, embedding: Embedding, k: int = 10) -> Table[Match]: ...
+    def search(
+        self, embedding: Embedding, k: int = 10, *, only: Sequence[str] | None = None, where: str | None = None
+    ) -> Table[Match]: ...
     def add(
-        self, person: str, embedding: Embedding, *, source: str | None = None, metadata: str | None = None
+        self,
+        person: str,
+        embedding: Embedding,
+        *,
+        source: str | None = None,
+        metadata: str | None = None,
+        expires: float | None = None,
     ) -> int: ...
     def people(self) -> Table[Person]: ...
     def person(self, person: str) -> Person: ...
@@ -237,7 +280,14 @@ class Gallery:
     def remove(self, person: str) -> int: ...
     def remove_face(self, face: int) -> bool: ...
     def rename(self, person: str, new_name: str) -> None: ...
+    def merge(self, person: str, into: str) -> int: ...
+    def split(self, person: str, faces: Sequence[int], into: str) -> int: ...
+    def duplicates(self, threshold: float | None = None, *, limit: int = 100) -> Table[Duplicate]: ...
     def export(self, path: _StrPath) -> int: ...
+    def export_person(self, person: str, path: _StrPath) -> int: ...
+    def set_key(self, *, key: bytes | None = None, passphrase: str | None = None) -> None: ...
+    def purge_expired(self) -> int: ...
+    def audit(self, after: int = 0, *, limit: int = 1000) -> Table[AuditEntry]: ...
     def import_(self, path: _StrPath) -> ImportReport: ...
     def verify(self) -> VerifyReport: ...
     def stats(self) -> GalleryStats: ...

@@ -262,6 +262,22 @@ class EnrolledFace(_Record):
     metadata: str | None
     created: float
     """When enrolled, seconds since 1970 UTC."""
+    expires: float | None = None
+    """When it is forgotten, seconds since 1970 UTC; ``None`` for never."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry(_Record):
+    """A change of a gallery: ids, and nothing else about people."""
+
+    id: int
+    at: float
+    """When, seconds since 1970 UTC."""
+    actor: str
+    action: str
+    """``create``, ``migrate``, ``add``, ``import``, ``rename``, ``remove``, ``expire``, ``merge``, ``split``, ``set_key``."""
+    persons: tuple[int, ...]
+    faces: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +288,39 @@ class Match(_Record):
     similarity: float
     person_id: int
     face_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate(_Record):
+    """Two people of a gallery who may be one."""
+
+    first: str
+    """The name that was enrolled first."""
+    second: str
+    similarity: float
+    """Of their two most similar faces, -1 to 1."""
+    supporting_faces: int
+    """Faces of the two that are as similar to one of the other: the more, the surer."""
+    first_id: int
+    second_id: int
+    first_face: int
+    """The two most similar faces."""
+    second_face: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster(_Record):
+    """Faces of, most likely, one person."""
+
+    members: tuple[int, ...]
+    """Positions in the list that was given, ascending."""
+    typical: int
+    """The one most like all the others."""
+    cohesion: float
+    """Mean similarity of two members, -1 to 1; 1 for a single face."""
+
+    def __len__(self) -> int:
+        return len(self.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +337,7 @@ class GalleryStats(_Record):
     bytes_on_disk: int
     generation: int
     """Changes since the gallery was made."""
+    encrypted: bool
 
 
 @dataclass(frozen=True, slots=True)

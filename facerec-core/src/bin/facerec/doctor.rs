@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use facerec_core::runtime::default_library_paths;
-use facerec_core::{Device, Engine, Gallery, GalleryOptions, Image, ModelCatalog, Runtime, RuntimeOptions};
+use facerec_core::{Device, Engine, Gallery, Image, ModelCatalog, Runtime, RuntimeOptions};
 use serde_json::json;
 
 use super::exit::{Exit, Outcome};
@@ -60,7 +60,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     }
     let engine_problems = report.problems;
     if let Some(folder) = &args.gallery {
-        gallery(folder, &mut report)?;
+        gallery(global, folder, &mut report)?;
     }
     let problems = report.problems;
     let verdict = match problems {
@@ -197,25 +197,20 @@ fn engine(global: &Global, report: &mut Report<'_>) -> Outcome<()> {
     }
 }
 
-fn gallery(folder: &std::path::Path, report: &mut Report<'_>) -> Outcome<()> {
-    let options = GalleryOptions::default().read_only(true).salvage(true);
+fn gallery(global: &Global, folder: &std::path::Path, report: &mut Report<'_>) -> Outcome<()> {
+    let options = global.gallery()?.read_only(true).salvage(true);
     let check = || -> facerec_core::Result<_> {
         let gallery = Gallery::open_any(folder, options)?;
-        Ok((gallery.stats()?, gallery.verify()?))
+        // An address without its password, unlike `folder`.
+        Ok((gallery.path().display().to_string(), gallery.stats()?, gallery.verify()?))
     };
     match check() {
-        Ok((stats, verified)) if verified.problems.is_empty() => {
-            let detail = format!(
-                "{}: {} people, {} faces of {}, {}",
-                folder.display(),
-                stats.persons,
-                stats.faces,
-                stats.model,
-                size(stats.bytes_on_disk)
-            );
+        Ok((place, stats, verified)) if verified.problems.is_empty() => {
+            let detail =
+                format!("{place}: {} people, {} faces of {}, {}", stats.persons, stats.faces, stats.model, size(stats.bytes_on_disk));
             report.line("gallery", Status::Ok, &detail)
         }
-        Ok((_, verified)) => report.line("gallery", Status::Problem, &format!("{}: {}", folder.display(), verified.problems.join("; "))),
+        Ok((place, _, verified)) => report.line("gallery", Status::Problem, &format!("{place}: {}", verified.problems.join("; "))),
         Err(error) => report.line("gallery", Status::Problem, &error.to_string()),
     }
 }

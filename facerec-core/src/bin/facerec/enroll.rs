@@ -14,12 +14,12 @@ use super::photo::Photo;
 use super::record::count;
 
 /// Extensions of the photos that `--from` takes; what else lies in the folders is left alone.
-const PHOTOS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+pub(super) const PHOTOS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A refused photo counts as a failed input (exit code 1); one that is enrolled already (`duplicate`) does not.")]
 pub(crate) struct Args {
-    /// The gallery's folder; made when it is not there.
+    /// The gallery's folder, made when it is not there; or the address of a shared one (postgres://...).
     #[arg(long, value_name = "DIR")]
     gallery: PathBuf,
     /// Whose photos they are.
@@ -72,7 +72,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         }
     };
     let engine = global.engine(photos.len(), None)?;
-    let gallery = engine.open_gallery(&args.gallery).in_gallery()?;
+    let gallery = engine.open_gallery_with(&args.gallery, global.gallery()?).in_gallery()?;
     let bar = output.bar("photos", true);
     bar.set_length(photos.len() as u64);
     let (mut persons, mut faces, mut rejected, mut exit) = (BTreeSet::new(), 0, 0, Exit::Done);
@@ -160,7 +160,7 @@ fn photos_in(folder: &Path) -> Outcome<Vec<(String, PathBuf)>> {
     Ok(photos)
 }
 
-fn sorted(folder: &Path) -> Outcome<Vec<PathBuf>> {
+pub(super) fn sorted(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let failed = |source| Error::Io { action: "read", path: folder.to_path_buf(), source };
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;

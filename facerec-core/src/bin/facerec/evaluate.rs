@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use facerec_core::evaluate::{EvaluateOptions, TrackFile, identification, pairs, tracks};
+use facerec_core::evaluate::{ClusterReport, EvaluateOptions, TrackFile, clusters, identification, pairs, tracks};
+use facerec_core::gallery::ClusterOptions;
 use serde_json::json;
 
 use super::exit::{Exit, Outcome};
@@ -32,6 +33,16 @@ enum What {
         /// The photos, one sub-folder per person.
         #[arg(long, value_name = "FOLDER")]
         from: PathBuf,
+    },
+    /// Put the faces of a labelled folder together without its labels, and compare.
+    Clusters {
+        /// The photos, one sub-folder per person.
+        #[arg(long, value_name = "FOLDER")]
+        from: PathBuf,
+        /// Mean similarity from which large clusters are one person; may be given several times [default: the embedder's at a
+        /// false match rate of 1e-4].
+        #[arg(long, value_name = "SIMILARITY", allow_negative_numbers = true)]
+        threshold: Vec<f32>,
     },
     /// Compare tracks with a truth.
     Tracks {
@@ -90,9 +101,46 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
             );
             output.emit(&record, format_args!("{text}"))?;
         }
+        What::Clusters { from, threshold } => {
+            let usual = engine.cluster_options()?;
+            let mut ways: Vec<ClusterOptions> = threshold.iter().map(|&t| ClusterOptions::new(t, usual.strict_step)).collect();
+            if ways.is_empty() {
+                ways.push(usual);
+            }
+            let reports = clusters(engine.analyzer(), from, &ways, options)?;
+            bar.finish_and_clear();
+            ways.iter().zip(&reports).try_for_each(|(way, report)| put_together(way, report, output))?;
+        }
         What::Tracks { .. } => {} // needs no models: done above
     }
     Ok(Exit::Done)
+}
+
+fn put_together(way: &ClusterOptions, report: &ClusterReport, output: &mut Output) -> Outcome<()> {
+    let record = json!({
+        "threshold": digits(way.threshold.into()), "strict_step": digits(way.strict_step.into()),
+        "faces": report.faces, "no_face": report.no_face, "persons": report.persons, "clusters": report.clusters, "mixed": report.mixed,
+        "pairs": {"precision": digits(report.pair_precision), "recall": digits(report.pair_recall), "f1": digits(report.pair_f1())},
+        "bcubed": {"precision": digits(report.bcubed_precision), "recall": digits(report.bcubed_recall), "f1": digits(report.bcubed_f1())},
+    });
+    let text = format!(
+        "threshold  {:.3}, {:.3} for single faces\nfaces      {} of {} people ({} photos without a face)\nclusters   {}, {} of them mixed\n\
+         pairs      precision {:.4}  recall {:.4}  F1 {:.4}\nBCubed     precision {:.4}  recall {:.4}  F1 {:.4}\n",
+        way.threshold,
+        way.threshold + way.strict_step,
+        report.faces,
+        report.persons,
+        report.no_face,
+        report.clusters,
+        report.mixed,
+        report.pair_precision,
+        report.pair_recall,
+        report.pair_f1(),
+        report.bcubed_precision,
+        report.bcubed_recall,
+        report.bcubed_f1()
+    );
+    output.emit(&record, format_args!("{text}"))
 }
 
 fn judge(truth: &Path, result: &Path, output: &mut Output) -> Outcome {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use facerec_core::{GalleryOptions, Identified, Tone};
+use facerec_core::{DecisionOptions, Identified, SearchFilter, Tone};
+use serde_json::Value;
 
 use super::annotated::Annotated;
 use super::batch::in_order;
@@ -14,7 +15,7 @@ use super::record::{FaceRecord, count};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The gallery's folder.
+    /// The gallery's folder, or the address of a shared one (postgres://...).
     #[arg(long, value_name = "DIR")]
     gallery: PathBuf,
     /// Photos: JPEG, PNG, WebP, BMP, GIF or TIFF.
@@ -26,18 +27,40 @@ pub(crate) struct Args {
     /// Similarity from which a face is named, -1 to 1 [default: the embedder's at a false match rate of 1e-4].
     #[arg(long, value_name = "SIMILARITY", allow_negative_numbers = true)]
     threshold: Option<f32>,
+    /// Look only among these people; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Look only among faces whose metadata has this value, such as `camera=3` or `site="north"`; may be given several times.
+    #[arg(long = "where", value_name = "KEY=JSON", value_parser = entry)]
+    metadata: Vec<(String, Value)>,
+}
+
+impl Args {
+    fn filter(&self) -> SearchFilter {
+        let everybody = SearchFilter::new();
+        let people = if self.only.is_empty() { everybody } else { everybody.persons(self.only.iter().map(|name| name.trim())) };
+        self.metadata.iter().fold(people, |filter, (key, value)| filter.metadata(key, value.clone()))
+    }
+}
+
+/// What is no JSON is text: shells eat quotation marks.
+fn entry(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("expected a key and a value as `camera=3`, got `{text}`"))?;
+    Ok((key.to_string(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
 }
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
     let engine = global.engine(args.images.len(), args.threshold)?;
-    let gallery = engine.open_gallery_with(&args.gallery, GalleryOptions::default().read_only(true)).in_gallery()?;
+    let options = global.gallery()?.read_only(true);
+    let gallery = engine.open_gallery_with(&args.gallery, options).in_gallery()?;
     let annotated = args.annotate.as_ref().map(|folder| Annotated::new(folder, &args.images)).transpose()?;
+    let (options, filter) = (DecisionOptions::new(engine.identify_threshold()?), args.filter());
     let bar = output.bar("photos", true);
     bar.set_length(args.images.len() as u64);
     let mut exit = Exit::Done;
     let work = |index: usize| {
         Photo::open(&args.images[index], |image| {
-            let faces = engine.identify(&gallery, image)?;
+            let faces = engine.identify_among(&gallery, image, &options, &filter)?;
             if let Some(annotated) = &annotated {
                 let marks = faces.iter().map(|found| (&found.face, label(found), tone(found)));
                 annotated.write(index, image, marks)?;

@@ -7,6 +7,7 @@
 mod annotated;
 mod batch;
 mod calibrate;
+mod cluster;
 mod compare;
 mod detect;
 mod doctor;
@@ -19,6 +20,7 @@ mod identify;
 mod models;
 mod options;
 mod output;
+mod people;
 mod photo;
 mod record;
 mod video;
@@ -37,7 +39,8 @@ use output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "facerec", version, arg_required_else_help = true, max_term_width = 110)]
 #[command(after_help = "Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or \
-                        runtime; 4 gallery.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter.")]
+                        runtime; 4 gallery.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter, FACEREC_GALLERY_KEY or \
+                        FACEREC_GALLERY_PASSPHRASE the key of an encrypted gallery.")]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -98,7 +101,7 @@ fn run(cli: &Cli, output: &mut Output) -> Outcome {
         Command::Enroll(args) => enroll::run(global, args, output),
         Command::Identify(args) => identify::run(global, args, output),
         Command::Video(args) => video::run(global, args, output),
-        Command::Gallery(args) => gallery::run(args, output),
+        Command::Gallery(args) => gallery::run(global, args, output),
         Command::Evaluate(args) => evaluate::run(global, args, output),
         Command::Calibrate(args) => calibrate::run(global, args, output),
         Command::Models(args) => models::run(global, args, output),

@@ -1,9 +1,10 @@
 //! The global options, and the engine they describe.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgAction;
-use facerec_core::{Device, Engine, EngineBuilder};
+use facerec_core::gallery::GalleryKey;
+use facerec_core::{Device, Engine, EngineBuilder, GalleryOptions};
 
 use super::exit::{InModels, Outcome};
 
@@ -30,6 +31,10 @@ pub(crate) struct Global {
     /// Path of the ONNX Runtime library [default: FACEREC_ORT, or where it is usually found].
     #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
     pub(crate) ort: Option<PathBuf>,
+    /// File with the key of an encrypted gallery: 32 bytes, or these as hex digits or base64 [default: the variables
+    /// FACEREC_GALLERY_KEY or FACEREC_GALLERY_PASSPHRASE].
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) key_file: Option<PathBuf>,
     /// Write JSON Lines to standard output.
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
@@ -39,6 +44,13 @@ pub(crate) struct Global {
 }
 
 impl Global {
+    /// How galleries are opened: with the key that was given, if any.
+    pub(crate) fn gallery(&self) -> Outcome<GalleryOptions> {
+        let key = gallery_key(self.key_file.as_deref(), "FACEREC_GALLERY_KEY", "FACEREC_GALLERY_PASSPHRASE")?;
+        let options = GalleryOptions::default();
+        Ok(key.into_iter().fold(options, GalleryOptions::key))
+    }
+
     /// The engine's builder for `photos` inputs.
     pub(crate) fn builder(&self, photos: usize) -> EngineBuilder {
         let mut builder = Engine::builder().pack(&self.pack).device(self.device.clone());
@@ -76,5 +88,17 @@ impl Global {
             let () = eprintln!("facerec: computing on {}", engine.runtime().device());
         }
         Ok(engine)
+    }
+}
+
+/// A key from a file or from the environment: never from the command line, which everybody on the machine can read.
+pub(crate) fn gallery_key(file: Option<&Path>, key: &str, passphrase: &str) -> Outcome<Option<GalleryKey>> {
+    if let Some(file) = file {
+        return Ok(Some(GalleryKey::from_file(file)?));
+    }
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match variable(key) {
+        Some(text) => Ok(Some(GalleryKey::from_text(&text)?)),
+        None => Ok(variable(passphrase).map(GalleryKey::passphrase)),
     }
 }

@@ -4,11 +4,15 @@ use std::path::Path;
 
 use rusqlite::{Connection, Params, Row};
 
-use super::{FACE_COLUMNS, REMEDY, STATE_COLUMNS, corrupt, error};
+use super::schema::{AUDIT, COLUMNS, COLUMNS_1, Columns, FACE, PERSON};
+use super::{FORMAT, REMEDY, corrupt, error};
 use crate::error::{Error, Result};
 use crate::face::ModelKey;
+use crate::gallery::audit::AuditRow;
+use crate::gallery::crypto::Cipher;
 use crate::gallery::records::{FaceId, Person, PersonId};
-use crate::gallery::rows::{FaceRow, PersonRow, State, quality_columns};
+use crate::gallery::rows::{FaceRow, Marks, PersonRow, State, quality_columns};
+use crate::gallery::sealed;
 
 /// A row as its reader meets it.
 pub(in crate::gallery) enum Checked<T> {
@@ -27,9 +31,10 @@ impl Checked<FaceRow<'_>> {
 }
 
 impl Checked<PersonRow<'_>> {
-    pub(in crate::gallery) fn id(&self) -> i64 {
+    /// The row, which is where the next scan goes on.
+    pub(in crate::gallery) fn row(&self) -> i64 {
         match self {
-            Self::Good(person) => person.id.0,
+            Self::Good(person) => person.row,
             Self::Damaged(id) => *id,
         }
     }
@@ -39,11 +44,17 @@ impl Checked<PersonRow<'_>> {
 pub(in crate::gallery) struct Snapshot<'a> {
     folder: &'a Path,
     conn: &'a Connection,
+    format: u32,
+    cipher: Option<&'a Cipher>,
 }
 
 impl<'a> Snapshot<'a> {
-    pub(super) fn new(folder: &'a Path, conn: &'a Connection) -> Self {
-        Self { folder, conn }
+    pub(super) fn new(folder: &'a Path, conn: &'a Connection, format: u32, cipher: Option<&'a Cipher>) -> Self {
+        Self { folder, conn, format, cipher }
+    }
+
+    fn columns(&self) -> &'static Columns {
+        if self.format == FORMAT { &COLUMNS } else { &COLUMNS_1 }
     }
 
     pub(in crate::gallery) fn state(&self) -> Result<State> {
@@ -57,51 +68,85 @@ impl<'a> Snapshot<'a> {
                 persons: persons as u64,
                 dim: dim as usize,
                 model,
+                unclean: row.get::<_, i64>(7)? != 0,
+                marks: None,
             };
-            Ok((state, row.get::<_, i64>(7)?))
+            Ok((state, row.get::<_, Option<Vec<u8>>>(8)?, row.get::<_, i64>(9)?))
         };
-        let mut statement =
-            self.conn.prepare_cached(&format!("SELECT {STATE_COLUMNS} FROM state WHERE id = 1")).map_err(|e| self.error(e))?;
-        let (state, checksum) = statement.query_row([], read).map_err(|e| self.error(e))?;
-        if state.checksum() != checksum {
+        let sql = format!("SELECT {} FROM state WHERE id = 1", self.columns().state);
+        let mut statement = self.conn.prepare_cached(&sql).map_err(|e| self.error(e))?;
+        let (mut state, marks, checksum) = statement.query_row([], read).map_err(|e| self.error(e))?;
+        if state.checksum(marks.as_deref()) != checksum {
             return Err(self.corrupt("its state row does not match its checksum"));
+        }
+        if let Some(stored) = marks {
+            state.marks = sealed::read_marks(self.cipher, &state, &stored);
+            if state.marks.is_none() {
+                return Err(self.corrupt("its state row is not what was sealed with its key"));
+            }
         }
         Ok(state)
     }
 
-    /// Every person after `after`, in the order of their ids.
-    pub(in crate::gallery) fn scan_persons(&self, after: i64, mut visit: impl FnMut(Checked<PersonRow<'_>>) -> Result<()>) -> Result<()> {
-        let sql = "SELECT id, name, created_ms, checksum FROM persons WHERE id > ?1 ORDER BY id";
-        self.each(sql, [after], |row| Ok(visit(person_row(row)?)?))
+    /// The marks of all rows that are intact, to be compared with the [`state`](Self::state)'s.
+    pub(in crate::gallery) fn marks(&self) -> Result<Marks> {
+        let mut marks = Marks::default();
+        self.scan_persons(0, |row| {
+            marks.persons ^= if let Checked::Good(person) = row { person.mark } else { 0 };
+            Ok(())
+        })?;
+        self.scan_faces(0, |row| {
+            marks.faces ^= if let Checked::Good(face) = row { face.mark } else { 0 };
+            Ok(())
+        })?;
+        self.scan_audit(0, usize::MAX, |row| {
+            marks.audit ^= if let Checked::Good(entry) = row { entry.mark } else { 0 };
+            Ok(())
+        })?;
+        Ok(marks)
+    }
+
+    /// Every person after the row `after`, in the order of their rows.
+    pub(in crate::gallery) fn scan_persons(&self, after: i64, visit: impl FnMut(Checked<PersonRow<'_>>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {PERSON} FROM {} WHERE row > ?1 AND person IS NOT NULL ORDER BY row", self.columns().persons);
+        self.each_person(&sql, [after], visit)
+    }
+
+    /// The person in one row.
+    pub(super) fn scan_persons_at(&self, number: i64, visit: impl FnMut(Checked<PersonRow<'_>>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {PERSON} FROM {} WHERE row = ?1 AND person IS NOT NULL", self.columns().persons);
+        self.each_person(&sql, [number], visit)
     }
 
     /// Every face after `after`, in the order of their ids.
-    pub(in crate::gallery) fn scan_faces(&self, after: i64, mut visit: impl FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
-        let sql = format!("SELECT {FACE_COLUMNS} FROM faces WHERE id > ?1 ORDER BY id");
-        self.each(&sql, [after], |row| Ok(visit(face_row(row)?)?))
+    pub(in crate::gallery) fn scan_faces(&self, after: i64, visit: impl FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {FACE} FROM {} WHERE id > ?1 AND person IS NOT NULL ORDER BY id", self.columns().faces);
+        self.each_face(&sql, [after], visit)
     }
 
     /// The faces of one person, in the order of their ids.
-    pub(in crate::gallery) fn scan_faces_of(
-        &self,
-        person: PersonId,
-        mut visit: impl FnMut(Checked<FaceRow<'_>>) -> Result<()>,
-    ) -> Result<()> {
-        let sql = format!("SELECT {FACE_COLUMNS} FROM faces WHERE person = ?1 ORDER BY id");
-        self.each(&sql, [person.0], |row| Ok(visit(face_row(row)?)?))
+    pub(in crate::gallery) fn scan_faces_of(&self, person: PersonId, visit: impl FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {FACE} FROM {} WHERE person = ?1 ORDER BY id", self.columns().faces);
+        self.each_face(&sql, [person.0], visit)
     }
 
     /// One face, if it is there.
-    pub(in crate::gallery) fn face(&self, face: FaceId, mut visit: impl FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
-        let sql = format!("SELECT {FACE_COLUMNS} FROM faces WHERE id = ?1");
-        self.each(&sql, [face.0], |row| Ok(visit(face_row(row)?)?))
+    pub(in crate::gallery) fn face(&self, face: FaceId, visit: impl FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {FACE} FROM {} WHERE id = ?1 AND person IS NOT NULL", self.columns().faces);
+        self.each_face(&sql, [face.0], visit)
+    }
+
+    /// The row of a person, if they are there.
+    pub(super) fn person_row(&self, person: PersonId, visit: impl FnMut(Checked<PersonRow<'_>>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {PERSON} FROM {} WHERE person = ?1", self.columns().persons);
+        self.each_person(&sql, [person.0], visit)
     }
 
     /// Which person each face belongs to, sorted by face. It reads the index `faces_person` alone, which no row
     /// checksum covers: compare the result with one that is known to be good.
     pub(in crate::gallery) fn owners(&self) -> Result<Vec<(FaceId, PersonId)>> {
         let mut owners = Vec::new();
-        self.each("SELECT id, person FROM faces INDEXED BY faces_person", [], |row| {
+        self.each("SELECT id, person FROM faces INDEXED BY faces_person WHERE person IS NOT NULL", [], |row| {
             owners.push((FaceId(get(row, 0)?), PersonId(get(row, 1)?)));
             Ok(())
         })?;
@@ -109,41 +154,83 @@ impl<'a> Snapshot<'a> {
         Ok(owners)
     }
 
+    /// The faces up to `last` that expire, with the time in milliseconds since 1970 UTC. Like [`owners`](Self::owners), from an
+    /// index.
+    pub(in crate::gallery) fn expiries(&self, last: FaceId) -> Result<Vec<(i64, FaceId)>> {
+        let mut expiries = Vec::new();
+        if self.format == FORMAT {
+            self.each("SELECT expires_ms, id FROM faces WHERE expires_ms IS NOT NULL AND id <= ?1", [last.0], |row| {
+                expiries.push((get(row, 0)?, FaceId(get(row, 1)?)));
+                Ok(())
+            })?;
+        }
+        Ok(expiries)
+    }
+
+    /// At most `limit` entries of the audit log after `after`, in their order.
+    pub(in crate::gallery) fn scan_audit(
+        &self,
+        after: i64,
+        limit: usize,
+        mut visit: impl FnMut(Checked<AuditRow>) -> Result<()>,
+    ) -> Result<()> {
+        if self.format != FORMAT {
+            return Ok(());
+        }
+        let sql = format!("SELECT {AUDIT} FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.each(&sql, [after, limit], |row| Ok(visit(audit_row(row, self.cipher)?)?))
+    }
+
     /// People with their number of faces, by name; only the one called `name` when it is given.
     pub(in crate::gallery) fn persons(&self, name: Option<&str>) -> Result<Vec<Checked<Person>>> {
         let mut persons = Vec::new();
-        let sql = "SELECT id, name, created_ms, checksum, (SELECT count(*) FROM faces WHERE person = persons.id) FROM persons \
-                   WHERE ?1 IS NULL OR name = ?1 ORDER BY name";
-        self.each(sql, [name], |row| {
-            let faces = get::<i64>(row, 4)? as usize;
-            persons.push(match person_row(row)? {
-                Checked::Good(PersonRow { id, name, created_ms }) => Checked::Good(Person { id, name: name.into(), faces, created_ms }),
-                Checked::Damaged(id) => Checked::Damaged(id),
-            });
+        self.scan_persons(0, |row| {
+            match row {
+                Checked::Good(person) if name.is_none_or(|name| person.name == name) => {
+                    let PersonRow { id, name, created_ms, .. } = person;
+                    let count = "SELECT count(*) FROM faces WHERE person = ?1";
+                    let count = self.conn.prepare_cached(count).and_then(|mut count| count.query_row([id.0], |row| row.get::<_, i64>(0)));
+                    let faces = count.map_err(|e| self.error(e))? as usize;
+                    persons.push(Checked::Good(Person { id, name: name.into(), faces, created_ms }));
+                }
+                Checked::Damaged(id) if name.is_none() => persons.push(Checked::Damaged(id)),
+                _ => {}
+            }
             Ok(())
         })?;
+        persons.sort_by(|a, b| match (a, b) {
+            (Checked::Good(a), Checked::Good(b)) => a.name.cmp(&b.name),
+            (a, b) => matches!(a, Checked::Good(_)).cmp(&matches!(b, Checked::Good(_))),
+        });
         Ok(persons)
     }
 
     /// What SQLite itself finds wrong with the file.
     pub(in crate::gallery) fn integrity_problems(&self) -> Result<Vec<String>> {
         let mut problems = Vec::new();
-        for sql in ["PRAGMA integrity_check", "PRAGMA foreign_key_check"] {
-            let found = self.each(sql, [], |row| {
-                let text: rusqlite::types::Value = get(row, 0)?;
-                match text {
-                    rusqlite::types::Value::Text(text) if text == "ok" => {}
-                    rusqlite::types::Value::Text(text) => problems.push(format!("SQLite: {text}")),
-                    other => problems.push(format!("SQLite: {other:?}")),
-                }
-                Ok(())
-            });
-            match found {
-                Err(Error::GalleryCorrupt { reason, .. }) => problems.push(reason),
-                other => other?,
+        let found = self.each("PRAGMA integrity_check", [], |row| {
+            let text: String = get(row, 0)?;
+            if text != "ok" {
+                problems.push(format!("SQLite: {text}"));
             }
+            Ok(())
+        });
+        match found {
+            Err(Error::GalleryCorrupt { reason, .. }) => problems.push(reason),
+            other => other?,
         }
         Ok(problems)
+    }
+
+    fn each_person(&self, sql: &str, params: impl Params, mut visit: impl FnMut(Checked<PersonRow<'_>>) -> Result<()>) -> Result<()> {
+        let mut buffer = Vec::new();
+        self.each(sql, params, |row| Ok(visit(person_row(row, self.cipher, &mut buffer)?)?))
+    }
+
+    fn each_face(&self, sql: &str, params: impl Params, mut visit: impl FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
+        let mut buffer = Vec::new();
+        self.each(sql, params, |row| Ok(visit(face_row(row, self.cipher, &mut buffer)?)?))
     }
 
     fn each(&self, sql: &str, params: impl Params, mut visit: impl FnMut(&Row<'_>) -> Result<(), RowError>) -> Result<()> {
@@ -190,31 +277,69 @@ fn get<T: rusqlite::types::FromSql>(row: &Row<'_>, column: usize) -> Result<T, r
     row.get(column)
 }
 
-fn person_row<'r>(row: &'r Row<'_>) -> rusqlite::Result<Checked<PersonRow<'r>>> {
-    let id = row.get(0)?;
-    // Text that is no longer UTF-8 is damage to this row, not to the file.
-    let Ok(name) = row.get_ref(1)?.as_str() else { return Ok(Checked::Damaged(id)) };
-    let person = PersonRow { id: PersonId(id), name, created_ms: row.get(2)? };
-    Ok(if person.checksum() == row.get::<_, i64>(3)? { Checked::Good(person) } else { Checked::Damaged(id) })
+/// Plain or sealed, as the whole gallery is: a row of the other kind was put there.
+fn person_row<'r>(row: &'r Row<'_>, cipher: Option<&Cipher>, buffer: &'r mut Vec<u8>) -> rusqlite::Result<Checked<PersonRow<'r>>> {
+    let id = row.get(1)?;
+    let mut person = PersonRow { row: row.get(0)?, id: PersonId(id), name: "", created_ms: row.get(4)?, mark: 0 };
+    let good = match (cipher, row.get_ref(3)?.as_blob_or_null()) {
+        (Some(cipher), Ok(Some(sealed))) => sealed::open_person(cipher, person, sealed, buffer),
+        (None, Ok(None)) => {
+            // Text that is no longer UTF-8 is damage to this row, not to the file.
+            let Ok(name) = row.get_ref(2)?.as_str() else { return Ok(Checked::Damaged(id)) };
+            (person.name, person.mark) = (name, row.get(5)?);
+            (person.checksum() == person.mark).then_some(person)
+        }
+        _ => None,
+    };
+    Ok(good.map_or(Checked::Damaged(id), Checked::Good))
 }
 
-fn face_row<'r>(row: &'r Row<'_>) -> rusqlite::Result<Checked<FaceRow<'r>>> {
+fn face_row<'r>(row: &'r Row<'_>, cipher: Option<&Cipher>, buffer: &'r mut Vec<u8>) -> rusqlite::Result<Checked<FaceRow<'r>>> {
     let id = row.get(0)?;
-    let text = |column| row.get_ref(column).map(|value| value.as_str_or_null());
-    let mut columns = [None; 7];
-    for (column, number) in columns.iter_mut().zip(3..) {
-        *column = row.get(number)?;
-    }
-    let (Ok(source), Ok(digest), Ok(metadata)) = (text(10)?, text(11)?, text(12)?) else { return Ok(Checked::Damaged(id)) };
-    let face = FaceRow {
+    let mut face = FaceRow {
         id: FaceId(id),
         person: PersonId(row.get(1)?),
-        vector: row.get_ref(2)?.as_blob().unwrap_or_default(),
-        quality: quality_columns(columns),
-        source,
-        digest,
-        metadata,
-        created_ms: row.get(13)?,
+        vector: &[],
+        quality: None,
+        source: None,
+        digest: None,
+        metadata: None,
+        created_ms: row.get(14)?,
+        expires_ms: row.get(15)?,
+        mark: 0,
     };
-    Ok(if face.checksum() == row.get::<_, i64>(14)? { Checked::Good(face) } else { Checked::Damaged(id) })
+    let good = match (cipher, row.get_ref(13)?.as_blob_or_null()) {
+        (Some(cipher), Ok(Some(sealed))) => sealed::open_face(cipher, face, sealed, buffer),
+        (None, Ok(None)) => {
+            let text = |column| row.get_ref(column).map(|value| value.as_str_or_null());
+            let (Ok(source), Ok(digest), Ok(metadata)) = (text(10)?, text(11)?, text(12)?) else { return Ok(Checked::Damaged(id)) };
+            let mut columns = [None; 7];
+            for (column, number) in columns.iter_mut().zip(3..) {
+                *column = row.get(number)?;
+            }
+            face.vector = row.get_ref(2)?.as_blob().unwrap_or_default();
+            (face.quality, face.source, face.digest, face.metadata) = (quality_columns(columns), source, digest, metadata);
+            face.mark = row.get(16)?;
+            (face.checksum() == face.mark).then_some(face)
+        }
+        _ => None,
+    };
+    Ok(good.map_or(Checked::Damaged(id), Checked::Good))
+}
+
+fn audit_row(row: &Row<'_>, cipher: Option<&Cipher>) -> rusqlite::Result<Checked<AuditRow>> {
+    let (id, at_ms) = (row.get(0)?, row.get(1)?);
+    let good = match (cipher, row.get_ref(6)?.as_blob_or_null()) {
+        (Some(cipher), Ok(Some(sealed))) => sealed::open_audit(cipher, id, at_ms, sealed),
+        (None, Ok(None)) => {
+            let text = |column| row.get_ref(column).map(|value| value.as_str().map(str::to_owned));
+            let (Ok(actor), Ok(action), Ok(persons), Ok(faces)) = (text(2)?, text(3)?, text(4)?, text(5)?) else {
+                return Ok(Checked::Damaged(id));
+            };
+            let entry = AuditRow { id, at_ms, actor, action, persons, faces, mark: row.get(7)? };
+            (entry.checksum() == entry.mark).then_some(entry)
+        }
+        _ => None,
+    };
+    Ok(good.map_or(Checked::Damaged(id), Checked::Good))
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use facerec_core::pipeline::{OnProgress, Progress};
-use facerec_core::{Cadence, Engine, Error, FrameSource, Gallery, GalleryOptions, KnownPeople, PipelineOptions, VideoOptions, VideoSource};
+use facerec_core::{Cadence, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource};
 use serde::Serialize;
 use serde_json::json;
 
@@ -73,7 +73,8 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         planned => planned.map_err(|(_, error)| error)?,
     };
     let engine = global.engine(usize::MAX, args.threshold)?;
-    let open = |folder: &PathBuf| engine.open_gallery_with(folder, GalleryOptions::default().read_only(true)).in_gallery();
+    let options = global.gallery()?.read_only(true);
+    let open = |folder: &PathBuf| engine.open_gallery_with(folder, options.clone()).in_gallery();
     let gallery = args.gallery.as_ref().map(open).transpose()?;
     let source = match VideoSource::open(&args.video, reading(args)) {
         Err(error) if !ends_everything(&error) && !is_usage(&error) => {

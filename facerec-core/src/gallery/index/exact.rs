@@ -2,28 +2,23 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
-use std::fs::File;
-use std::io::{BufWriter, Read, Write};
-use std::path::Path;
 
-use super::index::Hit;
+use super::{Hit, VectorIndex};
 use crate::error::{Error, Result};
 
 /// Independent sums per dot product: as many as fill two AVX registers, so that the compiler vectorises the loop.
 const LANES: usize = 16;
 
 /// Unit vectors, one after the other.
-pub(super) struct VectorIndex {
+pub(super) struct Exact {
     dim: usize,
     vectors: Vec<f32>,
 }
 
 #[cfg_attr(feature = "faiss", allow(dead_code))] // then only the tests use it
-impl VectorIndex {
-    /// What `stats` and the saved index call this kind.
+impl Exact {
+    /// What `stats` calls this kind.
     pub(super) const KIND: &'static str = "exact";
-    /// The file it is saved in.
-    pub(super) const FILE: &'static str = "index.bin";
 
     pub(super) fn new(dim: usize) -> Result<Self> {
         if !(1..=1 << 16).contains(&dim) {
@@ -32,26 +27,9 @@ impl VectorIndex {
         Ok(Self { dim, vectors: Vec::new() })
     }
 
-    pub(super) fn dim(&self) -> usize {
-        self.dim
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.vectors.len() / self.dim
-    }
-
     /// All vectors, one after the other.
     pub(super) fn vectors(&self) -> &[f32] {
         &self.vectors
-    }
-
-    /// Appends whole vectors.
-    pub(super) fn add(&mut self, vectors: &[f32]) -> Result<()> {
-        if !vectors.len().is_multiple_of(self.dim) {
-            return Err(Error::DimensionMismatch { what: "vectors", expected: self.dim, actual: vectors.len() });
-        }
-        self.vectors.extend_from_slice(vectors);
-        Ok(())
     }
 
     /// Removes the vectors at `positions`, ascending; those behind them move up.
@@ -70,15 +48,6 @@ impl VectorIndex {
         Ok(())
     }
 
-    /// The `k` most similar vectors for each query, best first.
-    pub(super) fn search(&self, queries: &[f32], k: usize) -> Result<Vec<Vec<Hit>>> {
-        if !queries.len().is_multiple_of(self.dim) {
-            return Err(Error::DimensionMismatch { what: "query", expected: self.dim, actual: queries.len() });
-        }
-        let k = k.min(self.len());
-        Ok(queries.chunks_exact(self.dim).map(|query| self.search_one(query, k)).collect())
-    }
-
     fn search_one(&self, query: &[f32], k: usize) -> Vec<Hit> {
         // The heap's top is the worst of the best so far: what a newcomer has to beat.
         let mut best: BinaryHeap<Reverse<Ranked>> = BinaryHeap::with_capacity(k + 1);
@@ -93,28 +62,28 @@ impl VectorIndex {
         }
         best.into_sorted_vec().into_iter().map(|Reverse(r)| (r.position, r.similarity)).collect()
     }
+}
 
-    /// Writes the vectors to a file: the dimension, then the values, all little-endian.
-    pub(super) fn save(&self, path: &Path) -> Result<()> {
-        let write = || {
-            let mut file = BufWriter::new(File::create(path)?);
-            file.write_all(&(self.dim as u64).to_le_bytes())?;
-            for value in &self.vectors {
-                file.write_all(&value.to_le_bytes())?;
-            }
-            file.flush()
-        };
-        write().map_err(|e| Error::io("write", path, e))
+#[cfg_attr(feature = "faiss", allow(dead_code))]
+impl VectorIndex for Exact {
+    fn len(&self) -> usize {
+        self.vectors.len() / self.dim
     }
 
-    /// Reads what [`save`](Self::save) wrote.
-    pub(super) fn load(path: &Path, dim: usize) -> Result<Self> {
-        let mut bytes = Vec::new();
-        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(|e| Error::io("read", path, e))?;
-        let values = bytes.strip_prefix(&(dim as u64).to_le_bytes()).filter(|values| values.len().is_multiple_of(dim * 4));
-        let values = values.ok_or_else(|| Error::io("use", path, std::io::Error::other("it has another dimension or is cut off")))?;
-        let vectors = values.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
-        Ok(Self { dim, vectors })
+    fn add(&mut self, vectors: &[f32]) -> Result<()> {
+        if !vectors.len().is_multiple_of(self.dim) {
+            return Err(Error::DimensionMismatch { what: "vectors", expected: self.dim, actual: vectors.len() });
+        }
+        self.vectors.extend_from_slice(vectors);
+        Ok(())
+    }
+
+    fn search(&self, queries: &[f32], k: usize) -> Result<Vec<Vec<Hit>>> {
+        if !queries.len().is_multiple_of(self.dim) {
+            return Err(Error::DimensionMismatch { what: "query", expected: self.dim, actual: queries.len() });
+        }
+        let k = k.min(self.len());
+        Ok(queries.chunks_exact(self.dim).map(|query| self.search_one(query, k)).collect())
     }
 }
 
@@ -145,7 +114,7 @@ impl PartialEq for Ranked {
 
 impl Eq for Ranked {}
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = a.as_chunks::<LANES>();
     let (b, b_rest) = b.as_chunks::<LANES>();
     let mut sums = [0.0_f32; LANES];

@@ -1,0 +1,234 @@
+//! Changes: what a transaction may do. Many processes change one gallery at a time; people are locked while their faces change, in
+//! the order of their ids, so that nobody waits in a circle.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use postgres::error::SqlState;
+
+use super::change::Change;
+use super::failure::Failure;
+use super::pool::Tx;
+use super::rows::{FACE, FaceColumns, OwnedFace, ROWS_AT_ONCE};
+use super::schema;
+use crate::error::{Error, Result};
+use crate::gallery::audit::Action;
+use crate::gallery::records::{FaceId, NewFace, PersonId};
+use crate::gallery::rows::{FaceRow, PersonRow, vector_bytes};
+use crate::gallery::store::Checked;
+
+/// Looks at the people of a change before it gives up: each look finds those whom others enrolled or removed meanwhile.
+const LOOKS: usize = 10;
+
+/// A result, and what was changed for it.
+pub(super) type Edited<T> = Result<(T, Option<Change>), Failure>;
+
+/// Milliseconds since 1970 by this machine's clock.
+pub(super) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// `count` new ids.
+pub(super) fn new_ids(tx: &mut Tx<'_>, sequence: &str, count: usize) -> Result<Vec<i64>, Failure> {
+    let rows = tx.query(&format!("SELECT nextval('{sequence}') FROM generate_series(1, $1::bigint)"), &[&(count as i64)])?;
+    let mut ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// The ids of people, and whether they are new; those whom nobody knows are created. They cannot be removed until the transaction ends.
+pub(super) fn people<'n>(tx: &mut Tx<'_>, names: impl IntoIterator<Item = &'n str>) -> Result<HashMap<String, (PersonId, bool)>, Failure> {
+    let mut names: Vec<&str> = names.into_iter().collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut created: Vec<i64> = Vec::new();
+    for _ in 0..LOOKS {
+        let rows = tx.query("SELECT id, name FROM persons WHERE name = ANY($1) ORDER BY id FOR KEY SHARE", &[&names])?;
+        if rows.len() == names.len() {
+            let entry = |row: &postgres::Row| (row.get(1), (PersonId(row.get(0)), created.contains(&row.get(0))));
+            return Ok(rows.iter().map(entry).collect());
+        }
+        let known: Vec<&str> = rows.iter().map(|row| row.get(1)).collect();
+        let missing: Vec<&str> = names.iter().copied().filter(|name| !known.contains(name)).collect();
+        let ids = new_ids(tx, "person_ids", missing.len())?;
+        let created_ms = now_ms();
+        let checksum = |(&id, &name): (&i64, &&str)| PersonRow { row: id, id: PersonId(id), name, created_ms, mark: 0 }.checksum();
+        let checksums: Vec<i64> = ids.iter().zip(&missing).map(checksum).collect();
+        // Somebody else may be creating one of them just now: this waits for them, and the next look finds theirs.
+        let sql = "INSERT INTO persons (id, name, created_ms, checksum) SELECT a, b, $3, c FROM unnest($1::bigint[], $2::text[], $4::bigint[]) \
+                   people (a, b, c) ON CONFLICT (name) DO NOTHING";
+        tx.execute(sql, &[&ids, &missing, &created_ms, &checksums])?;
+        created.extend(ids);
+    }
+    Err(Failure::collision(tx.place()))
+}
+
+/// Enrols faces, all of vectors of `dim` values; returns their ids.
+pub(super) fn add(tx: &mut Tx<'_>, faces: &[(&str, NewFace<'_>)], dim: usize) -> Edited<Vec<FaceId>> {
+    let mut change = Change::new(Action::Add);
+    schema::fix_dim(tx, dim)?;
+    let people = people(tx, faces.iter().map(|(name, _)| *name))?;
+    let ids = new_ids(tx, "face_ids", faces.len())?;
+    let created_ms = now_ms();
+    for (ids, faces) in ids.chunks(ROWS_AT_ONCE).zip(faces.chunks(ROWS_AT_ONCE)) {
+        let mut columns = FaceColumns::default();
+        for (&id, (name, face)) in ids.iter().zip(faces) {
+            let vector = face.embedding.as_slice();
+            let &(person, _) = people.get(*name).ok_or_else(|| Error::internal("a person who was just found is missing"))?;
+            let row = FaceRow {
+                id: FaceId(id),
+                person,
+                vector: &vector_bytes(vector),
+                quality: face.quality,
+                source: face.source,
+                digest: face.digest,
+                metadata: face.metadata,
+                created_ms,
+                expires_ms: face.expires_ms,
+                mark: 0,
+            };
+            change.persons.insert(person.0);
+            change.faces.insert(id);
+            columns.push(vector.to_vec(), &row);
+        }
+        columns.insert(tx)?;
+    }
+    Ok((ids.into_iter().map(FaceId).collect(), change.made()))
+}
+
+/// Locks a person against everything else: nobody adds to them or removes from them until the transaction ends.
+pub(super) fn lock_person(tx: &mut Tx<'_>, name: &str) -> Result<PersonId, Failure> {
+    let found = tx.query("SELECT id FROM persons WHERE name = $1 FOR UPDATE", &[&name])?;
+    match found.first() {
+        Some(row) => Ok(PersonId(row.get(0))),
+        None => Err(Error::PersonNotFound { person: name.into() }.into()),
+    }
+}
+
+/// Removes a person with all faces; returns how many there were.
+pub(super) fn remove_person(tx: &mut Tx<'_>, name: &str) -> Edited<usize> {
+    let person = lock_person(tx, name)?.0;
+    let mut change = Change::new(Action::Remove);
+    change.persons.insert(person);
+    change.faces.extend(tx.query("DELETE FROM faces WHERE person = $1 RETURNING id", &[&person])?.iter().map(|row| row.get::<_, i64>(0)));
+    tx.execute("DELETE FROM persons WHERE id = $1", &[&person])?;
+    Ok((change.faces.len(), change.made()))
+}
+
+/// Removes a face, and its person when it was the last one. `false` when there is no such face.
+pub(super) fn remove_face(tx: &mut Tx<'_>, face: FaceId) -> Edited<bool> {
+    let found = tx.query("SELECT person FROM faces WHERE id = $1", &[&face.0])?;
+    let Some(person) = found.first().map(|row| row.get::<_, i64>(0)) else { return Ok((false, None)) };
+    let mut change = Change::new(Action::Remove);
+    if remove_faces(tx, &[person], &[face.0], &mut change)? == 0 {
+        // Somebody removed it, or gave it to another person, before the lock was ours.
+        return Err(Failure::collision(tx.place()));
+    }
+    Ok((true, change.made()))
+}
+
+/// Removes every face whose time has come; returns how many.
+pub(super) fn remove_expired(tx: &mut Tx<'_>) -> Edited<usize> {
+    let rows = tx.query("SELECT id, person FROM faces WHERE expires_ms <= $1", &[&now_ms()])?;
+    if rows.is_empty() {
+        return Ok((0, None));
+    }
+    let (faces, mut people): (Vec<i64>, Vec<i64>) = rows.iter().map(|row| (row.get::<_, i64>(0), row.get::<_, i64>(1))).unzip();
+    people.sort_unstable();
+    people.dedup();
+    let mut change = Change::new(Action::Expire);
+    Ok((remove_faces(tx, &people, &faces, &mut change)?, change.made()))
+}
+
+/// Removes faces of people, and those of the people who have lost their last one. Returns how many faces were still theirs.
+fn remove_faces(tx: &mut Tx<'_>, people: &[i64], faces: &[i64], change: &mut Change) -> Result<usize, Failure> {
+    tx.execute("SELECT FROM persons WHERE id = ANY($1) ORDER BY id FOR UPDATE", &[&people])?;
+    let gone = tx.query("DELETE FROM faces WHERE id = ANY($1) AND person = ANY($2) RETURNING id, person", &[&faces, &people])?;
+    for row in &gone {
+        change.faces.insert(row.get(0));
+        change.persons.insert(row.get(1));
+    }
+    let sql = "DELETE FROM persons p WHERE id = ANY($1) AND NOT EXISTS (SELECT FROM faces WHERE person = p.id)";
+    tx.execute(sql, &[&people])?;
+    Ok(gone.len())
+}
+
+/// Gives a person another name.
+pub(super) fn rename(tx: &mut Tx<'_>, name: &str, new_name: &str) -> Edited<()> {
+    let person = lock_person(tx, name)?;
+    if name == new_name {
+        return Ok(((), None));
+    }
+    let mut change = Change::new(Action::Rename);
+    change.persons.insert(person.0);
+    let created_ms = tx.one("SELECT created_ms FROM persons WHERE id = $1", &[&person.0])?.get(0);
+    let checksum = PersonRow { row: person.0, id: person, name: new_name, created_ms, mark: 0 }.checksum();
+    let changed = tx.execute("UPDATE persons SET name = $2, checksum = $3 WHERE id = $1", &[&person.0, &new_name, &checksum]);
+    changed.map(|_| ((), change.made())).map_err(|failure| match failure.code {
+        Some(SqlState::UNIQUE_VIOLATION) => {
+            Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`")).into()
+        }
+        _ => failure,
+    })
+}
+
+/// Gives all faces of one person to another, and removes the first; returns how many faces there were.
+pub(super) fn merge(tx: &mut Tx<'_>, from: &str, into: &str) -> Edited<usize> {
+    let names = vec![from, into];
+    let rows = tx.query("SELECT id, name FROM persons WHERE name = ANY($1) ORDER BY id FOR UPDATE", &[&names])?;
+    let find = |name: &str| {
+        let found = rows.iter().find(|row| row.get::<_, &str>(1) == name).map(|row| PersonId(row.get(0)));
+        found.ok_or_else(|| Error::PersonNotFound { person: name.into() })
+    };
+    let (from, into) = (find(from)?, find(into)?);
+    move_faces(tx, Action::Merge, from, None, into)
+}
+
+/// Gives some faces of one person to another, who is created when there is none of that name.
+pub(super) fn split(tx: &mut Tx<'_>, person: &str, faces: &[FaceId], into: &str) -> Edited<usize> {
+    let from = lock_person(tx, person)?;
+    let rows = tx.query("SELECT id FROM faces WHERE person = $1", &[&from.0])?;
+    let own: HashSet<i64> = rows.iter().map(|row| row.get(0)).collect();
+    if let Some(other) = faces.iter().find(|face| !own.contains(&face.0)) {
+        let reason = format!("expected faces of `{person}`, got `{other}`, which is none of theirs");
+        return Err(Error::argument("faces", reason).into());
+    }
+    let found = people(tx, [into])?;
+    let &(into, _) = found.get(into).ok_or_else(|| Error::internal("a person who was just found is missing"))?;
+    move_faces(tx, Action::Split, from, Some(faces), into)
+}
+
+/// Gives faces of `from`, who is locked, to `into`: those named, or all. `from` goes with the last one.
+fn move_faces(tx: &mut Tx<'_>, action: Action, from: PersonId, faces: Option<&[FaceId]>, into: PersonId) -> Edited<usize> {
+    let mut change = Change::new(action);
+    change.persons.extend([from.0, into.0]);
+    let wanted: Option<Vec<i64>> = faces.map(|faces| faces.iter().map(|face| face.0).collect());
+    let sql = format!("SELECT {FACE} FROM faces f WHERE person = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) ORDER BY id");
+    let (mut ids, mut checksums) = (Vec::new(), Vec::new());
+    for face in tx.query(&sql, &[&from.0, &wanted])?.into_iter().map(OwnedFace::new) {
+        match face.checked() {
+            Checked::Good(face) => {
+                ids.push(face.id.0);
+                checksums.push(FaceRow { person: into, ..face }.checksum());
+            }
+            // A damaged row must not get a checksum that says it is whole.
+            Checked::Damaged(id) => return Err(tx.corrupt(&format!("face {id} does not match its checksum")).into()),
+        }
+    }
+    let sql = "UPDATE faces SET person = $1, checksum = moved.checksum FROM unnest($2::bigint[], $3::bigint[]) moved (id, checksum) \
+               WHERE faces.id = moved.id";
+    tx.execute(sql, &[&into.0, &ids, &checksums])?;
+    tx.execute("DELETE FROM persons WHERE id = $1 AND NOT EXISTS (SELECT FROM faces WHERE person = $1)", &[&from.0])?;
+    change.faces.extend(&ids);
+    Ok((ids.len(), change.made()))
+}
+
+/// PostgreSQL's texts cannot hold the character 0.
+pub(super) fn check_text(source: Option<&str>) -> Result<()> {
+    match source {
+        Some(text) if text.contains('\0') => {
+            Err(Error::argument("source", "expected a text without the character 0 on a server, got one with it"))
+        }
+        _ => Ok(()),
+    }
+}
