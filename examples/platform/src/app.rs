@@ -56,7 +56,11 @@ impl App {
         };
         let queue: Arc<dyn Queue> = Arc::new(SqlQueue::new(db.clone(), config.lease()));
         let results: Arc<dyn Results> = Arc::new(SqlResults::new(db.clone()));
-        let gallery = Gallery::open(folder("gallery")?, vision.embedder.model_key(), GalleryOptions::default())?;
+        let at = if config.gallery.is_empty() { folder("gallery")? } else { PathBuf::from(&config.gallery) };
+        // On a thread of its own: a gallery on a server waits for it in its own way.
+        let (key, options) = (Arc::clone(vision.embedder.model_key()), GalleryOptions::default());
+        let opened = tokio::task::spawn_blocking(move || Gallery::open(at, &key, options)).await;
+        let gallery = opened.map_err(|error| Error::Internal(format!("opening the gallery ended early: {error}")))??;
         Ok(Self { config: Arc::new(config), db, queue, results, blobs, vision, gallery: Arc::new(gallery), stop })
     }
 

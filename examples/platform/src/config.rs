@@ -21,6 +21,9 @@ pub struct Config {
     pub web: PathBuf,
     /// `postgres://...`; empty: SQLite in the data folder. From `FACEREC_PLATFORM_DATABASE` too, so that its password needs no file.
     pub database: String,
+    /// Where people are kept: empty for a folder in the data folder, or `postgres://USER@HOST/DATABASE?gallery=NAME` for a
+    /// gallery that many processes share.
+    pub gallery: String,
     /// Folders with models, searched before `FACEREC_MODELS` and the usual places.
     pub models: Vec<PathBuf>,
     /// The pack of models.
@@ -94,6 +97,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             web: "examples/platform/client/out".into(),
             database: String::new(),
+            gallery: String::new(),
             models: Vec::new(),
             pack: "default".into(),
             gate: "standard".into(),

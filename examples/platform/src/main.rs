@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use facerec_platform::config::Config;
 use facerec_platform::error::Result;
-use facerec_platform::run::{self, Service};
+use facerec_platform::run::{self, Roles, Service};
 use facerec_platform::vision::Vision;
 use tokio::sync::watch;
 
@@ -38,6 +38,14 @@ struct Arguments {
 enum Role {
     /// Every role in this process, without any other server.
     All,
+    /// Only the HTTP API; needs database and gallery on a server, as do the next three.
+    Gateway,
+    /// Only enrolment workers.
+    Enrolment,
+    /// Only query workers.
+    Query,
+    /// Only the forwarder; one at a time.
+    Forwarder,
     /// Only detection, as a gRPC service.
     Detection,
     /// Only embedding and a gallery, as a gRPC service.
@@ -77,23 +85,35 @@ fn start(arguments: Arguments) -> Result<()> {
             tracing::info!("ends when the work at hand is given back");
             stopper.send_replace(true);
         });
+        let none = Roles::default();
+        let roles = match arguments.role {
+            Role::Gateway => Roles { gateway: true, ..none },
+            Role::Enrolment => Roles { enrolment: true, ..none },
+            Role::Query => Roles { query: true, ..none },
+            Role::Forwarder => Roles { forwarder: true, ..none },
+            Role::All | Role::Check => Roles::ALL,
+            Role::Detection | Role::DataProcessing => none,
+        };
         let service = match arguments.role {
             Role::Detection => Service::Detection,
             Role::DataProcessing => Service::DataProcessing,
-            Role::All | Role::Check => {
+            _ => {
                 let vision = run::vision(&config).await?;
-                return run::all(config, vision, stop, |address, key| announce(scheme, address, key)).await;
+                return run::platform(roles, config, vision, stop, |address, key| announce(scheme, address, key)).await;
             }
         };
         let vision = Vision::open(&config)?;
-        run::serve(service, config, vision, stop, |address| announce(scheme, address, None)).await
+        run::serve(service, config, vision, stop, |address| announce(scheme, Some(address), None)).await
     })
 }
 
 /// What a person who starts it wants to know, on standard output: the log is on standard error.
 #[allow(clippy::print_stdout)]
-fn announce(scheme: &str, address: SocketAddr, key: Option<String>) {
-    println!("facerec-platform: {scheme}://{address}/");
+fn announce(scheme: &str, address: Option<SocketAddr>, key: Option<String>) {
+    match address {
+        Some(address) => println!("facerec-platform: {scheme}://{address}/"),
+        None => println!("facerec-platform: works"),
+    }
     if let Some(key) = key {
         println!("facerec-platform: first API key (admin), shown only now: {key}");
     }

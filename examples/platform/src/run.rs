@@ -60,30 +60,62 @@ pub async fn serve(
     server::serve(&config, vision, service == Service::Detection, gallery, stop, started).await
 }
 
-/// Every role in this process. `started` hears of the address, and of the first admin key when there was none.
+/// The roles that share database, files and gallery. In one process with the default of each; in many with PostgreSQL for
+/// database and gallery and a data folder that all of them see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)] // the roles
+pub struct Roles {
+    pub gateway: bool,
+    pub enrolment: bool,
+    pub query: bool,
+    /// One of these at a time: results are written in order.
+    pub forwarder: bool,
+}
+
+impl Roles {
+    /// Every role.
+    pub const ALL: Self = Self { gateway: true, enrolment: true, query: true, forwarder: true };
+}
+
+/// These roles in this process. `started` hears of the gateway's address, and of the first admin key when there was none.
 ///
 /// # Errors
 /// Whatever keeps a part from starting; a part that ends too early.
-pub async fn all(
+pub async fn platform(
+    roles: Roles,
     config: Config,
     vision: Vision,
     stop: watch::Receiver<bool>,
-    started: impl FnOnce(SocketAddr, Option<String>),
+    started: impl FnOnce(Option<SocketAddr>, Option<String>),
 ) -> Result<()> {
+    if roles != Roles::ALL && (config.database.is_empty() || config.gallery.is_empty()) {
+        let message = "roles in processes of their own need `database` and `gallery` on a server that they share";
+        return Err(Error::Config(message.into()));
+    }
     let app = App::open(config, vision, stop).await?;
-    let key = first_key(&app).await?;
     let mut tasks = JoinSet::new();
-    for number in 0..app.config.work.enrolment_workers {
+    for number in 0..if roles.enrolment { app.config.work.enrolment_workers } else { 0 } {
         tasks.spawn(workers::enrolment(app.clone(), number));
     }
-    for number in 0..app.config.work.query_workers {
+    for number in 0..if roles.query { app.config.work.query_workers } else { 0 } {
         tasks.spawn(workers::query(app.clone(), number));
     }
-    tasks.spawn(forwarder::forward(app.clone()));
-    tasks.spawn(forwarder::deliver(app.clone()));
+    if roles.forwarder {
+        tasks.spawn(forwarder::forward(app.clone()));
+        tasks.spawn(forwarder::deliver(app.clone()));
+    }
+    let serve = async {
+        if roles.gateway {
+            let key = first_key(&app).await?;
+            return gateway::serve(app.clone(), |address| started(Some(address), key)).await;
+        }
+        started(None, None);
+        app.stopped().await;
+        Ok(())
+    };
     let served = tokio::select! {
-        served = gateway::serve(app.clone(), |address| started(address, key)) => served,
-        ended = tasks.join_next() => ended_early(&app, ended),
+        served = serve => served,
+        ended = tasks.join_next(), if !tasks.is_empty() => ended_early(&app, ended),
     };
     // Workers give their jobs back and end; who still looks at something is waited for.
     while let Some(ended) = tasks.join_next().await {

@@ -27,6 +27,6 @@ pub fn http(config: &Config) -> Result<Option<RustlsConfig>> {
         .with_no_client_auth()
         .with_single_cert(chain, secret)
         .map_err(|error| bad(certificate, format!("certificate and key do not fit: {error}")))?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(RustlsConfig::from_config(Arc::new(server))))
 }

@@ -135,9 +135,9 @@ pub async fn serve(app: App, bound: impl FnOnce(SocketAddr)) -> Result<()> {
     // Who sends a request's head byte by byte is cut off.
     macro_rules! serve {
         ($server:expr) => {{
-            let mut server = $server?.handle(handle);
+            // HTTP/1 only: finding out which version a silent caller speaks would wait for ever.
+            let mut server = $server?.handle(handle).http1_only();
             server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(patience);
-            server.http_builder().http2().timer(TokioTimer::new()).keep_alive_interval(Some(patience));
             server.serve(service).await?;
         }};
     }

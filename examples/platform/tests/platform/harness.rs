@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use facerec_platform::config::Config;
-use facerec_platform::run;
+use facerec_platform::run::{self, Roles};
 use facerec_platform::vision::Vision;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -72,12 +72,18 @@ pub fn start(config: Config) -> Platform {
 }
 
 pub fn start_with(config: Config, vision: Vision) -> Platform {
+    start_roles(config, vision, Roles::ALL)
+}
+
+/// Some roles as a process of their own would run them.
+pub fn start_roles(config: Config, vision: Vision, roles: Roles) -> Platform {
     let (stop, stopped) = watch::channel(false);
     let (started, start) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let started = |address, key: Option<String>| started.send((address, key.unwrap_or_default())).unwrap();
-        runtime.block_on(run::all(config, vision, stopped, started)).unwrap();
+        let none = SocketAddr::from(([0, 0, 0, 0], 0));
+        let started = |address: Option<_>, key: Option<String>| started.send((address.unwrap_or(none), key.unwrap_or_default())).unwrap();
+        runtime.block_on(run::platform(roles, config, vision, stopped, started)).unwrap();
     });
     let (address, key) = start.recv_timeout(Duration::from_secs(60)).expect("the platform starts");
     Platform { address, key, stop, thread: Some(thread) }
@@ -102,7 +108,8 @@ pub fn call(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &st
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer = agent.run(request.body(body.to_vec()).unwrap());
+    let bodiless = ["GET", "HEAD", "DELETE", "OPTIONS"].contains(&method);
+    let answer = if bodiless { agent.run(request.body(()).unwrap()) } else { agent.run(request.body(body.to_vec()).unwrap()) };
     let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
     let headers = answer.headers().clone();
     let body = answer.body_mut().with_config().limit(100 << 20).read_to_vec().unwrap();
