@@ -141,17 +141,17 @@ export interface Webhook {
 export interface Delivery {
   id: Id;
   event: string;
-  state: "waiting" | "delivered" | "dead";
+  state: "pending" | "delivered" | "dead";
   attempts: number;
-  status: number | null;
-  error: string | null;
-  at_ms: number;
+  /** What the other server answered last. */
+  answer: string | null;
+  created_ms: number;
 }
 
 export interface AuditEvent {
-  id: Id;
+  seq: number;
   at_ms: number;
   actor: string;
-  action: string;
+  kind: string;
   subject: string | null;
 }

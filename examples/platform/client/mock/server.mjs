@@ -40,7 +40,8 @@ const tickets = new Map();
 const audit = [];
 let last = 0;
 const id = (kind) => `${kind}_${(++last).toString(36).padStart(6, "0")}`;
-const note = (actor, action, subject) => audit.unshift({ id: id("ev"), at_ms: Date.now(), actor, action, subject });
+const note = (actor, action, subject) =>
+  audit.unshift({ seq: ++last, at_ms: Date.now(), actor, kind: action, subject });
 
 class Refusal extends Error {
   constructor(status, code, message) {
@@ -386,9 +387,8 @@ const routes = {
           event: "session.done",
           state: "dead",
           attempts: 8,
-          status: 500,
-          error: "the server answered 500",
-          at_ms: Date.now(),
+          answer: "status 500",
+          created_ms: Date.now(),
         },
       ],
       url,

@@ -19,10 +19,10 @@ export function History() {
             <>
               <ul className="rows history" aria-label="History">
                 {items.map((event) => (
-                  <li key={event.id}>
+                  <li key={event.seq}>
                     <span className="note">{when(event.at_ms)}</span>
                     <div className="row-main">
-                      <span className="row-name">{event.action.replaceAll(/[._]/g, " ")}</span>
+                      <span className="row-name">{event.kind.replaceAll(/[._]/g, " ")}</span>
                       {event.subject && <span className="note">{event.subject}</span>}
                     </div>
                     <span className="note">{event.actor}</span>

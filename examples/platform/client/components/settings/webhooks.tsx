@@ -164,7 +164,7 @@ function NewWebhook({ onClose, onMade }: { onClose: () => void; onMade: () => vo
 }
 
 const tones: Record<Delivery["state"], { tone: Tone; label: string }> = {
-  waiting: { tone: "busy", label: "Waiting" },
+  pending: { tone: "busy", label: "Waiting" },
   delivered: { tone: "good", label: "Delivered" },
   dead: { tone: "bad", label: "Given up" },
 };
@@ -186,8 +186,8 @@ function Deliveries({ hook, onClose }: { hook: Webhook; onClose: () => void }) {
                     <div className="row-main">
                       <span className="row-name">{delivery.event}</span>
                       <span className="note">
-                        {when(delivery.at_ms)}, {count(delivery.attempts, "attempt")}
-                        {delivery.error ? `: ${delivery.error}` : ""}
+                        {when(delivery.created_ms)}, {count(delivery.attempts, "attempt")}
+                        {delivery.answer ? `: ${delivery.answer}` : ""}
                       </span>
                     </div>
                     <Badge tone={tones[delivery.state].tone}>{tones[delivery.state].label}</Badge>
