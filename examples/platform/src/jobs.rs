@@ -158,10 +158,10 @@ mod tests {
     async fn a_job_has_one_worker_until_its_lease_ends() {
         let (_folder, db) = with_job().await;
         assert_eq!(claim(&db, Kind::Enrol, "w", 50).await.unwrap(), None);
-        let first = claim(&db, Kind::Query, "w1", 50).await.unwrap().unwrap();
+        let first = claim(&db, Kind::Query, "w1", 2000).await.unwrap().unwrap();
         assert_eq!(first.attempt, 1);
-        assert_eq!(claim(&db, Kind::Query, "w2", 50).await.unwrap(), None);
-        tokio::time::sleep(std::time::Duration::from_millis(80)).await;
+        assert_eq!(claim(&db, Kind::Query, "w2", 2000).await.unwrap(), None);
+        tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
         let second = claim(&db, Kind::Query, "w2", 60_000).await.unwrap().unwrap();
         assert_eq!(second.attempt, 2);
         assert!(!heartbeat(&db, &first, 50).await.unwrap(), "the first worker is told that it lost the job");

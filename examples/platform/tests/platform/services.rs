@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use facerec_core::{Detect, Embed, Image};
+use facerec_core::Image;
 use facerec_platform::inference::{client, server, wire};
 use facerec_platform::run;
 use std::sync::Arc;
