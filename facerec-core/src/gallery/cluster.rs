@@ -18,7 +18,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, BinaryHeap};
 
-use super::index::Vectors;
+use super::index::{Vectors, similarity as dot};
 use crate::error::{Error, Result};
 use crate::face::Embedding;
 
@@ -85,8 +85,8 @@ pub struct Cluster {
 /// Puts faces of the same person together: the largest cluster first, each face in one cluster. The order of the faces makes no
 /// difference to who is put together, except where two pairs are exactly equally alike.
 ///
-/// Each face is looked up among all others once, with the exact search: 100,000 faces of 512 values take minutes and three times
-/// the memory of their vectors.
+/// Each face is looked up among all others once, with the exact search: time grows with the square of their number, memory with their
+/// number.
 ///
 /// # Errors
 /// `invalid_argument` for options out of range, `embedding_model_mismatch` for faces of different models.
@@ -228,19 +228,6 @@ impl Groups {
         clusters.sort_by(|a, b| b.members.len().cmp(&a.members.len()).then_with(|| a.members[0].cmp(&b.members[0])));
         clusters
     }
-}
-
-/// In 16 independent sums, so that the compiler vectorises it.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 #[cfg(test)]
