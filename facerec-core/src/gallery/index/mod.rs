@@ -14,6 +14,8 @@ mod no_base;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "faiss")]
+mod threads;
+#[cfg(feature = "faiss")]
 mod trained;
 mod vectors;
 

@@ -7,6 +7,7 @@ use faiss::index::{Idx, Index, IndexImpl, TryClone};
 use faiss::{MetricType, index_factory};
 
 use super::flat::{failed, hits};
+use super::threads::Alone;
 use super::{Hit, VectorIndex};
 use crate::error::{Error, Result};
 
@@ -72,6 +73,7 @@ impl VectorIndex for Trained {
         }
         let mut similarities = vec![0.0_f32; k * count];
         let mut labels = vec![Idx::none(); k * count];
+        let _alone = (count == 1).then(Alone::new);
         // SAFETY: the pointers are to `count` queries of `dim` values, checked above against the index's own dimension, and to
         // `k * count` results of each kind; `Idx` is `repr(transparent)` over FAISS's id. The crate asks for `&mut` because it does
         // not know what kind of index this is. The kinds made here are CPU indexes, whose `search` is `const` and may run on many
