@@ -274,6 +274,14 @@ fn faces_expire_and_the_log_says_who_did_what() {
         gallery.add("ben", NewFace::new(&embedding(3)).expires_at_ms(now - 1)).unwrap();
         let found: Vec<_> = gallery.search(&embedding(2), 9).unwrap().into_iter().map(|m| m.face).collect();
         assert_eq!(found, [kept]);
+        // Not listed either, deleted or not.
+        assert_eq!(
+            gallery.persons().unwrap().into_iter().map(|person| (person.name, person.faces)).collect::<Vec<_>>(),
+            [("ana".into(), 1)]
+        );
+        assert_eq!(gallery.person("ben").unwrap_err().kind().code(), "person_not_found");
+        assert_eq!((gallery.faces("ana").unwrap().len(), gallery.embedding(gone).unwrap().is_none()), (1, true));
+        assert_eq!((gallery.stats().unwrap().persons, gallery.stats().unwrap().faces), (1, 1));
         gallery.purge_expired().unwrap();
         assert_eq!((gallery.stats().unwrap().faces, gallery.persons().unwrap().len()), (1, 1));
         assert_eq!(gallery.faces("ana").unwrap()[0].expires_ms, Some(now + 3_600_000));

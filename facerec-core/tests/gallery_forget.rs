@@ -236,8 +236,8 @@ fn an_expired_face_is_never_found_and_soon_gone() {
         let end = now_ms() + 1500;
         let vectors: Vec<Embedding> = (0..4).map(embedding).collect();
         gallery.add(&name(0), NewFace::new(&vectors[0]).expires_at_ms(end)).unwrap();
-        gallery.add(&name(1), NewFace::new(&vectors[1]).expires_at_ms(end)).unwrap();
-        gallery.add(&name(1), NewFace::new(&vectors[2])).unwrap();
+        let gone = gallery.add(&name(1), NewFace::new(&vectors[1]).expires_at_ms(end)).unwrap();
+        let kept = gallery.add(&name(1), NewFace::new(&vectors[2])).unwrap();
         gallery.add(&name(3), NewFace::new(&vectors[3]).expires_at_ms(end + 3_600_000)).unwrap();
         assert_eq!(gallery.faces(&name(0)).unwrap()[0].expires_ms, Some(end));
         let reader = Gallery::open(folder.path(), &model(), options(&key).read_only(true)).unwrap();
@@ -253,6 +253,13 @@ fn an_expired_face_is_never_found_and_soon_gone() {
             assert_eq!(best(gallery, &vectors[1]), "");
             assert_eq!(best(gallery, &vectors[2]), name(1));
             assert_eq!(best(gallery, &vectors[3]), name(3));
+            // Nor listed, though no writer has deleted them yet.
+            let listed: Vec<_> = gallery.persons().unwrap().into_iter().map(|person| (person.name, person.faces)).collect();
+            assert_eq!(listed, [(name(1), 1), (name(3), 1)]);
+            assert_eq!(gallery.person(&name(0)).unwrap_err().kind().code(), "person_not_found");
+            assert_eq!((gallery.faces(&name(1)).unwrap().len(), gallery.person(&name(1)).unwrap().faces), (1, 1));
+            assert!(gallery.embedding(gone).unwrap().is_none() && gallery.embedding(kept).unwrap().is_some());
+            assert_eq!((gallery.stats().unwrap().persons, gallery.stats().unwrap().faces), (2, 2));
         }
         assert_eq!(reader.purge_expired().unwrap_err().kind().code(), "invalid_argument");
         assert_eq!(gallery.purge_expired().unwrap(), 2);
@@ -287,7 +294,8 @@ fn opening_and_changing_a_gallery_delete_what_expired() {
     let reader = || Gallery::open(folder.path(), &model(), GalleryOptions::default().read_only(true)).unwrap();
     std::thread::sleep(Duration::from_millis(400));
     assert_eq!(best(&reader(), &vectors[2]), "");
-    assert_eq!(reader().stats().unwrap().faces, 2);
+    assert_eq!(reader().stats().unwrap().faces, 1);
+    assert!(holders(folder.path(), name(2).as_bytes()) > 0, "a reader deleted it");
     let gallery = open(folder.path(), &None);
     assert_eq!(gallery.stats().unwrap().faces, 1);
     assert_eq!(best(&gallery, &vectors[1]), name(1));

@@ -194,6 +194,22 @@ fn a_server_that_is_gone_is_an_error_soon_and_one_that_is_back_is_used_again() {
 }
 
 #[test]
+fn an_async_host_may_call_it_on_its_own_threads() {
+    let Some(server) = PgServer::start() else { return };
+    let address = server.address("hosted");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let found = runtime.block_on(async move {
+        let task = tokio::spawn(async move {
+            let gallery = open(&address);
+            gallery.add("ana", NewFace::new(&embedding(1))).unwrap();
+            gallery.search(&embedding(1), 1).unwrap().pop().unwrap().name
+        });
+        task.await.unwrap()
+    });
+    assert_eq!(found, "ana");
+}
+
+#[test]
 fn a_commit_whose_answer_is_lost_is_told_as_it_was() {
     let Some(server) = PgServer::start() else { return };
     let between = Between::new(server.port);

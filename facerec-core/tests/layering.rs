@@ -18,7 +18,7 @@ const LAYERS: [(usize, &[&str]); 7] = [
 const SEPARATE: usize = 2;
 
 /// Foreign crates (or their parts) and the only files that may name them, as prefixes below `src`.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 22] = [
     ("ort::", &["runtime/"]),
     ("faiss::", &["gallery/index/"]),
     ("faiss_sys", &["gallery/index/"]),
@@ -29,6 +29,7 @@ const DOORS: [(&str, &[&str]); 21] = [
     ("pgvector::", &["gallery/server/"]),
     ("rustls::", &["gallery/server/tls.rs"]),
     ("tokio_postgres", &["gallery/server/"]),
+    ("tokio::", &["gallery/server/"]),
     ("video_rs", &["video/"]),
     ("ImageReader", &["image/decode.rs"]),
     ("ImageDecoder", &["image/decode.rs"]),

@@ -78,7 +78,8 @@ impl Gallery {
     /// `PGPASSWORD` and the password file (`~/.pgpass`) are read. More in the query: `sslmode` (default: TLS is required, and the
     /// certificate checked, for every host but this machine's own), `sslrootcert`, `passfile`, `timeout_s` of a statement (default
     /// 60), `pool` (connections, default 8), `index` (`hnsw` makes a graph when there is none, `exact` does without one that is
-    /// there).
+    /// there). From async code it is called as any function that blocks: tokio's threads of a multi-threaded runtime may, elsewhere use
+    /// `spawn_blocking`.
     ///
     /// # Errors
     /// `gallery_locked` when another writer has it open, `embedding_model_mismatch` when it holds embeddings of another model,
@@ -320,7 +321,8 @@ impl Gallery {
         self.backend.compact()
     }
 
-    /// Writes the gallery as JSON Lines: a header, then one face per line with its vector. Returns the number of faces.
+    /// Writes the gallery as JSON Lines: a header, then one face per line with its vector. Returns the number of faces. It is a copy of
+    /// what is stored: faces whose time has come are in it until they are deleted, with their time, and an import deletes them.
     ///
     /// # Errors
     /// `gallery_corrupt`, `io`.

@@ -128,6 +128,11 @@ impl FaceRow<'_> {
         fields.checksum()
     }
 
+    /// Whether its time has come; `now_ms` is in milliseconds since 1970 UTC.
+    pub(super) fn is_expired(&self, now_ms: i64) -> bool {
+        self.expires_ms.is_some_and(|time| time <= now_ms)
+    }
+
     pub(super) fn record(&self) -> FaceRecord {
         FaceRecord {
             id: self.id,

@@ -33,6 +33,8 @@ const FILES: [&str; 8] =
     [FILE, "index.snapshot.part", "index.json", "index.faiss", "index.bin", "index.json.part", "index.faiss.part", "index.bin.part"];
 /// Shards that are read one after the other into the same memory.
 const SHARDS_PER_BUFFER: usize = 8;
+/// The same for the parts of a base, which are smaller.
+const PARTS_PER_BUFFER: usize = 64;
 /// A header that is longer is none.
 const MAX_HEADER: u32 = 16 << 20;
 /// Faces that are compared with the database when the index is opened: as many of the newest as of all.
@@ -139,10 +141,19 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Resul
     let mut live = Live::from_saved(SavedLive { vectors, owners, names, last_person, people_mark, faces_mark, generation, rewritten });
     if let (Some(base), Some((faces, parts))) = (&header.base, base_blocks.split_first()) {
         let faces = ids_from(&read(faces)?);
-        let parts = each(parts, true, |place| read(place).map_err(internal)).map_err(|e| e.to_string())?;
+        let groups: Vec<_> = parts.chunks(PARTS_PER_BUFFER).collect();
+        let parts = each(&groups, true, |group| {
+            let mut buffer = Vec::new();
+            let part = |place| {
+                buffer = read_into(std::mem::take(&mut buffer), place).map_err(internal)?;
+                Ok(Base::part(&buffer, header.dim))
+            };
+            group.iter().map(part).collect::<Result<Vec<_>>>()
+        });
+        let parts = parts.map_err(|e| e.to_string())?.into_iter().flatten().collect::<io::Result<_>>();
         let kind = base.kind.parse::<IndexKind>().map_err(|e| e.to_string())?;
         let saved = SavedBase { kind, faces, effort: base.effort, recall: base.recall, trained_on: base.trained_on };
-        match Base::from_bytes(saved, header.dim, &parts) {
+        match parts.and_then(|parts| Base::from_parts(saved, parts)) {
             Ok(base) => live.install(Arc::new(base), &Arc::clone(live.line())),
             Err(error) => tracing::info!(%error, "the saved base is not used"),
         }

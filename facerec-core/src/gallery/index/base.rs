@@ -229,20 +229,17 @@ impl Base {
         std::iter::once(&self.blank).chain(self.parts.iter().map(Arc::as_ref)).map(Trained::to_bytes)
     }
 
+    /// One block of [`to_bytes`](Self::to_bytes), read again.
+    pub(in super::super) fn part(bytes: &[u8], dim: usize) -> io::Result<Part> {
+        Trained::from_bytes(bytes, dim).map(Part)
+    }
+
     /// Puts together what was saved.
-    pub(in super::super) fn from_bytes(saved: SavedBase, dim: usize, blocks: &[Vec<u8>]) -> io::Result<Self> {
-        let mut parts = blocks.iter().map(|bytes| Trained::from_bytes(bytes, dim));
-        let blank = parts.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+    pub(in super::super) fn from_parts(saved: SavedBase, parts: Vec<Part>) -> io::Result<Self> {
+        let mut parts = parts.into_iter().map(|part| part.0);
+        let blank = parts.next().ok_or(io::ErrorKind::UnexpectedEof)?;
         let SavedBase { kind, faces, effort, recall, trained_on } = saved;
-        let mut base = Self {
-            kind,
-            blank,
-            parts: parts.map(|part| part.map(Arc::new)).collect::<io::Result<_>>()?,
-            faces,
-            effort,
-            recall,
-            trained_on,
-        };
+        let mut base = Self { kind, blank, parts: parts.map(Arc::new).collect(), faces, effort, recall, trained_on };
         if base.parts.iter().map(|part| part.len()).sum::<usize>() != base.faces.len() {
             return Err(io::Error::other("it does not hold one vector for each face"));
         }
@@ -257,6 +254,9 @@ impl Base {
 fn go_on(cancel: &AtomicBool) -> Result<()> {
     if cancel.load(Ordering::Acquire) { Err(Error::Cancelled) } else { Ok(()) }
 }
+
+/// A part of a saved base.
+pub(in super::super) struct Part(Trained);
 
 /// What is kept of a base beside FAISS's bytes.
 pub(in super::super) struct SavedBase {

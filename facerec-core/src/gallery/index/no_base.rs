@@ -56,10 +56,17 @@ impl Base {
         std::iter::empty()
     }
 
-    pub(in super::super) fn from_bytes(_: SavedBase, _: usize, _: &[Vec<u8>]) -> std::io::Result<Self> {
+    pub(in super::super) fn part(_: &[u8], _: usize) -> std::io::Result<Part> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn from_parts(_: SavedBase, _: Vec<Part>) -> std::io::Result<Self> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 }
+
+/// There is none.
+pub(in super::super) enum Part {}
 
 /// As in the build with FAISS, so that a saved index is read up to here.
 #[allow(dead_code)]

@@ -24,11 +24,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::address::{Address, Kind};
-use self::edit::Edited;
+use self::edit::{Edited, now_ms};
 use self::failure::Failure;
 use self::import::ServerSink;
 use self::pool::{Pool, Tx};
-use self::rows::{ENTRY, FACE, OwnedFace};
+use self::rows::{CURRENT, ENTRY, FACE, OwnedFace};
 use self::search::Searcher;
 use self::source::ServerSource;
 use super::audit::actor_of;
@@ -223,11 +223,15 @@ impl Server {
     }
 
     fn people(&self, name: Option<&str>) -> Result<Vec<Person>> {
-        let sql = "SELECT p.id, p.name, p.created_ms, p.checksum, (SELECT count(*) FROM faces WHERE person = p.id) FROM persons p \
-                   WHERE $1::text IS NULL OR name = $1 ORDER BY name";
+        // Counted by the indexes alone: a million people are listed without reading their faces.
+        let sql = "SELECT p.id, p.name, p.created_ms, p.checksum, p.faces - coalesce(gone.faces, 0) \
+                   FROM (SELECT *, (SELECT count(*) FROM faces WHERE person = p.id) AS faces FROM persons p \
+                         WHERE $2::text IS NULL OR name = $2) p \
+                   LEFT JOIN (SELECT person, count(*) AS faces FROM faces WHERE expires_ms <= $1 GROUP BY person) gone ON gone.person = p.id \
+                   WHERE gone.faces IS NULL OR gone.faces < p.faces ORDER BY name";
         self.pool.read(|tx| {
             let mut people = Vec::new();
-            for row in tx.query(sql, &[&name])? {
+            for row in tx.query(sql, &[&now_ms(), &name])? {
                 let person = self.intact(tx, rows::person(&row, 0), "person")?;
                 let faces = row.get::<_, i64>(4) as usize;
                 people.extend(person.map(|p| Person { id: p.id, name: p.name.into(), faces, created_ms: p.created_ms }));
@@ -311,7 +315,9 @@ impl Backend for Server {
         let person = self.person(name)?.id;
         self.pool.read(|tx| {
             let mut faces = Vec::new();
-            for row in tx.query(&format!("SELECT {FACE} FROM faces f WHERE person = $1 ORDER BY id"), &[&person.0])? {
+            for row in
+                tx.query(&format!("SELECT {FACE} FROM faces f WHERE {CURRENT} AND person = $2 ORDER BY id"), &[&now_ms(), &person.0])?
+            {
                 faces.extend(self.intact(tx, OwnedFace::new(row).checked(), "face")?.map(|face| face.record()));
             }
             Ok(faces)
@@ -320,7 +326,10 @@ impl Backend for Server {
 
     fn embedding(&self, face: FaceId) -> Result<Option<Embedding>> {
         self.pool.read(|tx| {
-            let Some(row) = tx.query(&format!("SELECT {FACE} FROM faces f WHERE id = $1"), &[&face.0])?.pop() else { return Ok(None) };
+            let Some(row) = tx.query(&format!("SELECT {FACE} FROM faces f WHERE {CURRENT} AND id = $2"), &[&now_ms(), &face.0])?.pop()
+            else {
+                return Ok(None);
+            };
             let face = OwnedFace::new(row);
             let good = self.intact(tx, face.checked(), "face")?.is_some();
             Ok(good.then(|| Embedding::new(Arc::clone(&self.model), face.vector.clone())).transpose()?)
@@ -331,7 +340,9 @@ impl Backend for Server {
         let person = self.person(name)?.id;
         self.pool.read(|tx| {
             let mut vectors = Vec::new();
-            for row in tx.query(&format!("SELECT {FACE} FROM faces f WHERE person = $1 ORDER BY id"), &[&person.0])? {
+            for row in
+                tx.query(&format!("SELECT {FACE} FROM faces f WHERE {CURRENT} AND person = $2 ORDER BY id"), &[&now_ms(), &person.0])?
+            {
                 let face = OwnedFace::new(row);
                 if let Some(good) = self.intact(tx, face.checked(), "face")? {
                     vectors.push((good.id, Embedding::new(Arc::clone(&self.model), face.vector.clone())?));
@@ -357,9 +368,13 @@ impl Backend for Server {
                        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'r'";
             let bytes: i64 = tx.one(sql, &[&schema])?.get(0);
             let graph = self.graph(tx, state.dim)?;
+            let sql = "SELECT coalesce(sum(faces), 0)::bigint, count(*) FILTER (WHERE faces = (SELECT count(*) FROM faces WHERE person = gone.person)) \
+                       FROM (SELECT person, count(*) AS faces FROM faces WHERE expires_ms <= $1 GROUP BY person) gone";
+            let gone = tx.one(sql, &[&now_ms()])?;
+            let [faces, persons] = [gone.get::<_, i64>(0), gone.get(1)].map(|gone| gone as usize);
             Ok(GalleryStats {
-                persons: state.persons as usize,
-                faces: state.faces as usize,
+                persons: (state.persons as usize).saturating_sub(persons),
+                faces: (state.faces as usize).saturating_sub(faces),
                 dim: Some(state.dim).filter(|&dim| dim > 0),
                 model: state.model.id,
                 model_hash: state.model.hash,

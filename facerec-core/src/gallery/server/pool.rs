@@ -137,7 +137,7 @@ impl Pool {
     /// Makes no more use of the connections there are: they do not know yet that pgvector was installed.
     pub(super) fn renew(&self) {
         if self.extension.get().is_none() {
-            self.idle().clear();
+            tokio::task::block_in_place(|| self.idle().clear());
         }
     }
 
@@ -236,7 +236,13 @@ impl Pool {
         }
     }
 
+    /// From a thread of an async host too: its runtime is told that the thread blocks, since the `postgres` crate has a runtime of its
+    /// own, which must not run inside another one.
     fn attempt<T>(&self, work: &mut impl FnMut(&mut Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+        tokio::task::block_in_place(|| self.attempt_here(work))
+    }
+
+    fn attempt_here<T>(&self, work: &mut impl FnMut(&mut Connection) -> Result<T, Failure>) -> Result<T, Failure> {
         let _permit = self.permit()?;
         let idle = self.idle().pop().filter(|connection| !connection.client.is_closed());
         let mut connection = idle.map_or_else(|| self.connect(), Ok)?;

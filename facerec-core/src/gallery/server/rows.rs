@@ -17,6 +17,8 @@ use crate::gallery::store::Checked;
 pub(super) const FACE: &str = "f.id, f.person, f.vector, f.score, f.sharpness, f.yaw_deg, f.pitch_deg, f.roll_deg, f.face_px, \
                                f.exposure, f.source, f.digest, f.metadata, f.created_ms, f.checksum, f.expires_ms";
 const FACE_COLUMNS: usize = 16;
+/// Of `faces f`, those whose time has not come by `$1`, in milliseconds since 1970 UTC.
+pub(super) const CURRENT: &str = "(f.expires_ms IS NULL OR f.expires_ms > $1)";
 /// The columns of `persons p` that [`person`] is read from, after those of a face.
 pub(super) const PERSON: &str = "p.id, p.name, p.created_ms, p.checksum";
 /// Faces that are sent at once: 2 MB of vectors at 512 values.

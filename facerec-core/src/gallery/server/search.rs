@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::face::Embedding;
 use crate::gallery::decision::{Candidate, best_per_person};
 use crate::gallery::filter::SearchFilter;
+use crate::gallery::index::similarity;
 use crate::gallery::records::Match;
 use crate::gallery::store::Checked;
 
@@ -119,7 +120,7 @@ impl<'a> Searcher<'a> {
                     person: person.id,
                     name: person.name.into(),
                     face: good.id,
-                    similarity: similarity(query.as_slice(), &face.vector),
+                    similarity: similarity(query.as_slice(), &face.vector).clamp(-1.0, 1.0),
                 }),
                 (Checked::Good(_), Checked::Good(_)) => {}
                 (Checked::Damaged(id), _) if !self.salvage => {
@@ -134,10 +135,4 @@ impl<'a> Searcher<'a> {
         found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.face.cmp(&b.face)));
         Ok((found, count))
     }
-}
-
-/// The product of two unit vectors, summed in f64 and kept within what a cosine can be.
-fn similarity(a: &[f32], b: &[f32]) -> f32 {
-    let sum: f64 = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-    sum.clamp(-1.0, 1.0) as f32
 }

@@ -1,5 +1,6 @@
 //! Reading: one consistent state of the database, and rows as they come out of it.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, Params, Row};
@@ -38,6 +39,15 @@ impl Checked<PersonRow<'_>> {
             Self::Damaged(id) => *id,
         }
     }
+}
+
+/// Faces whose time has come, and the people who have no others.
+#[derive(Default)]
+pub(in crate::gallery) struct Expired {
+    pub(in crate::gallery) faces: usize,
+    pub(in crate::gallery) people: usize,
+    /// How many of each person's.
+    of: HashMap<PersonId, usize>,
 }
 
 /// One consistent state of the database, for reading.
@@ -182,21 +192,12 @@ impl<'a> Snapshot<'a> {
         self.each(&sql, [after, limit], |row| Ok(visit(audit_row(row, self.cipher)?)?))
     }
 
-    /// People with their number of faces, by name; only the one called `name` when it is given.
-    pub(in crate::gallery) fn persons(&self, name: Option<&str>) -> Result<Vec<Checked<Person>>> {
+    /// People with their number of faces, by name. Faces whose time has come by `now_ms` do not count, nor people who have no others.
+    pub(in crate::gallery) fn persons(&self, now_ms: i64) -> Result<Vec<Checked<Person>>> {
+        let gone = self.expired(now_ms)?.of;
         let mut persons = Vec::new();
         self.scan_persons(0, |row| {
-            match row {
-                Checked::Good(person) if name.is_none_or(|name| person.name == name) => {
-                    let PersonRow { id, name, created_ms, .. } = person;
-                    let count = "SELECT count(*) FROM faces WHERE person = ?1";
-                    let count = self.conn.prepare_cached(count).and_then(|mut count| count.query_row([id.0], |row| row.get::<_, i64>(0)));
-                    let faces = count.map_err(|e| self.error(e))? as usize;
-                    persons.push(Checked::Good(Person { id, name: name.into(), faces, created_ms }));
-                }
-                Checked::Damaged(id) if name.is_none() => persons.push(Checked::Damaged(id)),
-                _ => {}
-            }
+            persons.extend(self.counted(row, &gone)?);
             Ok(())
         })?;
         persons.sort_by(|a, b| match (a, b) {
@@ -204,6 +205,49 @@ impl<'a> Snapshot<'a> {
             (a, b) => matches!(a, Checked::Good(_)).cmp(&matches!(b, Checked::Good(_))),
         });
         Ok(persons)
+    }
+
+    /// One of them.
+    pub(in crate::gallery) fn person(&self, person: PersonId, now_ms: i64) -> Result<Option<Checked<Person>>> {
+        let gone = self.expired(now_ms)?.of;
+        let mut found = None;
+        self.person_row(person, |row| {
+            found = self.counted(row, &gone)?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn counted(&self, row: Checked<PersonRow<'_>>, gone: &HashMap<PersonId, usize>) -> Result<Option<Checked<Person>>> {
+        let PersonRow { id, name, created_ms, .. } = match row {
+            Checked::Good(person) => person,
+            Checked::Damaged(id) => return Ok(Some(Checked::Damaged(id))),
+        };
+        let faces = self.faces_of(id)?.saturating_sub(gone.get(&id).copied().unwrap_or_default());
+        Ok((faces > 0 || !gone.contains_key(&id)).then(|| Checked::Good(Person { id, name: name.into(), faces, created_ms })))
+    }
+
+    fn faces_of(&self, person: PersonId) -> Result<usize> {
+        let count = self.conn.prepare_cached("SELECT count(*) FROM faces WHERE person = ?1");
+        let count = count.and_then(|mut count| count.query_row([person.0], |row| row.get::<_, i64>(0)));
+        count.map(|count| count as usize).map_err(|e| self.error(e))
+    }
+
+    /// The faces whose time has come by `now_ms` and which no writer has deleted yet.
+    pub(in crate::gallery) fn expired(&self, now_ms: i64) -> Result<Expired> {
+        let mut expired = Expired::default();
+        if self.format != FORMAT {
+            return Ok(expired);
+        }
+        self.each("SELECT person, count(*) FROM faces WHERE expires_ms <= ?1 GROUP BY person", [now_ms], |row| {
+            expired.of.insert(PersonId(get(row, 0)?), get::<i64>(row, 1)? as usize);
+            Ok(())
+        })?;
+        for (&person, &faces) in &expired.of {
+            expired.faces += faces;
+            expired.people += usize::from(self.faces_of(person)? == faces);
+        }
+        Ok(expired)
     }
 
     /// What SQLite itself finds wrong with the file.

@@ -1,0 +1,288 @@
+//! What a gallery can do, for one in a folder.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Local;
+use crate::error::{Error, Result};
+use crate::face::{Embedding, ModelKey};
+use crate::gallery::audit::Action;
+use crate::gallery::backend::Backend;
+use crate::gallery::decision::Candidate;
+use crate::gallery::filter::SearchFilter;
+use crate::gallery::index::IndexKind;
+use crate::gallery::key::GalleryKey;
+use crate::gallery::live::{Live, Owner};
+use crate::gallery::records::{
+    AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport, check_name,
+};
+use crate::gallery::rows::{FaceRow, vector_bytes, vector_values};
+use crate::gallery::source::LocalSink;
+use crate::gallery::store::now_ms;
+use crate::gallery::{saved, transfer, verify};
+
+impl Local {
+    /// Visits the faces of a person but for those whose time has come.
+    fn each_face_of(&self, name: &str, mut visit: impl FnMut(FaceRow<'_>) -> Result<()>) -> Result<()> {
+        let (person, now) = (self.person(name)?.id, now_ms());
+        self.db().store.snapshot(|snapshot| {
+            snapshot.scan_faces_of(person, |row| match self.intact(row, "face")?.filter(|face| !face.is_expired(now)) {
+                Some(face) => visit(face),
+                None => Ok(()),
+            })
+        })
+    }
+}
+
+impl Backend for Local {
+    fn location(&self) -> &Path {
+        &self.folder
+    }
+
+    fn model(&self) -> &Arc<ModelKey> {
+        &self.model
+    }
+
+    fn add_many(&self, faces: &[(&str, NewFace<'_>)]) -> Result<Vec<FaceId>> {
+        self.change(Action::Add, |edit| {
+            let mut ids = Vec::with_capacity(faces.len());
+            for (person, face) in faces {
+                self.check_model(face.embedding)?;
+                face.check()?;
+                let (person, _) = edit.person(check_name(person)?)?;
+                ids.push(edit.add_face(FaceRow {
+                    id: FaceId(0),
+                    person,
+                    vector: &vector_bytes(face.embedding.as_slice()),
+                    quality: face.quality,
+                    source: face.source,
+                    digest: face.digest,
+                    metadata: face.metadata,
+                    created_ms: 0,
+                    expires_ms: face.expires_ms,
+                    mark: 0,
+                })?);
+            }
+            Ok(ids)
+        })
+    }
+
+    fn remove_person(&self, name: &str) -> Result<usize> {
+        let name = name.trim();
+        self.remove(|edit| match edit.find_person(name)? {
+            Some(person) => edit.remove_person(person).map(|faces| (faces, true)),
+            None => Err(Error::PersonNotFound { person: name.into() }),
+        })
+    }
+
+    fn remove_face(&self, face: FaceId) -> Result<bool> {
+        self.remove(|edit| edit.remove_face(face).map(|removed| (removed, removed)))
+    }
+
+    fn rename(&self, name: &str, new_name: &str) -> Result<()> {
+        self.forget_name(Action::Rename, |edit| {
+            let person = edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() })?;
+            match edit.find_person(new_name)? {
+                Some(other) if other == person => Ok(()),
+                Some(_) => Err(Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`"))),
+                None => edit.rename(person, new_name),
+            }
+        })
+    }
+
+    fn merge(&self, from: &str, into: &str) -> Result<usize> {
+        self.forget_name(Action::Merge, |edit| {
+            let mut find = |name: &str| edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() });
+            let (from, into) = (find(from)?, find(into)?);
+            let faces = edit.faces_of(from)?;
+            edit.move_faces(&faces, into)?;
+            Ok(faces.len())
+        })
+    }
+
+    fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
+        self.forget_name(Action::Split, |edit| {
+            let from = edit.find_person(person)?.ok_or_else(|| Error::PersonNotFound { person: person.into() })?;
+            let own: BTreeSet<FaceId> = edit.faces_of(from)?.into_iter().collect();
+            if let Some(other) = faces.iter().find(|face| !own.contains(face)) {
+                return Err(Error::argument("faces", format!("expected faces of `{person}`, got `{other}`, which is none of theirs")));
+            }
+            let faces: BTreeSet<FaceId> = faces.iter().copied().collect();
+            let (into, _) = edit.person(into)?;
+            edit.move_faces(&faces.iter().copied().collect::<Vec<_>>(), into)?;
+            Ok(faces.len())
+        })
+    }
+
+    fn persons(&self) -> Result<Vec<Person>> {
+        let persons = self.db().store.snapshot(|snapshot| snapshot.persons(now_ms()))?;
+        persons.into_iter().filter_map(|person| self.intact(person, "person").transpose()).collect()
+    }
+
+    fn person(&self, name: &str) -> Result<Person> {
+        // No index of the database has names: the state in memory knows the id.
+        let id = self.current()?.names.find(name);
+        let found = id.map(|id| self.db().store.snapshot(|snapshot| snapshot.person(id, now_ms()))).transpose()?.flatten();
+        let person = found.map_or(Ok(None), |person| self.intact(person, "person"))?;
+        // Somebody may have renamed them between the two.
+        person.filter(|person| person.name == name).ok_or_else(|| Error::PersonNotFound { person: name.into() })
+    }
+
+    fn faces(&self, name: &str) -> Result<Vec<FaceRecord>> {
+        let mut faces = Vec::new();
+        self.each_face_of(name, |face| {
+            faces.push(face.record());
+            Ok(())
+        })?;
+        Ok(faces)
+    }
+
+    fn embedding(&self, face: FaceId) -> Result<Option<Embedding>> {
+        let (now, mut vector) = (now_ms(), None);
+        self.db().store.snapshot(|snapshot| {
+            snapshot.face(face, |row| {
+                let face = self.intact(row, "face")?.filter(|face| !face.is_expired(now));
+                vector = face.map(|face| vector_values(face.vector).collect::<Vec<_>>());
+                Ok(())
+            })
+        })?;
+        vector.map(|vector| Embedding::new(Arc::clone(&self.model), vector)).transpose()
+    }
+
+    fn vectors(&self, name: &str) -> Result<Vec<(FaceId, Embedding)>> {
+        let mut vectors = Vec::new();
+        self.each_face_of(name, |face| {
+            vectors.push((face.id, Embedding::new(Arc::clone(&self.model), vector_values(face.vector).collect())?));
+            Ok(())
+        })?;
+        Ok(vectors)
+    }
+
+    fn stats(&self) -> Result<GalleryStats> {
+        let (state, gone) = self.db().store.snapshot(|snapshot| Ok((snapshot.state()?, snapshot.expired(now_ms())?)))?;
+        let read = |e| Error::io("read", &self.folder, e);
+        let mut bytes_on_disk = 0;
+        for entry in std::fs::read_dir(&self.folder).map_err(read)? {
+            // A file may go between the listing and the question for its size.
+            bytes_on_disk += entry.map_err(read)?.metadata().map_or(0, |data| data.len());
+        }
+        let (base, tombstones) = {
+            let live = self.live();
+            (live.base.clone(), live.tombstones())
+        };
+        Ok(GalleryStats {
+            persons: (state.persons as usize).saturating_sub(gone.people),
+            faces: (state.faces as usize).saturating_sub(gone.faces),
+            dim: Some(state.dim).filter(|&dim| dim > 0),
+            model: state.model.id,
+            model_hash: state.model.hash,
+            index_kind: base.as_ref().map_or(IndexKind::Flat, |base| base.kind()).label().into(),
+            recall: Some(base.as_ref().map_or(1.0, |base| base.recall())),
+            tombstones,
+            index_bytes_per_face: state.dim * size_of::<f32>() + size_of::<Owner>() + base.map_or(0, |base| base.bytes_per_face()),
+            index_building: self.building.load(Ordering::Acquire),
+            bytes_on_disk,
+            generation: state.generation,
+            encrypted: self.db().store.cipher().is_some(),
+        })
+    }
+
+    fn verify(&self) -> Result<VerifyReport> {
+        // All of it from one state of the database; `db` is held, so that nobody else applies anything meanwhile.
+        let db = self.db();
+        let live = self.live().clone();
+        let (report, done) = db.store.snapshot(|snapshot| {
+            let mut live = live;
+            let changed = live.point().changes(snapshot, None).and_then(|changes| live.apply(changes, &self.folder, true));
+            let current = match changed {
+                Ok(()) => Some(&live),
+                Err(Error::GalleryCorrupt { .. }) => None,
+                Err(other) => return Err(other),
+            };
+            let report = verify::verify(snapshot, snapshot.integrity_problems()?, current)?;
+            Ok((report, current.is_some()))
+        })?;
+        if !done || (!self.salvage && !report.problems.is_empty()) {
+            // Damaged rows were left out above: the next search must not quietly do without them.
+            *self.live_mut() = Live::empty();
+            self.stale.store(true, Ordering::Release);
+        }
+        Ok(report)
+    }
+
+    fn compact(&self) -> Result<()> {
+        self.writable()?;
+        let mut db = self.db();
+        self.purge_in(&mut db)?;
+        db.leftovers = !db.store.tidy()?;
+        // What is being built was planned before now.
+        while self.building.load(Ordering::Acquire) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let plan = self.live_mut().plan_fresh(self.kind);
+        if let Some(plan) = plan {
+            let base = plan.build(&self.cancel)?;
+            self.live_mut().install(Arc::new(base), &plan.line);
+        }
+        self.save(&mut db)
+    }
+
+    fn export(&self, out: &mut dyn Write) -> Result<usize> {
+        self.db().store.snapshot(|snapshot| transfer::export(snapshot, self.salvage, out))
+    }
+
+    fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
+        self.change(Action::Import, |edit| transfer::import(&mut LocalSink::new(edit), &self.model, input))
+    }
+
+    fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
+        let person = self.person(name)?;
+        self.db().store.snapshot(|snapshot| transfer::export_person(snapshot, &person, self.salvage, out))
+    }
+
+    fn purge_expired(&self) -> Result<usize> {
+        self.writable()?;
+        self.purge_in(&mut self.db())
+    }
+
+    fn set_key(&self, key: Option<GalleryKey>) -> Result<()> {
+        self.writable()?;
+        let mut db = self.db();
+        self.purge_in(&mut db)?;
+        // It is readable without a key, or for the old one.
+        saved::discard(&self.folder)?;
+        db.saved = false;
+        db.store.set_key(key, &self.actor)?;
+        let done = db.store.tidy();
+        db.leftovers = !matches!(done, Ok(true));
+        self.catch_up(&db)?;
+        if !done? {
+            tracing::warn!(gallery = %self.folder.display(), "what the old key opens stays in the log until no reader is in the way");
+        }
+        Ok(())
+    }
+
+    fn audit(&self, after_id: i64, limit: usize) -> Result<Vec<AuditEntry>> {
+        let mut entries = Vec::new();
+        self.db().store.snapshot(|snapshot| {
+            snapshot.scan_audit(after_id, limit, |row| {
+                entries.extend(self.intact(row, "audit entry")?.map(|entry| entry.entry()));
+                Ok(())
+            })
+        })?;
+        Ok(entries)
+    }
+
+    fn search(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>> {
+        let (live, among) = self.current_among(filter)?;
+        let queries: Vec<&Embedding> = queries.iter().collect();
+        self.search_in(&live, among.as_deref().map(Vec::as_slice), &queries, k)
+    }
+
+    fn best_people(&self, queries: &[Embedding], wanted: usize, filter: &SearchFilter) -> Result<Vec<Vec<Candidate>>> {
+        self.people_like(queries, wanted, filter)
+    }
+}
