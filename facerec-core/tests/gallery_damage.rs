@@ -341,39 +341,65 @@ impl Drop for SmallDisk {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_an_error_and_loses_nothing() {
-    let Some(disk) = SmallDisk::mount("3m") else { return };
-    let path = disk.0.path().join("gallery");
-    let gallery = open(&path).unwrap();
-    let mut stored = 0;
-    let error = loop {
-        match gallery.add(&format!("person {stored}"), NewFace::new(&embedding(stored))) {
-            Ok(_) => stored += 1,
-            Err(error) => break error,
+    use facerec_core::gallery::IndexKind;
+
+    const CROWD: u64 = 1200;
+    let faiss = cfg!(feature = "faiss");
+    for (kind, crowd, size, more) in [
+        (IndexKind::Flat, 0, "3m", "8m"),
+        (IndexKind::Sq8, CROWD, "5m", "20m"),
+        (IndexKind::Ivf, CROWD, "5m", "20m"),
+        (IndexKind::Hnsw, CROWD, "5m", "20m"),
+    ] {
+        if kind != IndexKind::Flat && !faiss {
+            continue;
         }
-        assert!(stored < 10_000, "the disk does not fill up");
-    };
-    assert_eq!(error.kind().code(), "io", "{error}");
-    assert!(stored > 20);
-    // A batch is refused whole, and both this process and the next still know everybody.
-    let vectors: Vec<_> = (0..500).map(|i| embedding(90_000 + i)).collect();
-    let batch: Vec<_> = vectors.iter().map(|v| ("crowd", NewFace::new(v))).collect();
-    assert_eq!(gallery.add_many(&batch).unwrap_err().kind().code(), "io");
-    let check = |gallery: &Gallery| {
-        assert_eq!(gallery.verify().unwrap().problems, Vec::<String>::new());
-        assert_eq!(gallery.stats().unwrap().faces as u64, stored);
-        for number in 0..stored {
-            assert_eq!(gallery.search(&embedding(number), 1).unwrap()[0].name, format!("person {number}"));
+        let Some(disk) = SmallDisk::mount(size) else { return };
+        let path = disk.0.path().join("gallery");
+        let options = GalleryOptions::default().index(kind);
+        let open = || Gallery::open(&path, &model(), options.clone()).unwrap();
+        let gallery = open();
+        let vectors: Vec<_> = (0..crowd).map(|i| embedding(50_000 + i)).collect();
+        gallery.add_many(&vectors.iter().map(|v| ("crowd", NewFace::new(v))).collect::<Vec<_>>()).unwrap();
+        if crowd > 0 {
+            gallery.compact().unwrap();
+            assert_eq!(gallery.stats().unwrap().index_kind, format!("faiss-{}", kind.code()));
         }
-    };
-    check(&gallery);
-    drop(gallery);
-    check(&reader(&path).unwrap());
-    check(&open(&path).unwrap());
-    disk.remount("size=8m");
-    let gallery = open(&path).unwrap();
-    gallery.add("late", NewFace::new(&embedding(stored))).unwrap();
-    assert_eq!(gallery.search(&embedding(stored), 1).unwrap()[0].name, "late");
-    drop(gallery);
+        let mut stored = 0;
+        let error = loop {
+            match gallery.add(&format!("person {stored}"), NewFace::new(&embedding(stored))) {
+                Ok(_) => stored += 1,
+                Err(error) => break error,
+            }
+            assert!(stored < 10_000, "the disk does not fill up");
+        };
+        assert_eq!(error.kind().code(), "io", "{error}");
+        assert!(stored > 20, "{kind:?}: {stored}");
+        // A batch is refused whole, and both this process and the next still know everybody.
+        let vectors: Vec<_> = (0..2000).map(|i| embedding(90_000 + i)).collect();
+        let batch: Vec<_> = vectors.iter().map(|v| ("more", NewFace::new(v))).collect();
+        assert_eq!(gallery.add_many(&batch).unwrap_err().kind().code(), "io");
+        let check = |gallery: &Gallery| {
+            assert_eq!(gallery.verify().unwrap().problems, Vec::<String>::new());
+            assert_eq!(gallery.stats().unwrap().faces as u64, stored + crowd);
+            for number in 0..stored {
+                assert_eq!(gallery.search(&embedding(number), 1).unwrap()[0].name, format!("person {number}"));
+            }
+        };
+        check(&gallery);
+        // It needs as much room again.
+        assert_eq!(gallery.compact().unwrap_err().kind().code(), "io");
+        check(&gallery);
+        drop(gallery);
+        check(&reader(&path).unwrap());
+        check(&open());
+        disk.remount(&format!("size={more}"));
+        let gallery = open();
+        gallery.add("late", NewFace::new(&embedding(stored))).unwrap();
+        gallery.compact().unwrap();
+        assert_eq!(gallery.search(&embedding(stored), 1).unwrap()[0].name, "late");
+        drop(gallery);
+    }
 
     // No room at all for a new gallery.
     let Some(full) = SmallDisk::mount("16k") else { return };
