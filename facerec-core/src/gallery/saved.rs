@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::index::{Base, IndexKind, SavedBase, Vectors, each};
+use super::index::{Base, IndexKind, PartReader, SavedBase, Vectors, each};
 use super::live::{Live, Owner, SavedLive};
 use super::names::Names;
 use super::records::{FaceId, PersonId};
@@ -143,10 +143,10 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Resul
         let faces = ids_from(&read(faces)?);
         let groups: Vec<_> = parts.chunks(PARTS_PER_BUFFER).collect();
         let parts = each(&groups, true, |group| {
-            let mut buffer = Vec::new();
+            let (mut buffer, mut reader) = (Vec::new(), PartReader::new(header.dim));
             let part = |place| {
                 buffer = read_into(std::mem::take(&mut buffer), place).map_err(internal)?;
-                Ok(Base::part(&buffer, header.dim))
+                Ok(reader.as_mut().map_err(|e| io::Error::from(e.kind())).and_then(|reader| reader.read(&buffer)))
             };
             group.iter().map(part).collect::<Result<Vec<_>>>()
         });

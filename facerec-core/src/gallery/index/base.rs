@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::trained::Trained;
+use super::trained::{Part, Trained};
 use super::{Hit, IndexKind, VectorIndex, Vectors, each, merge};
 use crate::error::{Error, Result};
 use crate::gallery::records::FaceId;
@@ -229,11 +229,6 @@ impl Base {
         std::iter::once(&self.blank).chain(self.parts.iter().map(Arc::as_ref)).map(Trained::to_bytes)
     }
 
-    /// One block of [`to_bytes`](Self::to_bytes), read again.
-    pub(in super::super) fn part(bytes: &[u8], dim: usize) -> io::Result<Part> {
-        Trained::from_bytes(bytes, dim).map(Part)
-    }
-
     /// Puts together what was saved.
     pub(in super::super) fn from_parts(saved: SavedBase, parts: Vec<Part>) -> io::Result<Self> {
         let mut parts = parts.into_iter().map(|part| part.0);
@@ -254,9 +249,6 @@ impl Base {
 fn go_on(cancel: &AtomicBool) -> Result<()> {
     if cancel.load(Ordering::Acquire) { Err(Error::Cancelled) } else { Ok(()) }
 }
-
-/// A part of a saved base.
-pub(in super::super) struct Part(Trained);
 
 /// What is kept of a base beside FAISS's bytes.
 pub(in super::super) struct SavedBase {

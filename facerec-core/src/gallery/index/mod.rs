@@ -26,7 +26,9 @@ use exact::Exact as Shard;
 #[cfg(feature = "faiss")]
 use flat::Flat as Shard;
 #[cfg(not(feature = "faiss"))]
-pub(super) use no_base::{Base, SavedBase};
+pub(super) use no_base::{Base, PartReader, SavedBase};
+#[cfg(feature = "faiss")]
+pub(super) use trained::PartReader;
 pub(super) use vectors::Vectors;
 
 use std::num::NonZero;

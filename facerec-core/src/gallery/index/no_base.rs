@@ -56,10 +56,6 @@ impl Base {
         std::iter::empty()
     }
 
-    pub(in super::super) fn part(_: &[u8], _: usize) -> std::io::Result<Part> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
-
     pub(in super::super) fn from_parts(_: SavedBase, _: Vec<Part>) -> std::io::Result<Self> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
@@ -67,6 +63,18 @@ impl Base {
 
 /// There is none.
 pub(in super::super) enum Part {}
+
+pub(in super::super) enum PartReader {}
+
+impl PartReader {
+    pub(in super::super) fn new(_: usize) -> std::io::Result<Self> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn read(&mut self, _: &[u8]) -> std::io::Result<Part> {
+        match *self {}
+    }
+}
 
 /// As in the build with FAISS, so that a saved index is read up to here.
 #[allow(dead_code)]

@@ -148,7 +148,10 @@ fn every_kind_finds_what_is_nearest_and_survives_its_bytes() {
         assert_eq!(cancelled.map(|error| error.kind().code()), Some("cancelled"));
         let blocks: Vec<Vec<u8>> = base.to_bytes().collect::<Result<_, _>>().unwrap();
         let saved = |faces| SavedBase { kind, faces, effort: base.effort(), recall: base.recall(), trained_on: base.trained_on() };
-        let parts = |dim| blocks.iter().map(|bytes| Base::part(bytes, dim)).collect::<Result<Vec<_>, _>>();
+        let parts = |dim| {
+            let mut reader = PartReader::new(dim)?;
+            blocks.iter().map(|bytes| reader.read(bytes)).collect::<Result<Vec<_>, _>>()
+        };
         assert!(Base::from_parts(saved(ids(3999)), parts(dim).unwrap()).is_err());
         assert!(parts(dim + 1).is_err());
         let back = Base::from_parts(saved(ids(4000)), parts(dim).unwrap()).unwrap();

@@ -43,16 +43,31 @@ impl Trained {
 
     /// FAISS's own serialisation. `unsupported` where files in memory are not available: then it is not saved.
     pub(super) fn to_bytes(&self) -> io::Result<Vec<u8>> {
-        memory::write(&self.index)
-    }
-
-    /// Reads what [`to_bytes`](Self::to_bytes) made. The caller has compared a checksum: FAISS trusts its bytes.
-    pub(super) fn from_bytes(bytes: &[u8], dim: usize) -> io::Result<Self> {
-        let index = memory::read(bytes)?;
-        let right = index.d() as usize == dim && matches!(index.metric_type(), MetricType::InnerProduct);
-        if right { Ok(Self { index, dim }) } else { Err(io::Error::other("it has another dimension or metric")) }
+        MemoryFile::new()?.write(&self.index)
     }
 }
+
+/// Reads many of them, one after the other.
+pub(in super::super) struct PartReader {
+    file: MemoryFile,
+    dim: usize,
+}
+
+impl PartReader {
+    pub(in super::super) fn new(dim: usize) -> io::Result<Self> {
+        Ok(Self { file: MemoryFile::new()?, dim })
+    }
+
+    /// What [`Trained::to_bytes`] made. The caller has compared a checksum: FAISS trusts its bytes.
+    pub(in super::super) fn read(&mut self, bytes: &[u8]) -> io::Result<Part> {
+        let index = self.file.read(bytes)?;
+        let right = index.d() as usize == self.dim && matches!(index.metric_type(), MetricType::InnerProduct);
+        if right { Ok(Part(Trained { index, dim: self.dim })) } else { Err(io::Error::other("it has another dimension or metric")) }
+    }
+}
+
+/// A part of a saved base.
+pub(in super::super) struct Part(pub(super) Trained);
 
 impl VectorIndex for Trained {
     fn len(&self) -> usize {
@@ -104,50 +119,57 @@ fn check(vectors: &[f32], dim: usize) -> Result<()> {
 }
 
 /// FAISS reads and writes files by name. On Linux a file may live in memory only: nothing that FAISS writes comes to a disk as
-/// it is, and it reads the very bytes that were checked.
+/// it is, and it reads the very bytes that were checked. What is read next takes the same memory.
+struct MemoryFile {
+    #[cfg(target_os = "linux")]
+    file: std::fs::File,
+}
+
 #[cfg(target_os = "linux")]
-mod memory {
-    use std::fs::File;
-    use std::io::{self, Read, Seek, SeekFrom, Write};
-    use std::os::fd::AsRawFd;
+impl MemoryFile {
+    fn new() -> io::Result<Self> {
+        use rustix::fs::{MemfdFlags, memfd_create};
 
-    use faiss::index::IndexImpl;
-    use faiss::index::io::{read_index, write_index};
-    use rustix::fs::{MemfdFlags, memfd_create};
-
-    fn file() -> io::Result<(File, String)> {
-        let file = File::from(memfd_create("facerec-index", MemfdFlags::CLOEXEC)?);
-        let name = format!("/proc/self/fd/{}", file.as_raw_fd());
-        Ok((file, name))
+        Ok(Self { file: memfd_create("facerec-index", MemfdFlags::CLOEXEC)?.into() })
     }
 
-    pub(super) fn write(index: &IndexImpl) -> io::Result<Vec<u8>> {
-        let (mut file, name) = file()?;
-        write_index(index, name).map_err(io::Error::other)?;
-        let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize);
-        file.seek(SeekFrom::Start(0))?;
-        file.read_to_end(&mut bytes)?;
+    fn name(&self) -> String {
+        use std::os::fd::AsRawFd;
+
+        format!("/proc/self/fd/{}", self.file.as_raw_fd())
+    }
+
+    fn write(mut self, index: &IndexImpl) -> io::Result<Vec<u8>> {
+        use std::io::{Read, Seek};
+
+        faiss::index::io::write_index(index, self.name()).map_err(io::Error::other)?;
+        let mut bytes = Vec::with_capacity(self.file.metadata()?.len() as usize);
+        self.file.rewind()?;
+        self.file.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    pub(super) fn read(bytes: &[u8]) -> io::Result<IndexImpl> {
-        let (mut file, name) = file()?;
-        file.write_all(bytes)?;
-        read_index(name).map_err(io::Error::other)
+    fn read(&mut self, bytes: &[u8]) -> io::Result<IndexImpl> {
+        use std::io::{Seek, Write};
+
+        self.file.rewind()?;
+        self.file.write_all(bytes)?;
+        self.file.set_len(bytes.len() as u64)?;
+        faiss::index::io::read_index(self.name()).map_err(io::Error::other)
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-mod memory {
-    use std::io;
-
-    use faiss::index::IndexImpl;
-
-    pub(super) fn write(_: &IndexImpl) -> io::Result<Vec<u8>> {
+impl MemoryFile {
+    fn new() -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn read(_: &[u8]) -> io::Result<IndexImpl> {
+    fn write(self, _: &IndexImpl) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn read(&mut self, _: &[u8]) -> io::Result<IndexImpl> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
