@@ -49,7 +49,7 @@ def score(people: numpy.ndarray, labels: numpy.ndarray) -> dict:
     table = numpy.zeros((people.max() + 1, labels.max() + 1))
     numpy.add.at(table, (people, labels), 1)
     pairs = lambda counts: (counts * (counts - 1) / 2).sum()
-    values = lambda precision, recall: {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall)}
+    values = lambda precision, recall: {"precision": precision, "recall": recall, "f1": 2 * precision * recall / max(precision + recall, 1e-9)}
     right = pairs(table)
     cluster, person = table.sum(0), table.sum(1, keepdims=True)
     return {
@@ -75,14 +75,13 @@ def components(count: int, edges) -> numpy.ndarray:
 
 
 def chinese_whispers(alike: numpy.ndarray, threshold: float) -> numpy.ndarray:
-    near = [numpy.nonzero(row >= threshold)[0] for row in alike]
+    near = [numpy.setdiff1d(numpy.nonzero(row >= threshold)[0], [node]) for node, row in enumerate(alike)]
     labels, random = numpy.arange(len(alike)), numpy.random.default_rng(0)
     for _ in range(20):
         before = labels.copy()
         for node in random.permutation(len(alike)):
-            votes = numpy.bincount(labels[near[node]], weights=alike[node, near[node]]) if len(near[node]) > 1 else []
-            if len(votes):
-                labels[node] = votes.argmax()
+            if len(near[node]):
+                labels[node] = numpy.bincount(labels[near[node]], weights=alike[node, near[node]]).argmax()
         if (labels == before).all():
             break
     return labels
