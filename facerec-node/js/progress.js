@@ -6,7 +6,7 @@ const { invalid } = require('./errors.js')
 /** `open` whose options may have a `progress` that throws: the call rejects with that, and the gallery is closed again. */
 function reporting(open) {
   return async function (path, options) {
-    const tell = options?.progress
+    const tell = options?.progress ?? undefined
     if (tell === undefined) return open.call(this, path, options)
     if (typeof tell !== 'function') throw invalid('progress', 'a function', tell)
     let failed

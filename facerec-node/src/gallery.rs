@@ -138,7 +138,8 @@ pub struct GalleryStats {
     pub model: String,
     /// Hash of the model's weights and preprocessing.
     pub model_hash: String,
-    /// How the search is done now: `faiss-flat-ip` (every face is compared), `faiss-sq8`, `faiss-fp16`, `faiss-ivf`, `faiss-hnsw`.
+    /// How the search is done now: `faiss-flat-ip` (every face is compared), `faiss-sq8`, `faiss-fp16`, `faiss-ivf`, `faiss-hnsw`; on a
+    /// server `pgvector-exact`, `pgvector-hnsw`.
     pub index_kind: String,
     /// How often it finds the most similar face first, 0 to 1, as measured when the index was built; null where it was not: on a
     /// server with a graph.
@@ -179,7 +180,7 @@ pub struct ImportReport {
     pub duplicates: f64,
 }
 
-/// People and their faces as vectors, in a folder on the disk, with exact search. Opened with `engine.openGallery`.
+/// People and their faces as vectors, in a folder on the disk or on a server. Opened with `engine.openGallery`.
 ///
 /// A change is on the disk when its promise resolves. Close it when done (`await using` does): one process writes at a time.
 /// After `close`, every method rejects with `ERR_FACEREC_INVALID_ARGUMENT`.

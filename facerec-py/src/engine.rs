@@ -352,7 +352,7 @@ impl Engine {
     ///
     /// Args:
     ///     path: A video file, or a live source: `rtsp://...`, `http://...`, `/dev/video0`.
-    ///     gallery: The people to look for: a `Gallery` or its folder. Without one, tracks have no names.
+    ///     gallery: The people to look for: a `Gallery`, its folder or its address. Without one, tracks have no names.
     ///     every_frame: Look for faces in every frame, not about ten times a second.
     ///     start: Skip what comes before, in seconds.
     ///     end: Stop after, in seconds.

@@ -335,7 +335,7 @@ class GalleryStats(_Record):
     model_hash: str
     index_kind: str
     """How the search is done now: ``faiss-flat-ip`` (every face is compared), ``faiss-sq8``, ``faiss-fp16``, ``faiss-ivf``,
-    ``faiss-hnsw``."""
+    ``faiss-hnsw``; on a server ``pgvector-exact``, ``pgvector-hnsw``."""
     recall: float | None
     """How often it finds the most similar face first, 0 to 1, as measured when the index was built; ``None`` where it was not: on a
     server with a graph."""
