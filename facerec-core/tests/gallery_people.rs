@@ -8,7 +8,7 @@ use facerec_core::SearchFilter;
 use facerec_core::face::Embedding;
 use facerec_core::gallery::{DecisionOptions, FaceId, Gallery, GalleryOptions, NewFace};
 use gallery_checks::{assert_clean, code, open};
-use gallery_vectors::{embedding, model, near};
+use gallery_vectors::{embedding, near};
 
 /// `(name, faces)` of everybody.
 fn people(gallery: &Gallery) -> Vec<(String, usize)> {
