@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import { biden, clip, failure, folder, obama, obama2, server, sharedEngine } from './setup.mjs'
 
-let database
-before(async () => (database = await server()))
+const database = await server()
 
 test('a gallery on a server is like one in a folder', async (context) => {
   if (database === undefined) return context.skip()

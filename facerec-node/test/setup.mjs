@@ -37,7 +37,7 @@ export function folder(name = 'facerec-') {
   return path
 }
 
-/** The address of a database of one's own; undefined, said aloud, where there is no PostgreSQL. */
+/** The address of a database of the file's own; undefined, said aloud, where there is no PostgreSQL. */
 export async function server() {
   const program = spawn(join(root, 'scripts', 'postgres-server.sh'), { stdio: ['pipe', 'pipe', 'inherit'] })
   after(async () => {
