@@ -41,6 +41,7 @@ export interface CallOptions {
 
 export interface AddOptions extends CallOptions {}
 export interface ClusterOptions extends CallOptions {}
+export interface ClusterScoreOptions extends CallOptions {}
 export interface EngineOptions extends CallOptions {}
 export interface EnrollOptions extends CallOptions {}
 export interface GalleryOptions extends CallOptions {}
@@ -55,6 +56,9 @@ export type Metadata = { [key: string]: JsonValue }
 
 /** What JSON can express. */
 export type JsonValue = string | number | boolean | null | Array<JsonValue> | { [key: string]: JsonValue }
+
+/** How a gallery is searched: exactly, or through an index of what is stored. */
+export type IndexKind = 'auto' | 'flat' | 'sq8' | 'fp16' | 'ivf' | 'hnsw'
 
 /** Why a photo was not enrolled. */
 export type RejectReason =
@@ -148,10 +152,12 @@ export declare class Engine {
    */
   similarity(a: Float32Array, b: Float32Array): number
   /**
-   * Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder.
+   * Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder; or one on a PostgreSQL server, by
+   * its address: `postgres://USER@HOST/DATABASE?gallery=NAME`.
    *
    * Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
-   * when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
+   * when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed,
+   * `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
    */
   openGallery(path: string, options?: GalleryOptions): Promise<Gallery>
   /**
@@ -196,13 +202,13 @@ export declare class Engine {
 }
 
 /**
- * People and their faces as vectors, in a folder on the disk, with exact search. Opened with `engine.openGallery`.
+ * People and their faces as vectors, in a folder on the disk or on a server. Opened with `engine.openGallery`.
  *
  * A change is on the disk when its promise resolves. Close it when done (`await using` does): one process writes at a time.
  * After `close`, every method rejects with `ERR_FACEREC_INVALID_ARGUMENT`.
  */
 export declare class Gallery {
-  /** The gallery's folder. */
+  /** The gallery's folder; of one on a server its address without the password. */
   get path(): string
   /** Everybody, by name. */
   people(options?: CallOptions): Promise<Array<Person>>
@@ -396,6 +402,36 @@ export interface ClusterOptions {
   minSize?: number
 }
 
+/** How well faces were put together. */
+export interface ClusterReport {
+  /** Mean similarity from which large clusters were one person. */
+  threshold: number
+  /** How much more alike two single faces had to be. */
+  strictStep: number
+  /** Faces that were put together, one of each photo. */
+  faces: number
+  /** Photos without a face that was found; they are left out. */
+  noFace: number
+  /** People whose faces they are. */
+  people: number
+  /** Clusters, those of one face among them. */
+  clusters: number
+  /** Clusters that hold faces of more than one person. */
+  mixed: number
+  /** Scores over pairs of faces: large clusters decide them. */
+  pairs: [precision: number, recall: number, f1: number]
+  /** BCubed scores: every face counts the same. */
+  bcubed: [precision: number, recall: number, f1: number]
+}
+
+/** What clusters are scored for. */
+export interface ClusterScoreOptions {
+  /** Mean similarities from which large clusters are one person, -1 to 1, to be compared. Default `engine.identifyThreshold`. */
+  thresholds?: Array<number>
+  /** How much more alike two single faces must be, 0 to 1. Default what the embedder needs for one decade fewer false matches. */
+  strictStep?: number
+}
+
 /** Whether two photos show the same person. */
 export interface Comparison {
   /** Cosine similarity of the two largest faces, -1 to 1; null when a photo has no face. */
@@ -568,12 +604,22 @@ export interface GalleryOptions {
   create?: boolean
   /** Open in spite of damaged rows, which are left out; `verify` lists them. Default false. */
   salvage?: boolean
+  /**
+   * How it is searched. Default `auto`: as it was, else by size. Kinds but `flat`, which compares every face, are built in the
+   * background, or by `compact`; `stats` tells their measured recall.
+   */
+  index?: IndexKind
   /** 32 bytes that open an encrypted gallery, or encrypt a new one. Default none: a plain gallery. */
   key?: Uint8Array
   /** Instead of a key. */
   passphrase?: string
   /** Who makes the changes, for the audit log. Default the operating system's user. */
   actor?: string
+  /**
+   * Told how many faces of how many are read, where no saved index fits: every few thousand of them, never for a gallery of
+   * few. What it throws rejects the call.
+   */
+  progress?: (done: number, total: number) => void
 }
 
 /** A gallery in numbers. */
@@ -588,10 +634,26 @@ export interface GalleryStats {
   model: string
   /** Hash of the model's weights and preprocessing. */
   modelHash: string
-  /** How the search is done; always exhaustive. */
-  index: string
+  /**
+   * How the search is done now: `faiss-flat-ip` (every face is compared), `faiss-sq8`, `faiss-fp16`, `faiss-ivf`, `faiss-hnsw`; on a
+   * server `pgvector-exact`, `pgvector-hnsw`.
+   */
+  indexKind: string
+  /**
+   * How often it finds the most similar face first, 0 to 1, as measured when the index was built; null where it was not: on a
+   * server with a graph.
+   */
+  recall: number | null
+  /** Removed faces that the index still passes over; its next building leaves none. */
+  tombstones: number
+  /** Memory of the index for each face in bytes, with the true vector; 0 on a server, which has it on its disk. */
+  indexBytesPerFace: number
+  /** Whether the index is being built in the background now. */
+  indexBuilding: boolean
   /** Size of all files of the gallery. */
   bytes: number
+  /** Changes since the gallery was made. */
+  generation: number
   /** Whether it is encrypted. */
   encrypted: boolean
 }
@@ -961,6 +1023,11 @@ export interface VideoSummary {
 export declare namespace evaluate {
   /** The threshold for each false match rate of `rates` (above 0, below 1) on one's own photos, one sub-folder per person. */
   export function calibrate(engine: Engine, folder: string, rates: Array<number>, options?: CallOptions): Promise<Array<Calibration>>
+  /**
+   * Puts the faces of `folder` (one sub-folder per person, the main face of each photo) together as `engine.cluster` does, without
+   * looking at whose they are, and compares: one report for each threshold.
+   */
+  export function clusters(engine: Engine, folder: string, options?: ClusterScoreOptions): Promise<Array<ClusterReport>>
   /** Closed-set identification: the first photo of each sub-folder of `folder` is enrolled, every other one looked up. */
   export function identification(engine: Engine, folder: string, options?: CallOptions): Promise<IdentificationReport>
   /** Verification on the pairs of a file in the format of LFW's `pairs.txt`; `images` has one sub-folder per person. */

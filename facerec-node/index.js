@@ -4,6 +4,7 @@
 const binding = require('./js/binding.js')
 const { promised } = require('./js/abort.js')
 const { throwing } = require('./js/errors.js')
+const { reporting } = require('./js/progress.js')
 const { modelFolders, runtimeLibrary } = require('./js/runtime.js')
 require('./js/video.js')
 
@@ -19,7 +20,7 @@ const PROMISED = [
   ],
   [Gallery.prototype, { merge: [2], split: [3], duplicates: [2], exportPerson: [2], setKey: [0, true], purgeExpired: [0], audit: [2] }],
   [Gallery.prototype, { search: [2, true], add: [2, true], verify: [0], compact: [0], stats: [0], close: [0] }],
-  [evaluate, { pairs: [3], identification: [2], calibrate: [3], tracks: [2] }],
+  [evaluate, { pairs: [3], identification: [2], calibrate: [3], clusters: [2, true], tracks: [2] }],
   [models, { list: [0, true], path: [1, true], fetch: [0, true] }],
 ]
 
@@ -46,6 +47,8 @@ Engine.create = completing(Engine.create, 0, (options) => ({
 }))
 models.list = completing(models.list, 0, folders)
 models.path = completing(models.path, 1, folders)
+
+Engine.prototype.openGallery = reporting(Engine.prototype.openGallery)
 
 Engine.prototype.similarity = throwing(Engine.prototype.similarity)
 

@@ -5,6 +5,8 @@
 //! similarity of 0 +- 0.09, and each face at 0.75 from its person, so two faces of one person are at about 0.56.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "../tests/gallery_vectors/mod.rs"]
+mod gallery_vectors;
 #[path = "../tests/postgres_server/mod.rs"]
 mod postgres_server;
 
@@ -14,6 +16,7 @@ use std::time::Instant;
 
 use facerec_core::face::{Embedding, ModelKey};
 use facerec_core::gallery::{DecisionOptions, Gallery, GalleryOptions, NewFace};
+use gallery_vectors::values;
 use postgres_server::PgServer;
 
 const DIM: usize = 512;
@@ -102,17 +105,4 @@ fn face(model: &Arc<ModelKey>, person: u64, number: u64) -> Embedding {
     let away: Vec<f32> = unit(values(number, DIM)).collect();
     let mixed = (0..DIM).map(|i| 0.75 * person.get(i).copied().unwrap_or_default() + 0.66 * away[i]).collect();
     Embedding::new(Arc::clone(model), mixed).unwrap()
-}
-
-/// `count` values in -1..1 that follow from `seed` (splitmix64).
-fn values(seed: u64, count: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678;
-    let next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    std::iter::repeat_with(next).take(count).collect()
 }

@@ -1,8 +1,9 @@
 //! What a gallery promises wherever it is kept: the same scenarios in a folder and on a server.
 #![allow(clippy::unwrap_used)]
-#![cfg(all(unix, feature = "postgres"))]
 
+mod gallery_checks;
 mod gallery_vectors;
+#[cfg(all(unix, feature = "postgres"))]
 mod postgres_server;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +11,9 @@ use std::sync::Arc;
 
 use facerec_core::face::{Embedding, ModelKey, Quality};
 use facerec_core::gallery::{DecisionOptions, FaceId, Gallery, GalleryOptions, NewFace, SearchFilter};
+use gallery_checks::{assert_clean, code, open, reader};
 use gallery_vectors::{embedding, model, near};
+#[cfg(all(unix, feature = "postgres"))]
 use postgres_server::PgServer;
 
 /// Where the galleries of a scenario are, by name.
@@ -19,29 +22,12 @@ type Place<'a> = &'a dyn Fn(&str) -> PathBuf;
 fn everywhere(scenario: fn(Place<'_>)) {
     let folder = tempfile::tempdir().unwrap();
     scenario(&|name| folder.path().join(name));
+    #[cfg(all(unix, feature = "postgres"))]
     if let Some(server) = PgServer::start() {
         scenario(&|name| server.address(name));
         // The same again where every search may use the graph.
         scenario(&|name| PathBuf::from(format!("{}-graph&index=hnsw", server.address(name).display())));
     }
-}
-
-fn open(path: &Path) -> Gallery {
-    Gallery::open(path, &model(), GalleryOptions::default()).unwrap()
-}
-
-fn reader(path: &Path) -> Gallery {
-    Gallery::open_any(path, GalleryOptions::default().read_only(true)).unwrap()
-}
-
-fn code<T>(result: facerec_core::error::Result<T>) -> &'static str {
-    result.err().expect("an error").kind().code()
-}
-
-fn assert_clean(gallery: &Gallery) {
-    let report = gallery.verify().unwrap();
-    assert!(report.problems.is_empty(), "{:?}", report.problems);
-    assert_eq!(report.faces, gallery.stats().unwrap().faces);
 }
 
 #[test]
@@ -164,6 +150,8 @@ fn many_faces_of_one_person_do_not_hide_the_runner_up() {
         let names: Vec<_> = decision.candidates.iter().map(|c| c.name.as_str()).collect();
         assert_eq!((names, decision.reason.code()), (vec!["ana", "twin"], "ambiguous"));
         assert!((decision.margin - 0.01).abs() < 1e-3, "{}", decision.margin);
+        let decision = gallery.identify(&embedding(1), &DecisionOptions::new(0.4).min_margin(0.0)).unwrap();
+        assert_eq!((decision.name.as_deref(), decision.reason.code()), (Some("ana"), "match"));
     });
 }
 
@@ -353,6 +341,21 @@ fn an_export_can_be_imported_and_says_everything() {
 }
 
 #[test]
+fn a_folder_is_made_with_those_above_it_but_not_for_somebody_who_only_looks() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Gallery>();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("not/there/yet");
+    for options in [GalleryOptions::default(), GalleryOptions::default().read_only(true)] {
+        assert_eq!(code(Gallery::open_any(&path, options)), "io");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+    open(&path).add("ana", NewFace::new(&embedding(1))).unwrap();
+    assert_eq!(reader(&path).persons().unwrap().len(), 1);
+}
+
+#[test]
+#[cfg(all(unix, feature = "postgres"))]
 fn a_gallery_moves_from_a_folder_to_a_server_and_back() {
     let Some(server) = PgServer::start() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -1,30 +1,18 @@
 //! People features: two names become one person, one person becomes two, and the same face under two names is found.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod gallery_checks;
 mod gallery_vectors;
 
 use facerec_core::SearchFilter;
 use facerec_core::face::Embedding;
 use facerec_core::gallery::{DecisionOptions, FaceId, Gallery, GalleryOptions, NewFace};
-use gallery_vectors::{embedding, model, near};
-
-fn open(folder: &std::path::Path) -> Gallery {
-    Gallery::open(folder, &model(), GalleryOptions::default()).unwrap()
-}
-
-fn code<T>(result: facerec_core::error::Result<T>) -> &'static str {
-    result.err().expect("an error").kind().code()
-}
+use gallery_checks::{assert_clean, code, open};
+use gallery_vectors::{embedding, near};
 
 /// `(name, faces)` of everybody.
 fn people(gallery: &Gallery) -> Vec<(String, usize)> {
     gallery.persons().unwrap().into_iter().map(|person| (person.name, person.faces)).collect()
-}
-
-fn assert_clean(gallery: &Gallery) {
-    let report = gallery.verify().unwrap();
-    assert!(report.problems.is_empty(), "{:?}", report.problems);
-    assert_eq!(report.faces, gallery.stats().unwrap().faces);
 }
 
 fn who(gallery: &Gallery, probe: &Embedding) -> Option<String> {

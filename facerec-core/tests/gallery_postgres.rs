@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 #![cfg(all(unix, feature = "postgres"))]
 
+mod gallery_checks;
 mod gallery_vectors;
 mod postgres_server;
 
@@ -15,15 +16,12 @@ use std::time::{Duration, Instant};
 
 use facerec_core::error::{Error, Result};
 use facerec_core::gallery::{DecisionOptions, Gallery, GalleryOptions, NewFace};
+use gallery_checks::open;
 use gallery_vectors::{embedding, model, near};
 use postgres_server::PgServer;
 use postgres_server::between::{Between, Cut, tls_front};
 
 const WORK: &str = "FACEREC_TEST_POSTGRES_WORK";
-
-fn open(path: &Path) -> Gallery {
-    Gallery::open(path, &model(), GalleryOptions::default()).unwrap()
-}
 
 fn with(address: &Path, more: &str) -> PathBuf {
     PathBuf::from(format!("{}&{more}", address.display()))

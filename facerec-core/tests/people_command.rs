@@ -1,54 +1,20 @@
 //! `facerec gallery cluster|merge|split|duplicates` and `evaluate clusters`: JSON keys, exit codes, files, with real models.
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod facerec_command;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
+use facerec_command::{Run, facerec, shared, with_models};
 use serde_json::{Value, json};
 
-struct Run {
-    code: i32,
-    lines: Vec<Value>,
-    stderr: String,
-}
-
-impl Run {
-    fn summary(&self) -> &Value {
-        &self.lines.last().unwrap()["summary"]
-    }
-
-    /// The file names of each cluster's members.
-    fn clusters(&self) -> Vec<Vec<String>> {
-        let name = |member: &Value| Path::new(member["file"].as_str().unwrap()).file_name().unwrap().to_string_lossy().into_owned();
-        let members = |line: &Value| line["members"].as_array().map(|members| members.iter().map(name).collect());
-        self.lines.iter().filter_map(members).collect()
-    }
-}
-
-fn facerec<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_facerec")).arg("--json").args(args).stdin(Stdio::null()).output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    let lines = stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: `{line}`"))).collect();
-    Run { code: output.status.code().expect("an exit code, no signal"), lines, stderr: String::from_utf8(output.stderr).unwrap() }
-}
-
-fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let folder = std::env::var_os("FACEREC_SHARED").map_or(beside, PathBuf::from);
-    let found = folder.join("data/videos/short_hamilton_clip.mp4").is_file();
-    if !found {
-        eprintln!("SKIPPED: `{}` has no models and videos; set FACEREC_SHARED to test the command with them", folder.display());
-    }
-    found.then_some(folder)
-}
-
-/// Runs with the shared models.
-fn with_models<'a>(shared: &Path, args: impl IntoIterator<Item = &'a str>) -> Run {
-    let models = shared.join("models").to_string_lossy().into_owned();
-    let engine = ["--models", &models, "--detector", "scrfd-2.5g", "--embedder", "edgeface-xs"].map(String::from);
-    facerec(engine.into_iter().chain(args.into_iter().map(String::from)))
+/// The file names of each cluster's members.
+fn clusters(run: &Run) -> Vec<Vec<String>> {
+    let name = |member: &Value| Path::new(member["file"].as_str().unwrap()).file_name().unwrap().to_string_lossy().into_owned();
+    let members = |line: &Value| line["members"].as_array().map(|members| members.iter().map(name).collect());
+    run.lines.iter().filter_map(members).collect()
 }
 
 #[test]
@@ -69,11 +35,11 @@ fn unknown_people_in_photos_and_a_video_are_put_together_named_and_then_known() 
     let found = with_models(&shared, ["gallery", "cluster", "--from", &photos, &miranda, &clip, "--thumbs", &thumbs]);
     assert_eq!(found.code, 1, "the broken one counts as failed: {}", found.stderr);
     assert!(found.lines.iter().any(|line| line["error"]["code"] == "decode_image"));
-    let clusters = found.clusters();
-    assert_eq!(clusters[0], ["1.jpg", "3.jpg", "4.jpg"], "{clusters:?}");
+    let groups = clusters(&found);
+    assert_eq!(groups[0], ["1.jpg", "3.jpg", "4.jpg"], "{groups:?}");
     let of_the_clip =
-        clusters.iter().position(|members| members.iter().any(|file| file == "short_hamilton_clip.mp4")).expect("his photo and the clip");
-    assert!(clusters[of_the_clip].contains(&"lin-manuel-miranda.png".to_string()), "{clusters:?}");
+        groups.iter().position(|members| members.iter().any(|file| file == "short_hamilton_clip.mp4")).expect("his photo and the clip");
+    assert!(groups[of_the_clip].contains(&"lin-manuel-miranda.png".to_string()), "{groups:?}");
     let lines: Vec<&Value> = found.lines.iter().filter(|line| line["cluster"].is_number()).collect();
     assert_eq!(lines[0]["size"], 3);
     assert!(lines[0]["best"]["box"].as_array().unwrap().len() == 4 && lines[0]["cohesion"].as_f64().unwrap() > 0.4);
@@ -86,13 +52,13 @@ fn unknown_people_in_photos_and_a_video_are_put_together_named_and_then_known() 
     assert_eq!((summary["files"].as_i64(), summary["failed"].as_i64(), summary["known"].as_i64()), (Some(7), Some(1), Some(0)));
     assert!(summary["alone"].as_i64().unwrap() >= 1, "Biden is seen once: {summary}");
     let everybody = with_models(&shared, ["gallery", "cluster", "--from", &photos, "--min-size", "1"]);
-    assert_eq!(everybody.clusters(), [vec!["1.jpg", "3.jpg", "4.jpg"], vec!["2.jpg"]]);
+    assert_eq!(clusters(&everybody), [vec!["1.jpg", "3.jpg", "4.jpg"], vec!["2.jpg"]]);
 
     // The same files give the same clusters, to be named.
     let named = with_models(&shared, ["gallery", "cluster", "--gallery", &gallery, "--from", &photos, "--enroll", "1=Obama"]);
     assert_eq!((named.summary()["enrolled"].as_i64(), named.lines.iter().any(|line| line["enrolled"] == "Obama")), (Some(3), true));
     let rest = with_models(&shared, ["gallery", "cluster", "--gallery", &gallery, "--from", &photos, "--min-size", "1"]);
-    assert_eq!((rest.summary()["known"].as_i64(), rest.clusters()), (Some(3), vec![vec!["2.jpg".to_string()]]));
+    assert_eq!((rest.summary()["known"].as_i64(), clusters(&rest)), (Some(3), vec![vec!["2.jpg".to_string()]]));
 
     let wrong = with_models(&shared, ["gallery", "cluster", "--gallery", &gallery, "--from", &photos, "--enroll", "9=Ana"]);
     assert_eq!((wrong.code, wrong.lines.last().unwrap()["error"]["code"].as_str()), (2, Some("invalid_argument")));

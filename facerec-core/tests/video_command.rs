@@ -1,36 +1,16 @@
 //! `facerec video` and `facerec evaluate tracks`: JSON keys, exit codes, files, with real models and a real clip.
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod facerec_command;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
+use facerec_command::{Run, command, engine_options, facerec, shared, with_models};
 use facerec_core::VideoReader;
 use serde_json::Value;
-
-struct Run {
-    code: i32,
-    lines: Vec<Value>,
-    stderr: String,
-}
-
-fn facerec<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_facerec")).arg("--json").args(args).stdin(Stdio::null()).output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    let lines = stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: `{line}`"))).collect();
-    Run { code: output.status.code().expect("an exit code, no signal"), lines, stderr: String::from_utf8(output.stderr).unwrap() }
-}
-
-fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let folder = std::env::var_os("FACEREC_SHARED").map_or(beside, PathBuf::from);
-    let found = folder.join("data/videos/short_hamilton_clip.mp4").is_file();
-    if !found {
-        eprintln!("SKIPPED: `{}` has no models and videos; set FACEREC_SHARED to test the command with them", folder.display());
-    }
-    found.then_some(folder)
-}
 
 /// Names, and the times they were in view in milliseconds.
 fn persons(summary: &Value) -> Vec<(String, i64, i64)> {
@@ -47,19 +27,17 @@ fn a_real_clip_names_the_enrolled_and_nobody_else() {
     let Some(shared) = shared() else { return };
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let models = shared.join("models").to_string_lossy().into_owned();
-    let engine = ["--models", &models, "--detector", "scrfd-2.5g", "--embedder", "edgeface-xs"];
     let photos = shared.join("data/photos/face_recognition/examples");
     let gallery = at("gallery");
     for (name, photo) in [("Miranda", "lin-manuel-miranda.png"), ("Obama", "obama.jpg"), ("Lacamoire", "alex-lacamoire.png")] {
         let photo = photos.join(photo).to_string_lossy().into_owned();
-        let run = facerec(engine.iter().copied().chain(["enroll", "--gallery", &gallery, "--person", name, &photo]));
+        let run = with_models(&shared, ["enroll", "--gallery", &gallery, "--person", name, &photo]);
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
     let clip = shared.join("data/videos/short_hamilton_clip.mp4").to_string_lossy().into_owned();
     let (annotated, page, thumbs) = (at("out.mp4"), at("out.html"), at("thumbs"));
     let outputs = ["--annotate", &annotated, "--report", &page, "--thumbs", &thumbs, "--boxes"];
-    let run = facerec(engine.iter().copied().chain(["video", "--gallery", &gallery, &clip]).chain(outputs));
+    let run = with_models(&shared, ["video", "--gallery", &gallery, &clip].into_iter().chain(outputs));
     assert_eq!(run.code, 0, "{}", run.stderr);
 
     let (summary, tracks) = run.lines.split_last().unwrap();
@@ -136,7 +114,7 @@ fn a_real_clip_names_the_enrolled_and_nobody_else() {
     assert!(judged.code == 2 && judged.stderr.contains("--boxes"), "{}", judged.stderr);
 
     // A part of it.
-    let part = facerec(engine.iter().copied().chain(["video", "--gallery", &gallery, &clip, "--start", "3", "--end", "6.5"]));
+    let part = with_models(&shared, ["video", "--gallery", &gallery, &clip, "--start", "3", "--end", "6.5"]);
     assert_eq!(part.code, 0, "{}", part.stderr);
     let summary = &part.lines.last().unwrap()["summary"];
     assert_eq!(persons(summary).iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["Miranda"], "{summary}");
@@ -147,10 +125,10 @@ fn a_real_clip_names_the_enrolled_and_nobody_else() {
     let text = at("text.mp4");
     fs::write(&text, "no video\n").unwrap();
     for (input, code) in [(text.as_str(), "decode_video"), ("/no/such/file.mp4", "io")] {
-        let run = facerec(engine.iter().copied().chain(["video", "--gallery", &gallery, input]));
+        let run = with_models(&shared, ["video", "--gallery", &gallery, input]);
         assert_eq!((run.code, run.lines[0]["error"]["code"].as_str()), (1, Some(code)), "{}", run.stderr);
     }
-    let run = facerec(engine.iter().copied().chain(["video", "--gallery", &at("nobody"), &clip]));
+    let run = with_models(&shared, ["video", "--gallery", &at("nobody"), &clip]);
     assert_eq!(run.code, 4, "a gallery that is not there: {}", run.stderr);
 }
 
@@ -181,23 +159,8 @@ fn ffmpeg(folder: &Path, arguments: &str) {
 
 /// Runs `facerec video` in a folder.
 fn video(folder: &Path, arguments: &str) -> Run {
-    let models = shared().unwrap().canonicalize().unwrap().join("models").to_string_lossy().into_owned();
-    let global = ["--json", "--models", &models, "--detector", "scrfd-2.5g", "--embedder", "edgeface-xs", "video"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_facerec"));
-    let output = command.args(global).args(arguments.split_whitespace()).current_dir(folder).stdin(Stdio::null()).output().unwrap();
-    let lines = String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    Run { code: output.status.code().unwrap(), lines, stderr: String::from_utf8(output.stderr).unwrap() }
-}
-
-impl Run {
-    /// Exit code, and the code of the first error.
-    fn failed(&self) -> (i32, &str) {
-        (self.code, self.lines.iter().find_map(|line| line["error"]["code"].as_str()).unwrap_or("none"))
-    }
-
-    fn summary(&self) -> &Value {
-        &self.lines.last().unwrap_or_else(|| panic!("no line; {}", self.stderr))["summary"]
-    }
+    let engine = engine_options(&shared().unwrap());
+    Run::of(command().args(engine).arg("video").args(arguments.split_whitespace()).current_dir(folder))
 }
 
 #[test]
@@ -276,7 +239,7 @@ fn live_sources_end_when_asked_and_say_what_they_lost() {
     let Some(shared) = shared() else { return };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let clip = shared.join("data/videos/short_hamilton_clip.mp4").canonicalize().unwrap();
+    let clip = shared.join("data/videos/short_hamilton_clip.mp4");
     ffmpeg(folder, &format!("-stream_loop 2 -i {} -an -c:v libx264 -preset ultrafast -g 25 live.ts", clip.display()));
     // A transport stream states no length: taken for a camera, and this one is faster than any detector.
     let address = format!("file://{}/live.ts", folder.display());

@@ -41,6 +41,7 @@ export interface CallOptions {
 
 export interface AddOptions extends CallOptions {}
 export interface ClusterOptions extends CallOptions {}
+export interface ClusterScoreOptions extends CallOptions {}
 export interface EngineOptions extends CallOptions {}
 export interface EnrollOptions extends CallOptions {}
 export interface GalleryOptions extends CallOptions {}
@@ -55,6 +56,9 @@ export type Metadata = { [key: string]: JsonValue }
 
 /** What JSON can express. */
 export type JsonValue = string | number | boolean | null | Array<JsonValue> | { [key: string]: JsonValue }
+
+/** How a gallery is searched: exactly, or through an index of what is stored. */
+export type IndexKind = 'auto' | 'flat' | 'sq8' | 'fp16' | 'ivf' | 'hnsw'
 
 /** Why a photo was not enrolled. */
 export type RejectReason =

@@ -10,8 +10,9 @@ use crate::cluster::{Cluster, ClusterOptions};
 use crate::enroll::{EnrollOptions, Enrolment, IdentifiedFace, IdentifyOptions};
 use crate::error::{JsResult as Result, thrown, whole};
 use crate::face::{Comparison, EmbeddedFace, Face};
-use crate::gallery::{Gallery, GalleryOptions};
+use crate::gallery::Gallery;
 use crate::image::Input;
+use crate::opening::GalleryOptions;
 use crate::video::{Sightings, VideoOptions};
 use crate::work::Work;
 
@@ -181,10 +182,12 @@ impl Engine {
         Ok(similarity.into())
     }
 
-    /// Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder.
+    /// Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder; or one on a PostgreSQL server, by
+    /// its address: `postgres://USER@HOST/DATABASE?gallery=NAME`.
     ///
     /// Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
-    /// when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed, `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
+    /// when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed,
+    /// `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
     #[napi(ts_args_type = "path: string, options?: GalleryOptions", ts_return_type = "Promise<Gallery>", catch_unwind)]
     pub fn open_gallery(&self, path: String, options: Option<GalleryOptions>, cancel: Option<&Cancel>) -> Result<Work<Gallery>> {
         let engine = self.inner.clone();

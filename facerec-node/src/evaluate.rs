@@ -1,9 +1,10 @@
-//! How good it is: verification, identification, calibration and tracking scores.
+//! How good it is: verification, identification, calibration, clustering and tracking scores.
 
 use std::path::Path;
 
 use facerec_core::evaluate as core;
 use facerec_core::evaluate::{EvaluateOptions, TrackFile};
+use facerec_core::gallery::ClusterOptions;
 use facerec_core::{CancelToken, Engine as CoreEngine, Result};
 use napi_derive::napi;
 
@@ -60,6 +61,66 @@ pub struct Calibration {
     pub pairs: f64,
     /// Photos without a face that was found; they are left out.
     pub no_face: f64,
+}
+
+/// What clusters are scored for.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct ClusterScoreOptions {
+    /// Mean similarities from which large clusters are one person, -1 to 1, to be compared. Default `engine.identifyThreshold`.
+    pub thresholds: Option<Vec<f64>>,
+    /// How much more alike two single faces must be, 0 to 1. Default what the embedder needs for one decade fewer false matches.
+    pub strict_step: Option<f64>,
+}
+
+impl ClusterScoreOptions {
+    fn into_core(self, engine: &CoreEngine) -> Result<Vec<ClusterOptions>> {
+        let usual = engine.cluster_options()?;
+        let step = self.strict_step.map_or(usual.strict_step, |step| step as f32);
+        let thresholds = self.thresholds.unwrap_or_else(|| vec![usual.threshold.into()]);
+        Ok(thresholds.into_iter().map(|threshold| ClusterOptions::new(threshold as f32, step)).collect())
+    }
+}
+
+/// How well faces were put together.
+#[napi(object, object_from_js = false)]
+pub struct ClusterReport {
+    /// Mean similarity from which large clusters were one person.
+    pub threshold: f64,
+    /// How much more alike two single faces had to be.
+    pub strict_step: f64,
+    /// Faces that were put together, one of each photo.
+    pub faces: f64,
+    /// Photos without a face that was found; they are left out.
+    pub no_face: f64,
+    /// People whose faces they are.
+    pub people: f64,
+    /// Clusters, those of one face among them.
+    pub clusters: f64,
+    /// Clusters that hold faces of more than one person.
+    pub mixed: f64,
+    /// Scores over pairs of faces: large clusters decide them.
+    #[napi(ts_type = "[precision: number, recall: number, f1: number]")]
+    pub pairs: Vec<f64>,
+    /// BCubed scores: every face counts the same.
+    #[napi(ts_type = "[precision: number, recall: number, f1: number]")]
+    pub bcubed: Vec<f64>,
+}
+
+impl ClusterReport {
+    fn new(way: &ClusterOptions, found: &core::ClusterReport) -> Self {
+        Self {
+            threshold: way.threshold.into(),
+            strict_step: way.strict_step.into(),
+            faces: found.faces as f64,
+            no_face: found.no_face as f64,
+            people: found.persons as f64,
+            clusters: found.clusters as f64,
+            mixed: found.mixed as f64,
+            pairs: vec![found.pair_precision, found.pair_recall, found.pair_f1()],
+            bcubed: vec![found.bcubed_precision, found.bcubed_recall, found.bcubed_f1()],
+        }
+    }
 }
 
 /// How good tracks are, against a truth.
@@ -151,6 +212,28 @@ pub fn calibrate(engine: &Engine, folder: String, rates: Vec<f64>, cancel: Optio
             Calibration { threshold, fmr: found.fmr, fnmr: found.fnmr, pairs, no_face }
         };
         Ok(found.into_iter().map(calibration).collect())
+    })
+}
+
+/// Puts the faces of `folder` (one sub-folder per person, the main face of each photo) together as `engine.cluster` does, without
+/// looking at whose they are, and compares: one report for each threshold.
+#[napi(
+    namespace = "evaluate",
+    ts_args_type = "engine: Engine, folder: string, options?: ClusterScoreOptions",
+    ts_return_type = "Promise<Array<ClusterReport>>",
+    catch_unwind
+)]
+pub fn clusters(
+    engine: &Engine,
+    folder: String,
+    options: Option<ClusterScoreOptions>,
+    cancel: Option<&Cancel>,
+) -> Work<Vec<ClusterReport>> {
+    let (engine, token) = (engine.core(), token(cancel));
+    Work::queue(token.clone(), move || {
+        let ways = options.unwrap_or_default().into_core(&engine)?;
+        let found = evaluating(&engine, &token, |analyzer, options| core::clusters(analyzer, Path::new(&folder), &ways, options))?;
+        Ok(ways.iter().zip(&found).map(|(way, found)| ClusterReport::new(way, found)).collect())
     })
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use facerec_core as core;
 use facerec_core::Result as CoreResult;
-use facerec_core::gallery::{FaceId, FaceRecord, GalleryKey, NewFace};
-use napi::bindgen_prelude::{Float32Array, ToNapiValue, TypeName, Uint8Array};
+use facerec_core::gallery::{FaceId, FaceRecord, NewFace};
+use napi::bindgen_prelude::{Float32Array, ToNapiValue, TypeName};
 use napi_derive::napi;
 use serde_json::{Map, Value};
 
@@ -14,62 +14,8 @@ use crate::cancel::{Cancel, token};
 use crate::enroll::filter;
 use crate::error::{JsResult as Result, argument, id, thrown, whole};
 use crate::face::Quality;
+use crate::opening::KeyOptions;
 use crate::work::Work;
-
-/// How to open a gallery.
-#[napi(object, object_to_js = false)]
-#[derive(Default)]
-pub struct GalleryOptions {
-    /// Only read: takes no lock and sees a writer's changes at its next search. Default false.
-    pub read_only: Option<bool>,
-    /// Create the gallery when there is none. Default true.
-    pub create: Option<bool>,
-    /// Open in spite of damaged rows, which are left out; `verify` lists them. Default false.
-    pub salvage: Option<bool>,
-    /// 32 bytes that open an encrypted gallery, or encrypt a new one. Default none: a plain gallery.
-    pub key: Option<Uint8Array>,
-    /// Instead of a key.
-    pub passphrase: Option<String>,
-    /// Who makes the changes, for the audit log. Default the operating system's user.
-    pub actor: Option<String>,
-}
-
-/// What a gallery is encrypted with.
-#[napi(object, object_to_js = false)]
-#[derive(Default)]
-pub struct KeyOptions {
-    /// 32 random bytes.
-    pub key: Option<Uint8Array>,
-    /// Instead of a key.
-    pub passphrase: Option<String>,
-}
-
-impl KeyOptions {
-    fn into_core(self) -> CoreResult<Option<GalleryKey>> {
-        match (self.key, self.passphrase) {
-            (None, None) => Ok(None),
-            (None, Some(passphrase)) => Ok(Some(GalleryKey::passphrase(passphrase))),
-            (Some(bytes), None) => {
-                let bytes = <[u8; 32]>::try_from(&bytes[..]);
-                let key = bytes.map_err(|_| argument("key", "expected 32 bytes, got another number of them"))?;
-                Ok(Some(GalleryKey::bytes(key)))
-            }
-            (Some(_), Some(_)) => Err(argument("key", "expected a key or a passphrase, got both")),
-        }
-    }
-}
-
-impl GalleryOptions {
-    pub(crate) fn into_core(self) -> CoreResult<core::GalleryOptions> {
-        let mut options = core::GalleryOptions::default();
-        options.read_only = self.read_only.unwrap_or(options.read_only);
-        options.create = self.create.unwrap_or(options.create);
-        options.salvage = self.salvage.unwrap_or(options.salvage);
-        options.key = KeyOptions { key: self.key, passphrase: self.passphrase }.into_core()?;
-        options.actor = self.actor;
-        Ok(options)
-    }
-}
 
 /// A person of a gallery.
 #[napi(object, object_from_js = false)]
@@ -192,10 +138,22 @@ pub struct GalleryStats {
     pub model: String,
     /// Hash of the model's weights and preprocessing.
     pub model_hash: String,
-    /// How the search is done; always exhaustive.
-    pub index: String,
+    /// How the search is done now: `faiss-flat-ip` (every face is compared), `faiss-sq8`, `faiss-fp16`, `faiss-ivf`, `faiss-hnsw`; on a
+    /// server `pgvector-exact`, `pgvector-hnsw`.
+    pub index_kind: String,
+    /// How often it finds the most similar face first, 0 to 1, as measured when the index was built; null where it was not: on a
+    /// server with a graph.
+    pub recall: Option<f64>,
+    /// Removed faces that the index still passes over; its next building leaves none.
+    pub tombstones: f64,
+    /// Memory of the index for each face in bytes, with the true vector; 0 on a server, which has it on its disk.
+    pub index_bytes_per_face: f64,
+    /// Whether the index is being built in the background now.
+    pub index_building: bool,
     /// Size of all files of the gallery.
     pub bytes: f64,
+    /// Changes since the gallery was made.
+    pub generation: f64,
     /// Whether it is encrypted.
     pub encrypted: bool,
 }
@@ -222,7 +180,7 @@ pub struct ImportReport {
     pub duplicates: f64,
 }
 
-/// People and their faces as vectors, in a folder on the disk, with exact search. Opened with `engine.openGallery`.
+/// People and their faces as vectors, in a folder on the disk or on a server. Opened with `engine.openGallery`.
 ///
 /// A change is on the disk when its promise resolves. Close it when done (`await using` does): one process writes at a time.
 /// After `close`, every method rejects with `ERR_FACEREC_INVALID_ARGUMENT`.
@@ -256,7 +214,7 @@ impl Gallery {
 
 #[napi]
 impl Gallery {
-    /// The gallery's folder.
+    /// The gallery's folder; of one on a server its address without the password.
     #[napi(getter, catch_unwind)]
     pub fn path(&self) -> String {
         self.path.to_string_lossy().into_owned()
@@ -456,8 +414,13 @@ impl Gallery {
                 dim: stats.dim.map(count),
                 model: stats.model,
                 model_hash: stats.model_hash,
-                index: stats.index_kind,
+                index_kind: stats.index_kind,
+                recall: stats.recall.map(f64::from),
+                tombstones: count(stats.tombstones),
+                index_bytes_per_face: count(stats.index_bytes_per_face),
+                index_building: stats.index_building,
                 bytes: stats.bytes_on_disk as f64,
+                generation: stats.generation as f64,
                 encrypted: stats.encrypted,
             })
         })

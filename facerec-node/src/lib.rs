@@ -17,6 +17,7 @@ mod face;
 mod gallery;
 mod image;
 mod models;
+mod opening;
 #[cfg(feature = "test-panic")]
 mod panic;
 mod sighting;

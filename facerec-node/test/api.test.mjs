@@ -243,3 +243,23 @@ test('evaluations', async () => {
   assert.equal((await failure(evaluate.calibrate(engine, folder(), [2]))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
   assert.equal((await failure(evaluate.pairs(engine, '/no/such', '/no/such'))).code, 'ERR_FACEREC_IO')
 })
+
+test('clusters are scored against the folders', async () => {
+  const { cpSync, mkdirSync } = await import('node:fs')
+  const engine = await sharedEngine()
+  const place = folder()
+  for (const [name, photos] of [['obama', [obama, obama2]], ['biden', [biden]]]) {
+    mkdirSync(join(place, name))
+    photos.forEach((photo, number) => cpSync(photo, join(place, name, `${number}.jpg`)))
+  }
+  const [usual, ...more] = await evaluate.clusters(engine, place)
+  assert.deepEqual([usual.faces, usual.noFace, usual.people, usual.clusters, usual.mixed, more], [3, 0, 2, 2, 0, []])
+  assert.deepEqual([usual.pairs, usual.bcubed], [[1, 1, 1], [1, 1, 1]])
+  assert.equal(usual.threshold, engine.identifyThreshold)
+  const [one, none] = await evaluate.clusters(engine, place, { thresholds: [-1, 1], strictStep: 0 })
+  assert.deepEqual([one.clusters, one.mixed, one.pairs.slice(0, 2)], [1, 1, [1 / 3, 1]], 'everybody together: 1 of 3 pairs is right')
+  assert.deepEqual([none.clusters, none.mixed, none.pairs.slice(0, 2), none.strictStep], [3, 0, [1, 0], 0])
+  assert.equal((await failure(evaluate.clusters(engine, place, { thresholds: [2] }))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  assert.equal((await failure(evaluate.clusters(engine, join(place, 'none')))).code, 'ERR_FACEREC_IO')
+  assert.equal((await failure(evaluate.clusters(engine, place, { signal: AbortSignal.abort() }))).code, 'ERR_FACEREC_CANCELLED')
+})

@@ -25,10 +25,25 @@ function same(faces, record) {
   return faces.length
 }
 
+/** What there is to call, and the `field`s of what is passed in and given back. */
+const table = JSON.parse(readFileSync(join(root, 'fixtures', 'api.json'), 'utf8'))
+const [calls, fields] = [table.filter((row) => row.what), table.filter((row) => row.field)]
+const types = readFileSync(join(root, 'facerec-node', 'index.d.ts'), 'utf8')
+const sources = (folder) =>
+  readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.rs')).map((name) => readFileSync(join(folder, name), 'utf8')).join('\n')
+const core = sources(join(root, 'facerec-core', 'src'))
+
+/** The lines from `start` to the first one that is `end`. */
+function block(text, start, end) {
+  const found = text.match(start)
+  assert.ok(found, String(start))
+  const rest = text.slice(found.index)
+  return rest.slice(0, rest.indexOf(end))
+}
+
 test('every name of fixtures/api.json is in Node, and the types have it', () => {
-  const table = JSON.parse(readFileSync(join(root, 'fixtures', 'api.json'), 'utf8'))
-  const types = readFileSync(join(root, 'facerec-node', 'index.d.ts'), 'utf8')
-  const wanted = table.filter((row) => row.node)
+  assert.equal(calls.length + fields.length, table.length)
+  const wanted = calls.filter((row) => row.node)
   assert.ok(wanted.length > 30)
   for (const { node } of wanted) {
     const [owner, name] = node.split('.')
@@ -48,21 +63,34 @@ test('every name of fixtures/api.json is in Node, and the types have it', () => 
 })
 
 test('every name of fixtures/api.json is in the Rust sources, and in the Python types where they are there', (context) => {
-  const table = JSON.parse(readFileSync(join(root, 'fixtures', 'api.json'), 'utf8'))
-  const files = (folder) => readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.rs')).map((name) => readFileSync(join(folder, name), 'utf8'))
-  const core = files(join(root, 'facerec-core', 'src')).join('\n')
-  for (const row of table) assert.ok(row.python && row.node && (row.rust || row.what.includes('in Rust: drop')), `${row.what}: in all three`)
-  for (const { rust } of table.filter((row) => row.rust)) {
+  for (const row of calls) assert.ok(row.python && row.node && (row.rust || row.what.includes('in Rust: drop')), `${row.what}: in all three`)
+  for (const { rust } of calls.filter((row) => row.rust)) {
     const name = rust.split('::').at(-1)
     assert.ok(new RegExp(`pub (fn|struct|enum|trait|mod) ${name}\\b`).test(core), rust)
   }
   const python = join(root, 'facerec-py', 'python', 'facerec')
   if (!existsSync(python)) return context.skip('SKIPPED: no Python binding in this checkout')
   const stubs = ['_core.pyi', 'models.py', 'evaluate.py', '__init__.py'].map((name) => readFileSync(join(python, name), 'utf8')).join('\n')
-  for (const { python } of table.filter((row) => row.python)) {
+  for (const { python } of calls.filter((row) => row.python)) {
     const name = python.split('.').at(-1)
     assert.ok(new RegExp(`(def|class|import) .*\\b${name}\\b`).test(stubs), python)
   }
+})
+
+test('every field of fixtures/api.json is in all three, and none is left out', (context) => {
+  const node = (owner) => [...block(types, new RegExp(`export interface ${owner} \\{(?!\\})`), '\n}').matchAll(/^ {2}(\w+)\??:/gm)].map((found) => found[1])
+  const rust = (owner) => [...block(core, new RegExp(`pub struct ${owner} `), '\n}').matchAll(/^ {4}pub (\w+):/gm)].map((found) => found[1])
+  const listed = (language, owner) => fields.map((row) => row[language].match(/\w+/g)).filter((name) => name[0] === owner).map((name) => name.at(-1)).sort()
+  for (const owner of ['GalleryOptions', 'GalleryStats']) assert.deepEqual(listed('node', owner), node(owner).sort(), `${owner} in Node`)
+  assert.deepEqual(listed('rust', 'GalleryStats'), rust('GalleryStats').sort())
+  for (const row of fields) assert.ok(new RegExp(`pub (fn )?${row.rust.split('::')[1]}\\b`).test(core), row.rust)
+  const python = join(root, 'facerec-py', 'python', 'facerec')
+  if (!existsSync(python)) return context.skip('SKIPPED: no Python binding in this checkout')
+  const names = (text) => [...text.matchAll(/^ +(\w+): /gm)].map((found) => found[1]).sort()
+  const stubs = readFileSync(join(python, '_core.pyi'), 'utf8')
+  assert.deepEqual(listed('python', 'GalleryStats'), names(block(readFileSync(join(python, '_results.py'), 'utf8'), /class GalleryStats/, '\n\n\n')))
+  assert.deepEqual([...listed('python', 'Engine'), 'path'].sort(), names(block(stubs, /def gallery\(/, ') ->')))
+  assert.deepEqual([...listed('python', 'Engine'), 'engine', 'path'].sort(), names(block(stubs, /def open\(/, ') ->')))
 })
 
 test('photos: identical boxes, cosine at least 0.99999', async () => {

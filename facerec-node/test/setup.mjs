@@ -1,6 +1,6 @@
 // What the tests share: photos, a clip, one engine.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -35,6 +35,24 @@ export function folder(name = 'facerec-') {
   const path = mkdtempSync(join(tmpdir(), name))
   after(() => rmSync(path, { recursive: true, force: true }))
   return path
+}
+
+/** The address of a database of the file's own; undefined, said aloud, where there is no PostgreSQL. */
+export async function server() {
+  const program = spawn(join(root, 'scripts', 'postgres-server.sh'), { stdio: ['pipe', 'pipe', 'inherit'] })
+  after(async () => {
+    if (program.exitCode !== null) return
+    program.stdin.end() // which ends it
+    await new Promise((resolve) => program.once('exit', resolve))
+  })
+  const [address, code] = await Promise.race([
+    new Promise((resolve) => program.stdout.once('data', (text) => resolve([text.toString().trim()]))),
+    new Promise((resolve) => program.once('exit', (code) => resolve([undefined, code]))),
+  ])
+  if (address !== undefined) return address
+  if (code !== 3 || process.env.CI) throw new Error(`the server does not start (${code}), see its words above; scripts/setup.sh --tests installs it`)
+  console.error('SKIPPED: no PostgreSQL; scripts/postgres.sh gets it')
+  return undefined
 }
 
 /** A clip of five seconds: Obama, six strangers, Biden. Made once. */

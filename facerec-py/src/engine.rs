@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::{OrRaise, given};
-use crate::gallery::{Gallery, Known, Opening};
+use crate::gallery::{Gallery, Known};
 use crate::models::folders;
+use crate::opening::Opening;
 use crate::picture::Input;
 use crate::video::{Video, VideoRequest};
 use crate::{process, records};
@@ -309,20 +310,27 @@ impl Engine {
     /// Opens the gallery in the folder `path`, and makes it when there is none.
     ///
     /// Args:
-    ///     path: The gallery's folder.
+    ///     path: The gallery's folder, or the address of one on a PostgreSQL server, as text:
+    ///         `postgres://USER@HOST/DATABASE?gallery=NAME`.
     ///     read_only: Never write and take no lock: any number may read while one writes.
     ///     create: Whether to make a gallery that is not there.
     ///     salvage: Open in spite of damaged rows, which are left out.
+    ///     index: How it is searched: `flat` (every face, exact), `sq8`, `fp16`, `ivf`, `hnsw`, or `auto` (the default): as it was, else
+    ///         by size. Kinds but `flat` are built in the background, or by `compact`; `stats` tells their measured recall.
     ///     key: 32 bytes that open an encrypted gallery, or encrypt a new one.
     ///     passphrase: Instead of a key.
     ///     actor: Who makes the changes, for the audit log; default the operating system's user.
+    ///     progress: Called with how many faces of how many are read, where no saved index fits: every few thousand of them, never
+    ///         for a gallery of few. What it raises comes out of here.
     ///
     /// Raises:
     ///     WrongKey: A key is missing, wrong, or not needed.
     ///     GalleryLocked: Another process has it open for writing.
     ///     EmbeddingModelMismatch: It holds embeddings of another model.
     ///     GalleryCorrupt, GalleryNewer, IoError: It cannot be read.
-    #[pyo3(signature = (path, *, read_only=None, create=None, salvage=None, key=None, passphrase=None, actor=None))]
+    #[pyo3(signature = (
+        path, *, read_only=None, create=None, salvage=None, index=None, key=None, passphrase=None, actor=None, progress=None
+    ))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn gallery(
         slf: &Bound<'_, Self>,
@@ -330,11 +338,13 @@ impl Engine {
         read_only: Option<bool>,
         create: Option<bool>,
         salvage: Option<bool>,
+        index: Option<String>,
         key: Option<Vec<u8>>,
         passphrase: Option<String>,
         actor: Option<String>,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Gallery> {
-        let opening = Opening { read_only, create, salvage, key, passphrase, actor };
+        let opening = Opening { read_only, create, salvage, index, key, passphrase, actor, progress };
         Gallery::open_with(slf.py(), path, Some(slf.clone().unbind()), opening)
     }
 
@@ -342,7 +352,7 @@ impl Engine {
     ///
     /// Args:
     ///     path: A video file, or a live source: `rtsp://...`, `http://...`, `/dev/video0`.
-    ///     gallery: The people to look for: a `Gallery` or its folder. Without one, tracks have no names.
+    ///     gallery: The people to look for: a `Gallery`, its folder or its address. Without one, tracks have no names.
     ///     every_frame: Look for faces in every frame, not about ten times a second.
     ///     start: Skip what comes before, in seconds.
     ///     end: Stop after, in seconds.

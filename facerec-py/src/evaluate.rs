@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use facerec_core::evaluate::{self as core, EvaluateOptions, TrackFile};
+use facerec_core::gallery::ClusterOptions;
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
@@ -83,6 +84,32 @@ pub(crate) fn calibrate<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let found = watched(py, engine, progress, move |engine, options| core::calibrate(engine.analyzer(), &folder, &fmr, options))?;
     records::table(py, found, |one| records::make(py, "Calibration", (one.threshold, one.fmr, one.fnmr, one.pairs, one.no_face)))
+}
+
+#[pyfunction]
+#[pyo3(signature = (engine, folder, *, threshold, strict_step=None, progress=None))]
+pub(crate) fn clusters<'py>(
+    py: Python<'py>,
+    engine: &Engine,
+    folder: PathBuf,
+    threshold: Vec<f32>,
+    strict_step: Option<f32>,
+    progress: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut usual = engine.core.cluster_options().or_raise()?;
+    usual.strict_step = strict_step.unwrap_or(usual.strict_step);
+    let thresholds = if threshold.is_empty() { vec![usual.threshold] } else { threshold };
+    let ways: Vec<_> = thresholds.into_iter().map(|threshold| ClusterOptions::new(threshold, usual.strict_step)).collect();
+    let asked = ways.clone();
+    let found = watched(py, engine, progress, move |engine, options| core::clusters(engine.analyzer(), &folder, &asked, options))?;
+    records::table(py, ways.iter().zip(&found), |(way, report)| cluster_report(py, way, report))
+}
+
+fn cluster_report<'py>(py: Python<'py>, way: &ClusterOptions, report: &core::ClusterReport) -> PyResult<Bound<'py, PyAny>> {
+    let core::ClusterReport { faces, no_face, persons, clusters, mixed, pair_precision, pair_recall, .. } = report;
+    let pairs = (pair_precision, pair_recall, report.pair_f1());
+    let bcubed = (report.bcubed_precision, report.bcubed_recall, report.bcubed_f1());
+    records::make(py, "ClusterReport", (way.threshold, way.strict_step, faces, no_face, persons, clusters, mixed, pairs, bcubed))
 }
 
 #[pyfunction]

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use facerec_core::gallery::{DecisionOptions, FaceId, GalleryKey, GalleryOptions, NewFace};
+use facerec_core::gallery::{DecisionOptions, FaceId, NewFace};
 use facerec_core::{EnrollOptions, QualityGate};
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::embedding::Embedding;
 use crate::engine::{Choices, Engine, filter};
 use crate::error::{OrRaise, argument};
+use crate::opening::{Opening, key_of};
 use crate::{process, records};
 
 /// People and their faces, in a folder. Open it with `Engine.gallery` or `Gallery.open`, best in a `with` statement.
@@ -29,31 +31,6 @@ pub(crate) struct Gallery {
 pub(crate) enum Known<'py> {
     Opened(Bound<'py, Gallery>),
     At(PathBuf),
-}
-
-/// How a gallery is opened.
-#[derive(Default)]
-pub(crate) struct Opening {
-    pub(crate) read_only: Option<bool>,
-    pub(crate) create: Option<bool>,
-    pub(crate) salvage: Option<bool>,
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) passphrase: Option<String>,
-    pub(crate) actor: Option<String>,
-}
-
-/// The key to a gallery, when one is given.
-fn key_of(key: Option<Vec<u8>>, passphrase: Option<String>) -> PyResult<Option<GalleryKey>> {
-    match (key, passphrase) {
-        (None, None) => Ok(None),
-        (None, Some(passphrase)) => Ok(Some(GalleryKey::passphrase(passphrase))),
-        (Some(bytes), None) => {
-            let length = bytes.len();
-            let bytes: [u8; 32] = bytes.try_into().map_err(|_| argument("key", format!("expected 32 bytes, got `{length}`")))?;
-            Ok(Some(GalleryKey::bytes(bytes)))
-        }
-        (Some(_), Some(_)) => Err(argument("key", "expected a key or a passphrase, got both")),
-    }
 }
 
 /// Milliseconds since 1970 of a time in seconds.
@@ -86,17 +63,16 @@ pub(crate) fn enroll_options(
 impl Gallery {
     pub(crate) fn open_with(py: Python<'_>, path: PathBuf, engine: Option<Py<Engine>>, opening: Opening) -> PyResult<Self> {
         process::enter()?;
-        let mut options = GalleryOptions::default();
-        options.read_only = opening.read_only.unwrap_or(options.read_only);
-        options.create = opening.create.unwrap_or(options.create);
-        options.salvage = opening.salvage.unwrap_or(options.salvage);
-        options.key = key_of(opening.key, opening.passphrase)?;
-        options.actor = opening.actor;
+        let (options, raised) = opening.into_core(py)?;
         let core = engine.as_ref().map(|engine| Arc::clone(&engine.get().core));
         let opened = py.detach(|| match core {
             Some(engine) => engine.open_gallery_with(&path, options),
             None => facerec_core::Gallery::open_any(&path, options),
         });
+        if let Err(exception) = raised.check() {
+            py.detach(|| drop(opened));
+            return Err(exception);
+        }
         let core = opened.or_raise()?;
         // Not `path`: an address may hold a password.
         Ok(Self { path: core.path().into(), engine, core: Mutex::new(Some(Arc::new(core))) })
@@ -126,7 +102,9 @@ impl Gallery {
     /// Opens the gallery in the folder `path`; with an engine as `Engine.gallery` does, else whatever model it was made with, to look
     /// into, change, check and copy it. Arguments as in `Engine.gallery`.
     #[staticmethod]
-    #[pyo3(signature = (path, engine=None, *, read_only=None, create=None, salvage=None, key=None, passphrase=None, actor=None))]
+    #[pyo3(signature = (
+        path, engine=None, *, read_only=None, create=None, salvage=None, index=None, key=None, passphrase=None, actor=None, progress=None
+    ))]
     #[pyo3(name = "open")]
     #[allow(clippy::too_many_arguments)] // keywords
     fn open_at(
@@ -136,11 +114,13 @@ impl Gallery {
         read_only: Option<bool>,
         create: Option<bool>,
         salvage: Option<bool>,
+        index: Option<String>,
         key: Option<Vec<u8>>,
         passphrase: Option<String>,
         actor: Option<String>,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        Self::open_with(py, path, engine, Opening { read_only, create, salvage, key, passphrase, actor })
+        Self::open_with(py, path, engine, Opening { read_only, create, salvage, index, key, passphrase, actor, progress })
     }
 
     /// Enrols the face of a picture under a person's name. A refusal is an answer, with its reason.
@@ -418,10 +398,14 @@ impl Gallery {
         std::mem::forget(core); // the other process goes on with it
     }
 
-    /// The gallery's folder.
+    /// The gallery's folder; of one on a server its address without the password, as text.
     #[getter]
-    fn path(&self) -> PathBuf {
-        self.path.clone()
+    fn path<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        // A path object would drop a slash of the address.
+        match self.path.to_str().filter(|text| text.contains("://")) {
+            Some(address) => address.into_bound_py_any(py),
+            None => self.path.as_path().into_bound_py_any(py),
+        }
     }
 
     /// Whether it was closed.

@@ -7,6 +7,7 @@ mod error;
 mod evaluate;
 mod gallery;
 mod models;
+mod opening;
 mod picture;
 mod process;
 mod records;
@@ -25,7 +26,7 @@ mod _core {
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]
-    use super::evaluate::{calibrate, identification, pairs, tracks};
+    use super::evaluate::{calibrate, clusters, identification, pairs, tracks};
     #[pymodule_export]
     use super::gallery::Gallery;
     #[pymodule_export]

@@ -128,8 +128,12 @@ pub(crate) fn cluster<'py>(py: Python<'py>, cluster: &Cluster) -> Made<'py> {
 }
 
 pub(crate) fn stats<'py>(py: Python<'py>, stats: &GalleryStats) -> Made<'py> {
-    let GalleryStats { persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation, encrypted, .. } = stats;
-    make(py, "GalleryStats", (persons, faces, dim, model, model_hash, index_kind, bytes_on_disk, generation, encrypted))
+    let GalleryStats { persons, faces, dim, model, model_hash, index_kind, recall, tombstones, .. } = stats;
+    let GalleryStats { index_bytes_per_face, index_building, bytes_on_disk, generation, encrypted, .. } = stats;
+    let about = (persons, faces, dim, model, model_hash, index_kind, recall).into_pyobject(py)?;
+    let more = (tombstones, index_bytes_per_face, index_building, bytes_on_disk, generation, encrypted).into_pyobject(py)?;
+    let fields = about.as_sequence().concat(more.as_sequence())?.to_tuple()?; // PyO3's own tuples end at twelve
+    make(py, "GalleryStats", fields)
 }
 
 pub(crate) fn verify_report<'py>(py: Python<'py>, report: &VerifyReport) -> Made<'py> {

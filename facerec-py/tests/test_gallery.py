@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -268,3 +270,105 @@ def test_changes_are_audited_and_faces_expire(engine, gallery, obama, photos, tm
     out = tmp_path / "obama.jsonl"
     assert gallery.export_person("Obama", out) == 2
     assert gallery.import_(out).duplicates == 2
+
+
+CROWD = 9000
+
+
+@pytest.fixture(scope="module")
+def crowd(engine, tmp_path_factory):
+    """An export of many faces with short vectors."""
+    path = tmp_path_factory.mktemp("crowd") / "crowd.jsonl"
+    with engine.gallery(path.parent / "empty") as empty:
+        model = {"id": empty.model, "hash": empty.model_hash}
+    header = {"format": "facerec-gallery", "version": 1, "model": model, "dim": 8, "persons": CROWD, "faces": CROWD}
+    vectors = numpy.random.default_rng(1).normal(size=(CROWD, 8))
+    vectors /= numpy.linalg.norm(vectors, axis=1, keepdims=True)
+    lines = [{"person": f"P{number}", "embedding": vector.tolist()} for number, vector in enumerate(vectors)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in [header, *lines]))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["sq8", "fp16", "ivf", "hnsw", "flat"])
+def test_the_kind_of_index_is_chosen_when_a_gallery_is_opened(engine, crowd, tmp_path, kind):
+    with engine.gallery(tmp_path, index=kind) as gallery:
+        gallery.import_(crowd)
+        gallery.compact()
+        stats = gallery.stats()
+        assert stats.index_kind == ("faiss-flat-ip" if kind == "flat" else f"faiss-{kind}")
+        # What is measured is told as it is: vectors this short are hard for half a bit per value.
+        assert (0.1 if kind == "ivf" else 0.9) < stats.recall <= 1
+        assert not stats.index_building and stats.tombstones == 0
+        assert stats.index_bytes_per_face >= 8 * 4 and stats.bytes_on_disk > CROWD * 8 * 4 and stats.generation == 1
+        probe = gallery.embedding(77)
+        assert kind == "ivf" or gallery.search(probe, 1)[0].face_id == 77
+        gallery.remove("P76")
+        assert gallery.stats().tombstones == (0 if kind == "flat" else 1)
+        assert gallery.search(probe, 1)[0].face_id != 77
+        gallery.compact()
+        assert gallery.stats().tombstones == 0
+    with facerec.Gallery.open(tmp_path, read_only=True) as reader:
+        assert reader.stats().index_kind == stats.index_kind, "kept with the gallery"
+        assert set(reader.stats().to_dict()) == set(stats.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("wrong", ["", "HNSW", "faiss-ivf", "brute"])
+def test_a_wrong_kind_of_index_is_refused(engine, tmp_path, wrong):
+    for call in (engine.gallery, facerec.Gallery.open):
+        with pytest.raises(facerec.InvalidArgument, match="auto flat sq8 fp16 ivf hnsw"):
+            call(tmp_path / "gallery", index=wrong)
+    assert not (tmp_path / "gallery").exists()
+
+
+def test_opening_tells_how_far_it_is(engine, crowd, tmp_path):
+    told = []
+    with engine.gallery(tmp_path, progress=lambda *now: told.append(now)) as gallery:
+        gallery.import_(crowd)
+    assert told == [], "nothing was there to be read"
+    snapshot = tmp_path / "index.snapshot"
+    for call in (engine.gallery, facerec.Gallery.open):
+        snapshot.unlink()
+        call(tmp_path, progress=lambda *now: told.append(now)).close()
+        done, totals = [one[0] for one in told], {one[1] for one in told}
+        assert len(told) >= 2 and done == sorted(done) and done[-1] == CROWD and totals == {CROWD}
+        told.clear()
+    engine.gallery(tmp_path, progress=lambda *now: told.append(now)).close()
+    assert told == [], "the saved index is read at once"
+    with pytest.raises(facerec.InvalidArgument, match="progress"):
+        engine.gallery(tmp_path, progress="often")
+
+
+def test_what_progress_raises_comes_out_of_opening_and_leaves_nothing_open(engine, crowd, tmp_path):
+    with engine.gallery(tmp_path) as gallery:
+        gallery.import_(crowd)
+    (tmp_path / "index.snapshot").unlink()
+    calls = []
+
+    def tired(done: int, total: int) -> None:
+        calls.append(done)
+        raise RuntimeError(f"tired after {done} of {total}")
+
+    with pytest.raises(RuntimeError, match=f"tired after [0-9]+ of {CROWD}"):
+        engine.gallery(tmp_path, progress=tired)
+    assert len(calls) == 1, "it is not asked again"
+    (tmp_path / "index.snapshot").unlink(missing_ok=True)
+    with pytest.raises(TypeError):
+        engine.gallery(tmp_path, progress=lambda: None)
+    (tmp_path / "index.snapshot").unlink(missing_ok=True)
+    # Ctrl-C, seen as soon as the function is called.
+    with pytest.raises(KeyboardInterrupt):
+        engine.gallery(tmp_path, progress=lambda *now: signal.raise_signal(signal.SIGINT))
+    # The lock is free again.
+    with engine.gallery(tmp_path) as gallery:
+        assert gallery.stats().faces == CROWD
+
+
+def test_the_actor_of_changes_is_named_when_a_gallery_is_opened(engine, obama, tmp_path):
+    with engine.gallery(tmp_path, actor="the registrar") as gallery:
+        gallery.enroll("Obama", obama)
+    with facerec.Gallery.open(tmp_path, actor="the office") as gallery:
+        gallery.rename("Obama", "Barack")
+        assert [entry.actor for entry in gallery.audit() if entry.action in ("add", "rename")] == ["the registrar", "the office"]
+    for wrong in ("", "x" * 201, "a\nb"):
+        with pytest.raises(facerec.InvalidArgument, match="actor"):
+            engine.gallery(tmp_path, actor=wrong)

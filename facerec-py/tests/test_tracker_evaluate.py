@@ -76,6 +76,28 @@ def test_calibration_and_identification_on_a_small_folder(engine, photos, tmp_pa
         facerec.evaluate.identification(engine, tmp_path / "missing")
 
 
+def test_clusters_are_scored_against_the_folders(engine, photos, tmp_path):
+    people = {"obama": ["obama.jpg", "obama2.jpg", "obama3.jpg"], "biden": ["biden.jpg"]}
+    for name, files in people.items():
+        (tmp_path / name).mkdir()
+        for file in files:
+            shutil.copy(photos / "people" / file, tmp_path / name / file)
+    told = []
+    [usual] = facerec.evaluate.clusters(engine, tmp_path, progress=lambda *now: told.append(now))
+    assert (usual.faces, usual.no_face, usual.persons, usual.clusters, usual.mixed) == (4, 0, 2, 2, 0)
+    assert usual.pairs == usual.bcubed == (1, 1, 1)
+    assert usual.threshold == pytest.approx(engine.identify_threshold) and usual.strict_step > 0
+    assert all(done <= all_of_them for done, all_of_them in told)
+    one, none = facerec.evaluate.clusters(engine, tmp_path, threshold=[-1, 1], strict_step=0)
+    assert (one.clusters, one.mixed, one.pairs[:2]) == (1, 1, (0.5, 1)), "everybody together: 3 of 6 pairs are right"
+    assert (none.clusters, none.mixed, none.pairs[:2]) == (4, 0, (1, 0)) and none.strict_step == 0
+    assert facerec.evaluate.clusters(engine, tmp_path, threshold=1, strict_step=0) == [none]
+    with pytest.raises(facerec.InvalidArgument):
+        facerec.evaluate.clusters(engine, tmp_path, threshold=2)
+    with pytest.raises(facerec.IoError):
+        facerec.evaluate.clusters(engine, tmp_path / "missing")
+
+
 def test_pairs_are_told_apart(engine, photos, tmp_path):
     for name, files in {"A": ["obama.jpg", "obama2.jpg", "obama3.jpg"], "B": ["biden.jpg"]}.items():
         (tmp_path / name).mkdir()

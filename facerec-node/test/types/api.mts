@@ -2,8 +2,8 @@
 
 import {
   Engine, Gallery, Sightings, Tracker, evaluate, models,
-  type Box, type Calibration, type Comparison, type DecisionReason, type EmbeddedFace, type Enrolment, type EnrolledFace, type ErrorCode,
-  type Face, type FacerecError, type IdentifiedFace, type ImageInput, type ImportReport, type Landmarks, type ModelInfo, type Person,
+  type Box, type Calibration, type ClusterReport, type Comparison, type DecisionReason, type EmbeddedFace, type Enrolment, type EnrolledFace, type ErrorCode,
+  type Face, type FacerecError, type GalleryStats, type IdentifiedFace, type ImageInput, type ImportReport, type Landmarks, type ModelInfo, type Person,
   type Progress, type RejectReason, type Sighting, type TrackReport, type TrackStep, type VerifyReport, type VideoSummary,
 } from '../../index.mjs'
 
@@ -27,7 +27,10 @@ is<Awaited<ReturnType<Gallery['faces']>>, EnrolledFace[]>(true)
 is<Awaited<ReturnType<Gallery['importFrom']>>, ImportReport>(true)
 is<Awaited<ReturnType<Gallery['verify']>>, VerifyReport>(true)
 is<Awaited<ReturnType<typeof evaluate.calibrate>>, Calibration[]>(true)
+is<Awaited<ReturnType<typeof evaluate.clusters>>, ClusterReport[]>(true)
 is<Awaited<ReturnType<typeof evaluate.tracks>>, TrackReport>(true)
+is<Awaited<ReturnType<Gallery['stats']>>, GalleryStats>(true)
+is<GalleryStats['recall'], number | null>(true)
 is<Awaited<ReturnType<typeof models.list>>, ModelInfo[]>(true)
 
 for (const input of inputs) {
@@ -44,7 +47,9 @@ const comparison = await engine.compare('a.jpg', 'b.jpg')
 is<typeof comparison.similarity, number | null>(true)
 is<typeof comparison.a, EmbeddedFace | null>(true)
 
-await using gallery = await engine.openGallery('people', { readOnly: false })
+await using gallery = await engine.openGallery('people', {
+  readOnly: false, index: 'ivf', actor: 'the registrar', progress: (done, total) => { is<typeof done, number>(true); is<typeof total, number>(true) },
+})
 const enrolment = await engine.enroll(gallery, 'Ana', 'ana.jpg', { gate: 'strict', metadata: { year: 2026, tags: ['a', null] } })
 is<typeof enrolment.reason, RejectReason | null>(true)
 is<typeof enrolment.faceId, number | null>(true)
@@ -84,6 +89,8 @@ await Engine.create({ gpu: true })
 await engine.detect(5)
 // @ts-expect-error: no such gate
 await engine.enroll(gallery, 'Ana', 'ana.jpg', { gate: 'lenient' })
+// @ts-expect-error: no such kind of index
+await engine.openGallery('people', { index: 'brute' })
 // @ts-expect-error: options are an object
 await gallery.people(5)
 // @ts-expect-error: an embedding is no array

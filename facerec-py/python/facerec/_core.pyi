@@ -13,6 +13,7 @@ from ._results import (
     AuditEntry,
     Calibration,
     Cluster,
+    ClusterReport,
     Comparison,
     Decision,
     Duplicate,
@@ -62,6 +63,7 @@ __all__ = [
     "__version__",
     "annotate",
     "calibrate",
+    "clusters",
     "command",
     "identification",
     "jpeg",
@@ -87,6 +89,14 @@ def identification(
 def calibrate(
     engine: Engine, folder: _StrPath, *, fmr: Sequence[float], progress: Callable[[int, int], object] | None = None
 ) -> Table[Calibration]: ...
+def clusters(
+    engine: Engine,
+    folder: _StrPath,
+    *,
+    threshold: Sequence[float],
+    strict_step: float | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Table[ClusterReport]: ...
 def tracks(truth: _StrPath, result: _StrPath) -> TrackReport: ...
 def model_list(models: _Folders | None = None) -> Table[ModelInfo]: ...
 def model_folders(models: _Folders | None = None) -> list[Path]: ...
@@ -179,9 +189,11 @@ class Engine:
         read_only: bool | None = None,
         create: bool | None = None,
         salvage: bool | None = None,
+        index: str | None = None,
         key: bytes | None = None,
         passphrase: str | None = None,
         actor: str | None = None,
+        progress: Callable[[int, int], object] | None = None,
     ) -> Gallery: ...
     def video(
         self,
@@ -225,9 +237,11 @@ class Gallery:
         read_only: bool | None = None,
         create: bool | None = None,
         salvage: bool | None = None,
+        index: str | None = None,
         key: bytes | None = None,
         passphrase: str | None = None,
         actor: str | None = None,
+        progress: Callable[[int, int], object] | None = None,
     ) -> Gallery: ...
     def enroll(
         self,
@@ -294,7 +308,7 @@ class Gallery:
     def compact(self) -> None: ...
     def close(self) -> None: ...
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path | str: ...
     @property
     def closed(self) -> bool: ...
     @property

@@ -334,6 +334,17 @@ class GalleryStats(_Record):
     model: str
     model_hash: str
     index_kind: str
+    """How the search is done now: ``faiss-flat-ip`` (every face is compared), ``faiss-sq8``, ``faiss-fp16``, ``faiss-ivf``,
+    ``faiss-hnsw``; on a server ``pgvector-exact``, ``pgvector-hnsw``."""
+    recall: float | None
+    """How often it finds the most similar face first, 0 to 1, as measured when the index was built; ``None`` where it was not: on a
+    server with a graph."""
+    tombstones: int
+    """Removed faces that the index still passes over; its next building leaves none."""
+    index_bytes_per_face: int
+    """Memory, with the true vector; 0 on a server, which has it on its disk."""
+    index_building: bool
+    """Whether the index is being built in the background now."""
     bytes_on_disk: int
     generation: int
     """Changes since the gallery was made."""
@@ -543,6 +554,28 @@ class Calibration(_Record):
     """False non-match rate at the threshold."""
     pairs: int
     no_face: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport(_Record):
+    """How well faces were put together."""
+
+    threshold: float
+    """Mean similarity from which large clusters were one person."""
+    strict_step: float
+    """How much more alike two single faces had to be."""
+    faces: int
+    no_face: int
+    """Photos without a face that was found; they are left out."""
+    persons: int
+    clusters: int
+    """Those of one face among them."""
+    mixed: int
+    """Clusters that hold faces of more than one person."""
+    pairs: tuple[float, float, float]
+    """Precision, recall and F1 over pairs of faces: large clusters decide them."""
+    bcubed: tuple[float, float, float]
+    """BCubed precision, recall and F1: every face counts the same."""
 
 
 @dataclass(frozen=True, slots=True)

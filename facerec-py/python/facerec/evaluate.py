@@ -1,4 +1,4 @@
-"""How good is it: verification on pairs, closed-set identification, a threshold for one's own photos, and tracks.
+"""How good is it: verification on pairs, closed-set identification, a threshold for one's own photos, clusters, and tracks.
 
 Photos are read in parallel. ``progress`` is called now and then with how many photos of how many are done. After
 Ctrl-C the photos in work are finished in the background.
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ._core import Engine
-    from ._results import Calibration, IdentificationReport, PairsReport, Table, TrackReport
+    from ._results import Calibration, ClusterReport, IdentificationReport, PairsReport, Table, TrackReport
 
     Path = str | os.PathLike[str]
     OnProgress = Callable[[int, int], object]
 
-__all__ = ["calibrate", "identification", "pairs", "tracks"]
+__all__ = ["calibrate", "clusters", "identification", "pairs", "tracks"]
 
 
 def pairs(engine: Engine, pairs: Path, images: Path, *, progress: OnProgress | None = None) -> PairsReport:
@@ -53,6 +53,31 @@ def calibrate(
     """
     rates = [fmr] if isinstance(fmr, (int, float)) else list(fmr)
     return _core.calibrate(engine, folder, fmr=rates, progress=progress)
+
+
+def clusters(
+    engine: Engine,
+    folder: Path,
+    *,
+    threshold: float | Iterable[float] = (),
+    strict_step: float | None = None,
+    progress: OnProgress | None = None,
+) -> Table[ClusterReport]:
+    """Puts the faces of ``folder`` together as ``Engine.cluster`` does, without looking at whose they are, and compares.
+
+    Args:
+        engine: Whose models are judged.
+        folder: One sub-folder of photos per person; the main face of each photo counts.
+        threshold: Mean similarity from which large clusters are one person, or several to be compared; default the embedder's for
+            naming.
+        strict_step: How much more alike two single faces must be.
+        progress: Called with how many photos of how many are done.
+
+    Returns:
+        One report for each threshold.
+    """
+    thresholds = [threshold] if isinstance(threshold, (int, float)) else list(threshold)
+    return _core.clusters(engine, folder, threshold=thresholds, strict_step=strict_step, progress=progress)
 
 
 def tracks(truth: Path, result: Path) -> TrackReport:

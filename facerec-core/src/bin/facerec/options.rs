@@ -35,6 +35,9 @@ pub(crate) struct Global {
     /// FACEREC_GALLERY_KEY or FACEREC_GALLERY_PASSPHRASE].
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Who makes a change, for the gallery's audit log [default: the operating system's user].
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub(crate) actor: Option<String>,
     /// Write JSON Lines to standard output.
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
@@ -44,11 +47,12 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// How galleries are opened: with the key that was given, if any.
+    /// How galleries are opened: with the key that was given, if any, and by whom.
     pub(crate) fn gallery(&self) -> Outcome<GalleryOptions> {
-        let key = gallery_key(self.key_file.as_deref(), "FACEREC_GALLERY_KEY", "FACEREC_GALLERY_PASSPHRASE")?;
-        let options = GalleryOptions::default();
-        Ok(key.into_iter().fold(options, GalleryOptions::key))
+        let mut options = GalleryOptions::default();
+        options.key = gallery_key(self.key_file.as_deref(), "FACEREC_GALLERY_KEY", "FACEREC_GALLERY_PASSPHRASE")?;
+        options.actor = self.actor.clone();
+        Ok(options)
     }
 
     /// The engine's builder for `photos` inputs.

@@ -1,0 +1,76 @@
+//! How a gallery is opened.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use facerec_core::gallery::{GalleryKey, GalleryOptions};
+use pyo3::prelude::*;
+
+use crate::error::{OrRaise, argument};
+
+/// The keywords of `Engine.gallery` and `Gallery.open`.
+#[derive(Default)]
+pub(crate) struct Opening {
+    pub(crate) read_only: Option<bool>,
+    pub(crate) create: Option<bool>,
+    pub(crate) salvage: Option<bool>,
+    pub(crate) index: Option<String>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) passphrase: Option<String>,
+    pub(crate) actor: Option<String>,
+    pub(crate) progress: Option<Py<PyAny>>,
+}
+
+impl Opening {
+    /// The core's options, and where an exception of `progress` will be.
+    pub(crate) fn into_core(self, py: Python<'_>) -> PyResult<(GalleryOptions, Raised)> {
+        let mut options = GalleryOptions::default();
+        options.read_only = self.read_only.unwrap_or(options.read_only);
+        options.create = self.create.unwrap_or(options.create);
+        options.salvage = self.salvage.unwrap_or(options.salvage);
+        if let Some(kind) = self.index {
+            options.index = kind.parse().or_raise()?;
+        }
+        options.key = key_of(self.key, self.passphrase)?;
+        options.actor = self.actor;
+        let raised = Raised::default();
+        let Some(call) = self.progress else { return Ok((options, raised)) };
+        if !call.bind(py).is_callable() {
+            return Err(argument("progress", "expected a function of two numbers, got something that cannot be called"));
+        }
+        let first = raised.clone();
+        Ok((options.progress(move |done, total| first.tell(&call, done, total)), raised))
+    }
+}
+
+/// The first exception of a function that the core calls, which knows none: it goes on, and does not call again.
+#[derive(Clone, Default)]
+pub(crate) struct Raised(Arc<Mutex<Option<PyErr>>>);
+
+impl Raised {
+    /// Calls `call` with the GIL, unless it raised before.
+    fn tell(&self, call: &Py<PyAny>, done: usize, total: usize) {
+        if self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            let told = Python::attach(|py| call.call1(py, (done, total)));
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told.err();
+        }
+    }
+
+    /// Raises it.
+    pub(crate) fn check(&self) -> PyResult<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+}
+
+/// The key to a gallery, when one is given.
+pub(crate) fn key_of(key: Option<Vec<u8>>, passphrase: Option<String>) -> PyResult<Option<GalleryKey>> {
+    match (key, passphrase) {
+        (None, None) => Ok(None),
+        (None, Some(passphrase)) => Ok(Some(GalleryKey::passphrase(passphrase))),
+        (Some(bytes), None) => {
+            let length = bytes.len();
+            let bytes: [u8; 32] = bytes.try_into().map_err(|_| argument("key", format!("expected 32 bytes, got `{length}`")))?;
+            Ok(Some(GalleryKey::bytes(bytes)))
+        }
+        (Some(_), Some(_)) => Err(argument("key", "expected a key or a passphrase, got both")),
+    }
+}
