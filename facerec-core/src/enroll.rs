@@ -137,13 +137,7 @@ const RIVAL_SIDE: f32 = 0.5;
 ///
 /// # Errors
 /// The gallery's errors, `invalid_argument` for an empty name, `internal` for a face without its embedding.
-pub fn enroll_faces(
-    gallery: &Gallery,
-    person: &str,
-    faces: Vec<Face>,
-    threshold: f32,
-    options: &EnrollOptions,
-) -> Result<Enrolment> {
+pub fn enroll_faces(gallery: &Gallery, person: &str, faces: Vec<Face>, threshold: f32, options: &EnrollOptions) -> Result<Enrolment> {
     let rejected = |reason, face: Option<Face>| Ok(Enrolment::Rejected { reason, face: face.map(Box::new) });
     let face = match choose(faces, options.gate) {
         Ok(face) => face,

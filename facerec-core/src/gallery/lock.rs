@@ -11,7 +11,16 @@ pub(super) const FILE: &str = "lock";
 
 /// Held while a gallery is open for writing.
 pub(super) struct WriteLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for WriteLock {
+    /// Closing the file would not do: a process that is being started has a copy of it for a moment, and with it the lock.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(%error, "cannot give the lock back; it goes with the file");
+        }
+    }
 }
 
 impl WriteLock {
@@ -39,7 +48,7 @@ impl WriteLock {
         if let Err(error) = note(&mut file) {
             tracing::debug!(path = %path.display(), %error, "cannot note the holder of the lock");
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -54,6 +63,8 @@ mod tests {
         let refused = WriteLock::acquire(folder.path()).err().unwrap();
         assert_eq!(refused.kind().code(), "gallery_locked");
         assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
+        // As a process that is just being started has one.
+        let _copy = first.file.try_clone().unwrap();
         drop(first);
         WriteLock::acquire(folder.path()).unwrap();
     }
