@@ -120,6 +120,33 @@ fn every_kind_answers_like_the_exact_search() {
 }
 
 #[test]
+fn a_gallery_stays_with_its_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let gallery = open(folder.path(), IndexKind::Sq8);
+    add(&gallery, 0..PEOPLE);
+    gallery.compact().unwrap();
+    drop(gallery);
+    let reopened = || {
+        let gallery = open(folder.path(), IndexKind::Auto);
+        wait_until_built(&gallery);
+        (gallery.stats().unwrap().index_kind, gallery)
+    };
+    let (kind, gallery) = reopened();
+    assert_eq!(kind, "faiss-sq8");
+    // The index that knew the removed is on no disk, so it has to be built again.
+    gallery.remove_person(&name(7)).unwrap();
+    drop(gallery);
+    let (kind, gallery) = reopened();
+    assert_eq!((kind.as_str(), gallery.stats().unwrap().tombstones), ("faiss-sq8", 0));
+    drop(gallery);
+    // Until another one is asked for.
+    let gallery = open(folder.path(), IndexKind::Flat);
+    gallery.compact().unwrap();
+    drop(gallery);
+    assert_eq!(reopened().0, "faiss-flat-ip");
+}
+
+#[test]
 fn filters_are_exact_in_every_kind() {
     let folder = tempfile::tempdir().unwrap();
     for kind in [IndexKind::Flat, IndexKind::Ivf] {

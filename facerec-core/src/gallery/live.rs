@@ -35,6 +35,8 @@ pub(super) struct Live {
     pub(super) owners: Arc<Vec<Owner>>,
     pub(super) names: Arc<Names>,
     pub(super) base: Option<Arc<Base>>,
+    /// The kind of the last base, which `Auto` stays with.
+    pub(super) last_kind: Option<IndexKind>,
     /// The highest face and row of a person that were read.
     last_face: i64,
     last_person: i64,
@@ -92,6 +94,7 @@ pub(super) struct SavedLive {
     pub(super) vectors: Vectors,
     pub(super) owners: Vec<Owner>,
     pub(super) names: Names,
+    pub(super) last_kind: Option<IndexKind>,
     pub(super) last_person: i64,
     pub(super) people_mark: i64,
     pub(super) faces_mark: Option<i64>,
@@ -107,6 +110,7 @@ impl Live {
             owners: Arc::default(),
             names: Arc::default(),
             base: None,
+            last_kind: None,
             last_face: 0,
             last_person: 0,
             people_mark: 0,
@@ -124,12 +128,13 @@ impl Live {
     }
 
     pub(super) fn from_saved(saved: SavedLive) -> Self {
-        let SavedLive { vectors, owners, names, last_person, people_mark, faces_mark, generation, rewritten } = saved;
+        let SavedLive { vectors, owners, names, last_kind, last_person, people_mark, faces_mark, generation, rewritten } = saved;
         let last_face = owners.last().map_or(0, |owner| owner.0.0);
         Self {
             vectors: Some(vectors),
             owners: Arc::new(owners),
             names: Arc::new(names),
+            last_kind,
             last_face,
             last_person,
             people_mark,
@@ -326,6 +331,9 @@ impl Live {
 
     /// What to build when the gallery is to be searched by `kind`; the state stands apart from later additions from now on.
     pub(super) fn plan(&mut self, kind: IndexKind) -> Option<Plan> {
+        if kind == IndexKind::Flat {
+            self.last_kind = None;
+        }
         let kind = self.kind_for(kind);
         let tombstones = self.tombstones();
         let vectors = self.vectors.as_mut()?;
@@ -360,11 +368,8 @@ impl Live {
         let faces = self.owners.len();
         match kind {
             _ if faces < SMALLEST_BASE => IndexKind::Flat,
-            IndexKind::Auto => match &self.base {
-                Some(base) => base.kind(),
-                None if faces >= LARGE && cfg!(feature = "faiss") => IndexKind::Ivf,
-                None => IndexKind::Flat,
-            },
+            IndexKind::Auto if !cfg!(feature = "faiss") => IndexKind::Flat,
+            IndexKind::Auto => self.last_kind.unwrap_or(if faces >= LARGE { IndexKind::Ivf } else { IndexKind::Flat }),
             chosen => chosen,
         }
     }
@@ -375,6 +380,7 @@ impl Live {
         let last = base.faces().last().copied();
         let known = self.owners.partition_point(|owner| Some(owner.0) <= last);
         if Arc::ptr_eq(line, &self.line) && vectors.cover(known) {
+            self.last_kind = Some(base.kind());
             self.base = Some(base);
         }
     }

@@ -57,6 +57,9 @@ struct Header {
     faces_mark: Option<i64>,
     shards: usize,
     base: Option<BaseHeader>,
+    /// The kind that was searched, also where its base is left out.
+    #[serde(default)]
+    kind: Option<String>,
     /// Bytes of each block as it is in the file.
     blocks: Vec<u64>,
 }
@@ -138,7 +141,9 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Resul
     }
     compare(snapshot, &owners, &vectors, state.rewritten <= header.generation)?;
     let Header { generation, rewritten, last_person, people_mark, faces_mark, .. } = header;
-    let mut live = Live::from_saved(SavedLive { vectors, owners, names, last_person, people_mark, faces_mark, generation, rewritten });
+    let last_kind = header.kind.as_deref().and_then(|kind| kind.parse().ok());
+    let mut live =
+        Live::from_saved(SavedLive { vectors, owners, names, last_kind, last_person, people_mark, faces_mark, generation, rewritten });
     if let (Some(base), Some((faces, parts))) = (&header.base, base_blocks.split_first()) {
         let faces = ids_from(&read(faces)?);
         let groups: Vec<_> = parts.chunks(PARTS_PER_BUFFER).collect();
@@ -228,6 +233,7 @@ pub(super) fn save(folder: &Path, live: &Live, model: &ModelKey, seal: &Seal) ->
         people_mark: live.people_mark,
         faces_mark: live.faces_mark,
         shards: vectors.shards().count(),
+        kind: live.last_kind.map(|kind| kind.code().into()),
         base: base.map(|base| BaseHeader {
             kind: base.kind().code().into(),
             effort: base.effort(),

@@ -158,7 +158,9 @@ fn ticket_of(uri: &Uri) -> Option<&str> {
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let value = |digit: u8| char::from(digit).to_digit(16);
-    digits.len().is_multiple_of(2)
+    digits
+        .len()
+        .is_multiple_of(2)
         .then(|| digits.chunks_exact(2).map(|pair| u8::try_from(value(pair[0])? * 16 + value(pair[1])?).ok()).collect())?
 }
 

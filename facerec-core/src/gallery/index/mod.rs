@@ -58,7 +58,7 @@ type Hit = (usize, f32);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IndexKind {
-    /// The kind that the saved index has, else by size: [`Flat`](Self::Flat) below 200,000 faces, [`Ivf`](Self::Ivf) from there on.
+    /// The kind that the gallery was searched by last, else by size: [`Flat`](Self::Flat) below 200,000 faces, [`Ivf`](Self::Ivf) from there on.
     #[default]
     Auto,
     /// Every face is compared with the query: exact.
