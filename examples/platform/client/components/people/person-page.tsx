@@ -1,0 +1,114 @@
+"use client";
+
+import Link from "next/link";
+import { useRouter, useSearchParams } from "next/navigation";
+import { useState } from "react";
+import { useMay } from "@/components/shell/me";
+import { Icon } from "@/components/ui/icons";
+import { PageHead } from "@/components/ui/page-head";
+import { Photo } from "@/components/ui/photo";
+import { Badge, Empty, More, Shown } from "@/components/ui/states";
+import { tellError } from "@/components/ui/toasts";
+import * as api from "@/lib/api";
+import { useLoad, usePages } from "@/lib/load";
+import { save } from "@/lib/save";
+import type { Id, Photo as PhotoItem } from "@/lib/types";
+import { count, enrolmentWords, rejectWords, when } from "@/lib/words";
+import { type Deed, deedKinds, deedLabel, PersonDeeds } from "./deeds";
+
+export function PersonPage() {
+  const id = useSearchParams().get("id");
+  return (
+    <>
+      <Link className="back" href="/people/">
+        <Icon name="back" />
+        People
+      </Link>
+      {id ? <One key={id} id={id} /> : <Empty icon="people" title="No person was chosen." />}
+    </>
+  );
+}
+
+function One({ id }: { id: Id }) {
+  const router = useRouter();
+  const person = useLoad(`person ${id}`, (signal) => api.person(id, signal));
+  const photos = usePages(`photos ${id}`, (cursor, signal) => api.photos(id, cursor, signal));
+  const [deed, setDeed] = useState<Deed | null>(null);
+  const mayEnrol = useMay("enrol");
+  const mayExport = useMay("read");
+  const done = ({ kind }: Deed) => {
+    if (kind === "forget") return router.replace("/people/");
+    person.reload();
+    photos.reload();
+  };
+  return (
+    <Shown of={person}>
+      {(who) => (
+        <>
+          <PageHead title={who.name} lead={`${count(who.faces, "face")}, since ${when(who.created_ms)}`}>
+            {mayEnrol && (
+              <Link className="button main" href={`/enrol/?name=${encodeURIComponent(who.name)}`}>
+                Add photos
+              </Link>
+            )}
+            {mayExport && (
+              <button
+                type="button"
+                className="button"
+                onClick={() => api.exportPerson(id).then((data) => save(data, `${who.name}.jsonl`), tellError)}
+              >
+                Export
+              </button>
+            )}
+            {mayEnrol &&
+              deedKinds.map((kind) => (
+                <button
+                  type="button"
+                  key={kind}
+                  className={kind === "forget" ? "button danger-quiet" : "button"}
+                  onClick={() => setDeed({ kind, person: who })}
+                >
+                  {deedLabel(kind)}
+                </button>
+              ))}
+          </PageHead>
+          <h2>Photos</h2>
+          <Shown of={photos}>
+            {(items) =>
+              items.length === 0 ? (
+                <Empty icon="face" title="No photos are kept of this person.">
+                  <p>People enrolled from a video have faces, but no photos.</p>
+                </Empty>
+              ) : (
+                <>
+                  <ul className="photos">
+                    {items.map((photo) => (
+                      <PhotoCard key={photo.id} photo={photo} />
+                    ))}
+                  </ul>
+                  <More pages={photos} />
+                </>
+              )
+            }
+          </Shown>
+          {deed && <PersonDeeds deed={deed} onClose={() => setDeed(null)} onDone={done} />}
+        </>
+      )}
+    </Shown>
+  );
+}
+
+function PhotoCard({ photo }: { photo: PhotoItem }) {
+  const tone =
+    photo.state === "accepted" ? "good" : photo.state === "rejected" || photo.state === "failed" ? "bad" : "busy";
+  return (
+    <li className="photo-card">
+      <Photo path={photo.url} alt={`Photo ${photo.file_name}`} />
+      <span className="photo-name" title={photo.file_name}>
+        {photo.file_name}
+      </span>
+      <Badge tone={tone}>{enrolmentWords[photo.state]}</Badge>
+      {photo.reason && <span className="note">{rejectWords(photo.reason)}</span>}
+    </li>
+  );
+}

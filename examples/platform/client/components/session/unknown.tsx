@@ -1,0 +1,87 @@
+"use client";
+
+import { type FormEvent, useState } from "react";
+import { PersonInput } from "@/components/ui/person-input";
+import { Photo } from "@/components/ui/photo";
+import { tell } from "@/components/ui/toasts";
+import * as api from "@/lib/api";
+import type { Row } from "@/lib/timeline";
+import type { Id } from "@/lib/types";
+import { count, errorWords } from "@/lib/words";
+
+interface Props {
+  id: Id;
+  rows: Row[];
+  mayEnrol: boolean;
+  onEnrolled: () => void;
+}
+
+/** The people nobody knows, grouped by the gateway, each to be enrolled with a name. */
+export function Unknown({ id, rows, mayEnrol, onEnrolled }: Props) {
+  return (
+    <ul className="unknown" aria-label="Unknown people">
+      {rows.map((row) => (
+        <Group key={row.key} id={id} row={row} mayEnrol={mayEnrol} onEnrolled={onEnrolled} />
+      ))}
+    </ul>
+  );
+}
+
+function Group({ id, row, mayEnrol, onEnrolled }: { id: Id; row: Row; mayEnrol: boolean; onEnrolled: () => void }) {
+  const [name, setName] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string | null>(null);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      const { faces } = await api.enrolTracks(
+        id,
+        row.tracks.map((track) => track.track),
+        name.trim(),
+      );
+      if (faces === 0) setError("No shot of this person is good enough to enrol.");
+      else {
+        tell(`${name.trim()} is enrolled with ${count(faces, "face")}.`);
+        onEnrolled();
+      }
+    } catch (problem) {
+      setError(errorWords(problem));
+    } finally {
+      setBusy(false);
+    }
+  };
+  const picture = row.group?.url ?? row.tracks[0]?.best_shots[0]?.url ?? null;
+  return (
+    <li className={`group colour-${row.colour}`}>
+      <Photo path={picture} alt={row.label} />
+      <div className="group-body">
+        <p className="group-name">{row.label}</p>
+        <p className="note">{count(row.tracks.length, "track")}</p>
+        {mayEnrol && (
+          <form onSubmit={submit}>
+            <PersonInput
+              label={`Name for ${row.label}`}
+              hideLabel
+              value={name}
+              onChange={setName}
+              placeholder="Who is it?"
+            />
+            <button
+              type="submit"
+              className="button small main"
+              disabled={busy || name.trim() === ""}
+              aria-label={`Enrol ${row.label}`}
+            >
+              {busy ? "Enrolling…" : "Enrol"}
+            </button>
+          </form>
+        )}
+        <p className="problem" role="alert">
+          {error}
+        </p>
+      </div>
+    </li>
+  );
+}

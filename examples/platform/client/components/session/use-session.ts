@@ -1,0 +1,81 @@
+"use client";
+
+import { useCallback, useEffect, useEffectEvent, useRef, useState } from "react";
+import * as api from "@/lib/api";
+import { followSession } from "@/lib/events";
+import { useLoad } from "@/lib/load";
+import type { BoxRow, Id, Session, Track } from "@/lib/types";
+
+/** Everything the page shows of a session, kept up to date while it runs. */
+export function useSession(id: Id) {
+  const session = useLoad(`session ${id}`, (signal) => api.session(id, signal));
+  const tracks = useLoad(`tracks ${id}`, (signal) => api.tracks(id, signal));
+  const groups = useLoad(`unknown ${id}`, async (signal) => (await api.unknown(id, signal)).groups);
+  const live = session.data?.state === "queued" || session.data?.state === "running";
+
+  const lastAttempt = useRef(0);
+
+  const onEvent = useEffectEvent((name: string, data: unknown) => {
+    if (name === "progress") {
+      const { progress } = data as { progress: number };
+      session.setData((now) => ({ ...now, state: now.state === "queued" ? "running" : now.state, progress }));
+    } else if (name === "track") {
+      const track = data as Track;
+      tracks.setData((now) => [...now.filter((each) => each.track !== track.track), track]);
+    } else if (name === "state") {
+      const { state, attempt } = data as Pick<Session, "state"> & { attempt?: number };
+      // Another worker begins anew where one died: what the first had found is found again.
+      if (attempt !== undefined && lastAttempt.current > 0 && attempt > lastAttempt.current) tracks.setData(() => []);
+      lastAttempt.current = attempt ?? lastAttempt.current;
+      session.setData((now) => ({ ...now, state }));
+      if (state === "done" || state === "failed" || state === "cancelled") reload();
+    }
+  });
+  const { reload: reloadSession } = session;
+  const { reload: reloadTracks } = tracks;
+  const { reload: reloadGroups } = groups;
+  const reload = useCallback(() => {
+    reloadSession();
+    reloadTracks();
+    reloadGroups();
+  }, [reloadSession, reloadTracks, reloadGroups]);
+
+  useEffect(() => {
+    if (!live) return;
+    const stop = new AbortController();
+    // Refused for good means the session is gone, which asking for it again will tell.
+    followSession(id, (name, data) => stop.signal.aborted || onEvent(name, data), stop.signal).catch(
+      () => stop.signal.aborted || reloadSession(),
+    );
+    return () => stop.abort();
+  }, [id, live, reloadSession]);
+
+  const boxes = useBoxes(id, tracks.data ?? [], live);
+  return { session, tracks, groups, boxes, live, reload };
+}
+
+/** The boxes of each track, asked for once, a few at a time. */
+function useBoxes(id: Id, tracks: Track[], live: boolean): ReadonlyMap<number, BoxRow[]> {
+  const [boxes, setBoxes] = useState<ReadonlyMap<number, BoxRow[]>>(new Map());
+  const missing = tracks.map((each) => each.track).filter((track) => !boxes.has(track));
+  const batch = live ? "" : missing.slice(0, 6).join(" ");
+  useEffect(() => {
+    if (batch === "") return;
+    const stop = new AbortController();
+    const numbers = batch.split(" ").map(Number);
+    Promise.all(
+      // A track without boxes is drawn without them.
+      numbers.map((track) =>
+        api.boxes(id, track, stop.signal).then(
+          (answer) => answer.boxes,
+          () => [],
+        ),
+      ),
+    ).then((rows) => {
+      if (stop.signal.aborted) return;
+      setBoxes((now) => new Map([...now, ...numbers.map((track, index) => [track, rows[index] ?? []] as const)]));
+    });
+    return () => stop.abort();
+  }, [id, batch]);
+  return boxes;
+}

@@ -1,0 +1,79 @@
+"use client";
+
+import type { ReactNode } from "react";
+import { errorWords } from "@/lib/words";
+import { Icon, type IconName } from "./icons";
+
+/** Nothing is there yet, and what to do about it. */
+export function Empty({ icon, title, children }: { icon: IconName; title: string; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <Icon name={icon} />
+      <p className="empty-title">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+/** It went wrong, and a way to try again. */
+export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  return (
+    <div className="failure" role="alert">
+      <Icon name="alert" />
+      <p>{errorWords(error)}</p>
+      {retry && (
+        <button type="button" className="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function Loading({ label = "Loading" }: { label?: string }) {
+  return (
+    <div className="loading" role="status">
+      <span className="spinner" aria-hidden="true" />
+      {label}…
+    </div>
+  );
+}
+
+/** What to show of something that is asked for: its loading, its failure, or itself. */
+export function Shown<T>({
+  of,
+  children,
+}: {
+  of: { data: T | undefined; error: Error | undefined; loading: boolean; reload: () => void };
+  children: (data: T) => ReactNode;
+}) {
+  return (
+    <>
+      {of.error && <Failure error={of.error} retry={of.reload} />}
+      {of.data !== undefined ? children(of.data) : !of.error && <Loading />}
+    </>
+  );
+}
+
+export type Tone = "good" | "bad" | "busy" | "quiet";
+
+export function Badge({ tone, children }: { tone: Tone; children: ReactNode }) {
+  return <span className={`badge ${tone}`}>{children}</span>;
+}
+
+/** `value` is 0..1. */
+export function Progress({ value, label }: { value: number; label: string }) {
+  const percent = Math.round(Math.min(Math.max(value, 0), 1) * 100);
+  return <progress className="progress" max={100} value={percent} aria-label={label} />;
+}
+
+export function More({ pages }: { pages: { more: (() => void) | null } }) {
+  if (!pages.more) return null;
+  return (
+    <p className="more">
+      <button type="button" className="button" onClick={pages.more}>
+        Show more
+      </button>
+    </p>
+  );
+}

@@ -1,0 +1,55 @@
+import type { Id, Track, UnknownGroup } from "./types";
+
+/** A line of the timeline: a person, or an unknown one, with all their tracks. */
+export interface Row {
+  key: string;
+  label: string;
+  personId: Id | null;
+  group: UnknownGroup | null;
+  tracks: Track[];
+  /** Number of the colour, from 0. */
+  colour: number;
+}
+
+/** How many colours there are; then they begin again. */
+export const COLOURS = 8;
+
+/** The people of a session in order of appearance, named ones first, then unknown ones: grouped as the gateway grouped them. */
+export function timelineRows(tracks: readonly Track[], groups: readonly UnknownGroup[]): Row[] {
+  const groupOf = new Map(groups.flatMap((group) => group.tracks.map((track) => [track, group] as const)));
+  const rows = new Map<string, Row>();
+  const inOrder = [...tracks].sort((a, b) => a.start_ms - b.start_ms || a.track - b.track);
+  let unknown = 0;
+  for (const track of inOrder) {
+    const group = track.person === null ? (groupOf.get(track.track) ?? null) : null;
+    const key =
+      track.person !== null
+        ? `person ${track.person_id ?? track.person}`
+        : group
+          ? `group ${group.id}`
+          : `track ${track.track}`;
+    let row = rows.get(key);
+    if (!row) {
+      const label = track.person ?? `Unknown ${++unknown}`;
+      row = { key, label, personId: track.person_id, group, tracks: [], colour: 0 };
+      rows.set(key, row);
+    }
+    row.tracks.push(track);
+  }
+  const all = [...rows.values()];
+  const sorted = [
+    ...all.filter((row) => row.tracks[0]?.person != null),
+    ...all.filter((row) => row.tracks[0]?.person == null),
+  ];
+  sorted.forEach((row, index) => {
+    row.colour = index % COLOURS;
+  });
+  return sorted;
+}
+
+/** Round places for the marks of a time axis: at most `most` of them. */
+export function ticks(durationMs: number, most = 8): number[] {
+  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200].map((seconds) => seconds * 1000);
+  const step = steps.find((each) => durationMs / each <= most) ?? Math.ceil(durationMs / most / 3_600_000) * 3_600_000;
+  return Array.from({ length: Math.floor(durationMs / step) + 1 }, (_, index) => index * step);
+}

@@ -1,0 +1,95 @@
+import { accessible, expect, gateway, signIn, test, visit } from "./support";
+
+test("a key is made, works within its scope, and is revoked", async ({ page, browser }) => {
+  await signIn(page, "/settings/");
+  await accessible(page);
+  await page.getByRole("button", { name: "New key…" }).click();
+  await page.getByLabel("What is it for?").fill("Read only");
+  await accessible(page);
+  await page.getByRole("button", { name: "Make key" }).click();
+  const key = await page.getByLabel("Key", { exact: true }).inputValue();
+  expect(key.length).toBeGreaterThan(10);
+  await page.getByRole("button", { name: "Done" }).click();
+  await expect(page.getByRole("list", { name: "API keys" })).toContainText("Read only");
+  expect(await page.content()).not.toContain(key);
+
+  const other = await browser.newContext();
+  const reader = await other.newPage();
+  await signIn(reader, "/people/", key);
+  await expect(reader.getByRole("main").getByRole("link", { name: "Enrol" })).toHaveCount(0);
+  await visit(reader, "Enrol");
+  await expect(reader.getByText("This key may not enrol people.")).toBeVisible();
+  await accessible(reader);
+  await visit(reader, "Settings");
+  await expect(reader.getByText("for keys with the scope “admin”")).toBeVisible();
+
+  await page.getByRole("button", { name: "Revoke Read only" }).click();
+  await page.getByRole("button", { name: "Revoke", exact: true }).click();
+  await expect(page.getByRole("list", { name: "API keys" })).not.toContainText("Read only");
+  await visit(reader, "People");
+  await expect(reader.getByText("This key is no longer accepted.")).toBeVisible();
+  await other.close();
+});
+
+test("a webhook is set up and removed", async ({ page }) => {
+  await signIn(page, "/settings/");
+  await page.getByRole("button", { name: "New webhook…" }).click();
+  await page.getByLabel("Address").fill("https://example.com/tested");
+  await page.getByLabel("Secret").fill("a secret of more than sixteen letters");
+  await accessible(page);
+  await page.getByRole("button", { name: "Set up" }).click();
+  await expect(page.getByRole("list", { name: "Webhooks" })).toContainText("https://example.com/tested");
+  await page.getByRole("button", { name: "Deliveries to https://example.com/tested" }).click();
+  await expect(page.getByRole("dialog", { name: "Deliveries" })).toBeVisible();
+  await accessible(page);
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("button", { name: "Remove https://example.com/tested" }).click();
+  await expect(page.getByText("https://example.com/tested")).toHaveCount(0);
+});
+
+test("the keyboard alone reaches everything, and signing out forgets the key", async ({ page }) => {
+  await signIn(page);
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("main")).toBeFocused();
+  await visit(page, "Settings");
+  await page.getByRole("button", { name: "New key…" }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "New key…" })).toBeFocused();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByLabel("API key")).toBeVisible();
+  expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+});
+
+test("a list that cannot be loaded says so, and tries again", async ({ page }) => {
+  await signIn(page);
+  await page.route("**/v1/sessions?*", (route) =>
+    route.fulfill({
+      status: 503,
+      json: { error: { code: "unavailable", message: "The database is starting.", request_id: "r" } },
+    }),
+  );
+  await visit(page, "Videos");
+  await expect(page.getByRole("alert").filter({ hasText: "The database is starting." })).toBeVisible();
+  await accessible(page);
+  await page.unroute("**/v1/sessions?*");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "The database is starting." })).toHaveCount(0);
+});
+
+test("pages that are not there, and people and videos that are not there", async ({ page }) => {
+  await signIn(page, "/no-such-page/");
+  await expect(page.getByText("There is no such page.")).toBeVisible();
+  await accessible(page);
+  for (const path of ["/person/", "/session/"]) {
+    await page.goto(path);
+    await expect(page.getByText(/No (person|video) was chosen\./)).toBeVisible();
+    await page.goto(`${path}?id=00000000000000000000000000`);
+    await expect(page.getByRole("alert").filter({ hasText: /\S/ }).first()).toBeVisible();
+  }
+  expect((await gateway<{ name: string }>(page, "/v1/me")).name).not.toBe("");
+});
