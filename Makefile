@@ -6,11 +6,12 @@ CARGO ?= cargo
 FEATURES := facerec-core/cli,facerec-core/cuda,facerec-core/tensorrt,facerec-core/openvino,facerec-core/postgres
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup demo test bench lint
+.PHONY: help setup demo platform test bench lint
 
 help:
 	@echo "make setup   system packages, ONNX Runtime, default models, sample photos (a second run does nothing)"
 	@echo "make demo    enrol two people, find them in photos and a video, write pictures and a page to out/"
+	@echo "make platform  build and start the platform with its web client (see examples/platform)"
 	@echo "make test    all tests"
 	@echo "make bench   benchmarks, side by side with peers"
 	@echo "make lint    formatting, clippy on every feature, documentation, licences"
@@ -21,6 +22,11 @@ setup:
 demo: setup
 	$(CARGO) build --release --workspace --features $(FEATURES)
 	scripts/demo.sh
+
+platform: setup
+	$(CARGO) build --release --workspace --features $(FEATURES)
+	if [ -x scripts/build-client.sh ]; then scripts/build-client.sh; fi
+	FACEREC_MODELS=$${FACEREC_MODELS:-.facerec/models} target/release/facerec-platform all
 
 test: setup
 	$(CARGO) test --release --workspace --features $(FEATURES)

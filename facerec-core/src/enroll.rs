@@ -133,7 +133,11 @@ const NEIGHBOURS: usize = 16;
 const RIVAL_SIDE: f32 = 0.5;
 
 /// Enrols the face that is meant among `faces` as `person`; `threshold` is the similarity from which two faces are one person's.
-pub(crate) fn enroll_faces(
+/// [`Engine::enroll_faces`](crate::Engine::enroll_faces) for who detects and embeds elsewhere, for example in a service.
+///
+/// # Errors
+/// The gallery's errors, `invalid_argument` for an empty name, `internal` for a face without its embedding.
+pub fn enroll_faces(
     gallery: &Gallery,
     person: &str,
     faces: Vec<Face>,

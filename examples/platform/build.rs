@@ -1,0 +1,9 @@
+//! Rust code of the gRPC services. The descriptions are read by protox, so that nobody has to install `protoc`.
+#![allow(clippy::print_stdout)] // how a build script speaks to cargo
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto/facerec.proto");
+    let descriptions = protox::compile(["proto/facerec.proto"], ["proto"])?;
+    tonic_prost_build::configure().compile_fds(descriptions)?;
+    Ok(())
+}

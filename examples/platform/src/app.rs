@@ -1,0 +1,121 @@
+//! What the roles share: the parts of a running platform.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use facerec_core::{Gallery, GalleryOptions};
+use tokio::sync::watch;
+
+use crate::blobs::{Blobs, FileBlobs};
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::queue::{Queue, SqlQueue};
+use crate::results::{Results, SqlResults};
+use crate::vision::Vision;
+
+/// The parts of a running platform. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The checked configuration.
+    pub config: Arc<Config>,
+    /// The database.
+    pub db: Db,
+    /// Brings jobs to workers.
+    pub queue: Arc<dyn Queue>,
+    /// Brings results to the forwarder.
+    pub results: Arc<dyn Results>,
+    /// Keeps large things.
+    pub blobs: Arc<dyn Blobs>,
+    /// Detection and embedding.
+    pub vision: Vision,
+    /// The people.
+    pub gallery: SharedGallery,
+    /// Becomes true when the process is to end.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// A gallery that may be let go anywhere. One on a server says goodbye to it and waits, which a thread that drives asynchronous
+/// tasks may not do: the last one to let go does so on a thread of its own.
+#[derive(Clone)]
+pub struct SharedGallery(Arc<Held>);
+
+struct Held(Option<Arc<Gallery>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let gallery = self.0.take();
+        // Without a thread it is let go here; a panic of that thread has nobody to tell.
+        drop(std::thread::Builder::new().spawn(move || drop(gallery)).map(std::thread::JoinHandle::join));
+    }
+}
+
+impl std::ops::Deref for SharedGallery {
+    type Target = Arc<Gallery>;
+
+    fn deref(&self) -> &Arc<Gallery> {
+        // It is taken only by the drop, after which nobody looks.
+        self.0.0.as_ref().unwrap_or_else(|| unreachable!("a gallery that was let go"))
+    }
+}
+
+impl App {
+    /// Opens everything.
+    ///
+    /// # Errors
+    /// `config` and whatever keeps a part from opening.
+    pub async fn open(config: Config, vision: Vision, stop: watch::Receiver<bool>) -> Result<Self> {
+        config.check()?;
+        let folder = |name: &str| -> Result<PathBuf> {
+            let path = config.data.join(name);
+            std::fs::create_dir_all(&path).map_err(|e| Error::Config(format!("`data`: cannot create `{}`: {e}", path.display())))?;
+            Ok(path)
+        };
+        let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::new(folder("files")?)?);
+        folder("uploads")?;
+        let db = if config.database.is_empty() {
+            Db::open_file(&config.data.join("platform.db")).await?
+        } else {
+            Db::open(&config.database).await?
+        };
+        let queue: Arc<dyn Queue> = Arc::new(SqlQueue::new(db.clone(), config.lease()));
+        let results: Arc<dyn Results> = Arc::new(SqlResults::new(db.clone()));
+        let at = if config.gallery.is_empty() { folder("gallery")? } else { PathBuf::from(&config.gallery) };
+        // On a thread of its own: a gallery on a server waits for it in its own way.
+        let (key, options) = (Arc::clone(vision.embedder.model_key()), GalleryOptions::default());
+        let opened = tokio::task::spawn_blocking(move || Gallery::open(at, &key, options)).await;
+        let gallery = opened.map_err(|error| Error::Internal(format!("opening the gallery ended early: {error}")))??;
+        Ok(Self {
+            config: Arc::new(config),
+            db,
+            queue,
+            results,
+            blobs,
+            vision,
+            gallery: SharedGallery(Arc::new(Held(Some(Arc::new(gallery))))),
+            stop,
+        })
+    }
+
+    /// Work that keeps a thread busy, on a thread for that; a panic is an error of this one call.
+    ///
+    /// # Errors
+    /// Those of `work`; `internal` when it panicked.
+    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+        let app = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&app)).await;
+        done.map_err(|error| Error::Internal(format!("a task ended early: {error}")))?
+    }
+
+    /// Waits until the process is to end.
+    pub async fn stopped(&self) {
+        let mut stop = self.stop.clone();
+        // An error: whoever could say so is gone, which says the same.
+        drop(stop.wait_for(|stop| *stop).await);
+    }
+
+    /// Whether the process is to end.
+    pub fn stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+}

@@ -1,0 +1,151 @@
+//! Large things: photos, videos, pictures of faces, boxes.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+
+/// Keeps large things under keys made of the platform's own ids, such as `sessions/ID/video`. Names that callers give are
+/// never part of a key.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Keeps `bytes`. It is there whole or not at all, and stays through a power cut.
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<()>;
+
+    /// Keeps the file `path`, which is moved away.
+    async fn put_file(&self, key: &str, path: &Path) -> Result<()>;
+
+    /// What is kept under `key`.
+    async fn get(&self, key: &str) -> Result<Option<Bytes>>;
+
+    /// A file on this machine with what is kept under `key`.
+    async fn fetch(&self, key: &str) -> Result<Option<PathBuf>>;
+
+    /// Removes `prefix` and all keys below it.
+    async fn remove(&self, prefix: &str) -> Result<()>;
+}
+
+/// A folder as the store.
+#[derive(Debug)]
+pub struct FileBlobs {
+    folder: PathBuf,
+}
+
+impl FileBlobs {
+    /// A store in `folder`, made when missing.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn new(folder: PathBuf) -> Result<Self> {
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    fn path(&self, key: &str) -> Result<PathBuf> {
+        let below = Path::new(key);
+        // Keys are the platform's own; this is the second lock on the door.
+        if key.is_empty() || !below.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(Error::Internal("a key that leaves its folder".into()));
+        }
+        Ok(self.folder.join(below))
+    }
+}
+
+#[async_trait]
+impl Blobs for FileBlobs {
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let path = self.path(key)?;
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        blocking(move || {
+            make_parent(&path)?;
+            let temporary = path.with_file_name(format!(".{}-{number}.tmp", std::process::id()));
+            let write = || {
+                let mut file = std::fs::File::create(&temporary)?;
+                std::io::Write::write_all(&mut file, &bytes)?;
+                file.sync_all()?;
+                std::fs::rename(&temporary, &path)?;
+                sync_parent(&path)
+            };
+            write().inspect_err(|_| {
+                let _ = std::fs::remove_file(&temporary); // the first error is the one that matters
+            })
+        })
+        .await
+    }
+
+    async fn put_file(&self, key: &str, from: &Path) -> Result<()> {
+        let (path, from) = (self.path(key)?, from.to_path_buf());
+        blocking(move || {
+            make_parent(&path)?;
+            std::fs::rename(&from, &path)?;
+            sync_parent(&path)
+        })
+        .await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        match tokio::fs::read(self.path(key)?).await {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn fetch(&self, key: &str) -> Result<Option<PathBuf>> {
+        let path = self.path(key)?;
+        Ok(tokio::fs::try_exists(&path).await?.then_some(path))
+    }
+
+    async fn remove(&self, prefix: &str) -> Result<()> {
+        let path = self.path(prefix)?;
+        blocking(move || {
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            match removed {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+}
+
+async fn blocking(work: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<()> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|error| Error::Internal(format!("a file task ended early: {error}")))??)
+}
+
+fn make_parent(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)
+}
+
+/// A new name in a folder survives a power cut once the folder is synced.
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_put_comes_back_until_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = FileBlobs::new(folder.path().join("blobs")).unwrap();
+        blobs.put("faces/1", Bytes::from_static(b"one")).await.unwrap();
+        let file = folder.path().join("upload");
+        std::fs::write(&file, b"video").unwrap();
+        blobs.put_file("sessions/a/video", &file).await.unwrap();
+        assert_eq!(blobs.get("faces/1").await.unwrap().unwrap(), "one");
+        assert_eq!(std::fs::read(blobs.fetch("sessions/a/video").await.unwrap().unwrap()).unwrap(), b"video");
+        blobs.remove("sessions/a").await.unwrap();
+        blobs.remove("sessions/a").await.unwrap();
+        assert_eq!(blobs.fetch("sessions/a/video").await.unwrap(), None);
+        for bad in ["", "../x", "/etc/passwd", "a/../../b"] {
+            assert!(blobs.put(bad, Bytes::new()).await.is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The one error type of the platform, with the code and the HTTP status of each.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+tokio::task_local! {
+    /// The id of the request that this task answers, for its error body and its log lines.
+    pub static REQUEST_ID: String;
+}
+
+/// Everything that can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No key, or one that is not known.
+    #[error("expected a valid key in `Authorization: Bearer KEY`, or a valid `ticket`")]
+    Unauthorized,
+    /// The key may not do this.
+    #[error("this needs a key with scope `{0}`")]
+    Forbidden(&'static str),
+    /// Nothing of that id.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// It contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// The body is larger than allowed.
+    #[error("{what} is too large: at most {limit} bytes")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// Too many requests.
+    #[error("too many requests; try again in {0} s")]
+    RateLimited(u64),
+    /// The body came too slowly.
+    #[error("the body came too slowly; send it again")]
+    TooSlow,
+    /// An argument is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The engine's error.
+    #[error(transparent)]
+    Core(#[from] facerec_core::Error),
+    /// The database's error.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A file's error.
+    #[error("file: {0}")]
+    Io(#[from] std::io::Error),
+    /// A service that is needed does not answer.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The configuration cannot be used.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// A defect of the platform.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
+            Self::Conflict(_) => "conflict",
+            Self::TooLarge { .. } => "too_large",
+            Self::RateLimited(_) => "rate_limited",
+            Self::TooSlow => "too_slow",
+            Self::Invalid(_) => "invalid_argument",
+            Self::Core(error) => error.kind().code(),
+            Self::Database(_) => "database",
+            Self::Io(_) => "io",
+            Self::Unavailable(_) => "unavailable",
+            Self::Config(_) => "config",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Core(error) => match error.kind().code() {
+                "person_not_found" => StatusCode::NOT_FOUND,
+                "decode_image" | "unsupported_format" | "limit_exceeded" | "decode_video" => StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_argument" => StatusCode::BAD_REQUEST,
+                "gallery_locked" => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(_) | Self::Io(_) | Self::Config(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Whether another try may help: the fault is not the input's.
+    pub fn is_transient(&self) -> bool {
+        self.status().is_server_error()
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, code) = (self.status(), self.code());
+        let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+        // What went wrong inside is for the log, not for callers: it may hold addresses and paths.
+        let message = if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(%request_id, error = %self, "request failed");
+            "something went wrong inside; the log has the details under this request id".to_owned()
+        } else {
+            self.to_string()
+        };
+        let body = json!({"error": {"code": code, "message": message, "request_id": request_id}});
+        let mut response = (status, axum::Json(body)).into_response();
+        if let Self::RateLimited(seconds) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::Unauthorized) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,173 @@
+//! The forwarder: reads the stream of results and writes sessions, tracks, photos and events, in order and each once.
+
+mod webhooks;
+
+use std::time::Duration;
+
+use sqlx::{Any, Row as _, Transaction};
+
+use crate::app::App;
+use crate::db::now_ms;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Claim};
+use crate::results::{Message, Track, TrackDocument, What};
+
+pub use webhooks::{deliver, signature};
+
+/// Writes results until the process is to end.
+pub async fn forward(app: App) {
+    while !app.stopping() {
+        let round = async {
+            for taken in app.results.take().await? {
+                apply(&app, &taken.message).await?;
+                app.results.acknowledge(&taken).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        let done = tokio::select! {
+            done = round => done,
+            () = app.stopped() => break,
+        };
+        if let Err(error) = done {
+            // What was not acknowledged comes again.
+            tracing::warn!(%error, "results cannot be written; trying again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Writes one result. Writing it again changes nothing, and what a lost attempt reports is dropped.
+///
+/// # Errors
+/// `database`.
+pub async fn apply(app: &App, message: &Message) -> Result<()> {
+    let claim = Claim { id: message.job.clone(), attempt: message.attempt };
+    let mut tx = app.db.begin().await?;
+    if !jobs::counts(&mut tx, &claim).await? {
+        return Ok(());
+    }
+    match &message.what {
+        What::Progress { progress, frames } => {
+            let statement = "UPDATE session SET progress = $1, frames = $2 WHERE id = $3";
+            sqlx::query(statement).bind(*progress).bind(*frames).bind(&claim.id).execute(&mut *tx).await?;
+        }
+        What::Track(track) => add_track(&mut tx, &claim, track).await?,
+        What::Done { tracks, frames, duration_ms } => {
+            let statement = "SELECT COUNT(*) FROM track WHERE session = $1 AND attempt = $2";
+            let written: i64 = sqlx::query_scalar(statement).bind(&claim.id).bind(claim.attempt).fetch_one(&mut *tx).await?;
+            if written != *tracks {
+                tracing::error!(job = claim.id, written, reported = tracks, "tracks are missing; the video is looked through again");
+                let statement = "UPDATE job SET state = 'queued', not_before_ms = 0 WHERE id = $1";
+                sqlx::query(statement).bind(&claim.id).execute(&mut *tx).await?;
+                return Ok(tx.commit().await?);
+            }
+            let statement = "UPDATE session SET progress = 1.0, frames = $1, duration_ms = $2 WHERE id = $3";
+            sqlx::query(statement).bind(*frames).bind(*duration_ms).bind(&claim.id).execute(&mut *tx).await?;
+            // Tracks of attempts that came to nothing.
+            let statement = "DELETE FROM track WHERE session = $1 AND attempt < $2";
+            sqlx::query(statement).bind(&claim.id).bind(claim.attempt).execute(&mut *tx).await?;
+            close(&mut tx, &claim, "done", None, "session").await?;
+        }
+        What::Accepted { person_id, face_id } => {
+            let statement = "UPDATE photo SET person_id = $1, face_id = $2, reason = NULL WHERE id = $3";
+            sqlx::query(statement).bind(person_id).bind(face_id).bind(&claim.id).execute(&mut *tx).await?;
+            close(&mut tx, &claim, "accepted", None, "enrolment").await?;
+        }
+        What::Rejected { reason } => {
+            sqlx::query("UPDATE photo SET reason = $1 WHERE id = $2").bind(reason).bind(&claim.id).execute(&mut *tx).await?;
+            close(&mut tx, &claim, "rejected", None, "enrolment").await?;
+        }
+        What::Failed { error } => {
+            let statement = "SELECT kind FROM job WHERE id = $1";
+            let kind: String = sqlx::query_scalar(statement).bind(&claim.id).fetch_one(&mut *tx).await?;
+            let subject = if kind == "query" { "session" } else { "enrolment" };
+            close(&mut tx, &claim, "failed", Some(error), subject).await?;
+        }
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn add_track(tx: &mut Transaction<'static, Any>, claim: &Claim, track: &Track) -> Result<()> {
+    let mut track = track.clone();
+    let mut named: Vec<String> = track.document.candidates.iter().map(|candidate| candidate.person_id.clone()).collect();
+    named.extend(track.person_id.clone());
+    for person in named {
+        let forgotten = sqlx::query("SELECT person_id FROM forgotten WHERE person_id = $1").bind(&person).fetch_optional(&mut **tx).await?;
+        if forgotten.is_some() {
+            unname(&mut track, &person);
+        }
+    }
+    let statement = "INSERT INTO track (session, attempt, track, ordinal, person_id, person, document) VALUES ($1, $2, $3, \
+                     (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM track WHERE session = $1 AND attempt = $2), $4, $5, $6) \
+                     ON CONFLICT (session, attempt, track) DO NOTHING";
+    let insert = sqlx::query(statement).bind(&claim.id).bind(claim.attempt).bind(track.track);
+    insert.bind(&track.person_id).bind(&track.person).bind(write_document(&track.document)?).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Takes a person out of a track.
+fn unname(track: &mut Track, person: &str) {
+    track.document.candidates.retain(|candidate| candidate.person_id != person);
+    if track.person_id.as_deref() == Some(person) {
+        (track.person_id, track.person) = (None, None);
+        track.document.reason = "below_threshold".into();
+    }
+}
+
+/// Takes a person out of all tracks, and out of those that are still on their way.
+///
+/// # Errors
+/// `database`.
+pub async fn forget(tx: &mut Transaction<'static, Any>, person: &str) -> Result<()> {
+    sqlx::query("INSERT INTO forgotten (person_id) VALUES ($1) ON CONFLICT (person_id) DO NOTHING").bind(person).execute(&mut **tx).await?;
+    // A candidate is written as {"person_id":"12",...}: an exact piece of text, since ids are digits.
+    let statement = "SELECT session, attempt, track, person_id, person, document FROM track WHERE person_id = $1 OR document LIKE $2";
+    let rows = sqlx::query(statement).bind(person).bind(format!("%\"person_id\":\"{person}\"%")).fetch_all(&mut **tx).await?;
+    for row in rows {
+        let document = read_document(&row.try_get::<String, _>("document")?)?;
+        let mut track =
+            Track { track: row.try_get("track")?, person_id: row.try_get("person_id")?, person: row.try_get("person")?, document };
+        unname(&mut track, person);
+        let statement = "UPDATE track SET person_id = $1, person = $2, document = $3 WHERE session = $4 AND attempt = $5 AND track = $6";
+        let update = sqlx::query(statement).bind(&track.person_id).bind(&track.person).bind(write_document(&track.document)?);
+        let (session, attempt): (String, i64) = (row.try_get("session")?, row.try_get("attempt")?);
+        update.bind(session).bind(attempt).bind(track.track).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// A track's document out of the database.
+///
+/// # Errors
+/// `internal` when it is damaged.
+pub fn read_document(text: &str) -> Result<TrackDocument> {
+    serde_json::from_str(text).map_err(|e| Error::Internal(format!("a track cannot be read: {e}")))
+}
+
+/// A track's document for the database.
+///
+/// # Errors
+/// `internal`, which no document is known to cause.
+pub fn write_document(document: &TrackDocument) -> Result<String> {
+    serde_json::to_string(document).map_err(|e| Error::Internal(format!("a track cannot be written: {e}")))
+}
+
+/// The final state of a job, with its event and its webhooks, all in one transaction: all of it once, or nothing.
+async fn close(tx: &mut Transaction<'static, Any>, claim: &Claim, state: &str, error: Option<&str>, subject: &str) -> Result<()> {
+    if jobs::finish(tx, claim, state, error).await? {
+        let kind = format!("{subject}.{state}");
+        record(tx, "forwarder", &kind, &claim.id).await?;
+        webhooks::announce(tx, &kind, &claim.id).await?;
+    }
+    Ok(())
+}
+
+/// Writes into the log of changes.
+///
+/// # Errors
+/// `database`.
+pub async fn record(tx: &mut Transaction<'static, Any>, actor: &str, kind: &str, subject: &str) -> Result<()> {
+    let statement = "INSERT INTO event (at_ms, actor, kind, subject) VALUES ($1, $2, $3, $4)";
+    sqlx::query(statement).bind(now_ms()).bind(actor).bind(kind).bind(subject).execute(&mut **tx).await?;
+    Ok(())
+}

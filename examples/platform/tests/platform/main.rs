@@ -1,0 +1,13 @@
+//! The platform as its callers see it: over HTTP, with people of plain colours and no model.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)] // helpers of tests; what is skipped is said aloud
+
+mod doors;
+mod flow;
+mod harness;
+mod many;
+mod once;
+mod people;
+#[path = "../../../../facerec-core/tests/postgres_server/mod.rs"]
+mod postgres_server;
+mod process;
+mod services;
