@@ -8,7 +8,7 @@ export { expect };
 const root = resolve(import.meta.dirname, "../../../..");
 const home = process.env.FACEREC_HOME ?? resolve(root, ".facerec");
 
-export const KEY = process.env.KEY ?? "mock-admin-key";
+export const KEY = process.env.KEY ?? "";
 export const demoVideo = resolve(home, "demo.mp4");
 export const photo = (name: string) => resolve(home, "photos/people", name);
 export const stranger = (name: string) => resolve(home, "photos/strangers", name);

@@ -61,7 +61,7 @@ function One({ id }: { id: Id }) {
           {now.state === "failed" && (
             <Failure error={new Error(sessionError(now) || "This video could not be looked at.")} />
           )}
-          <Player id={id} video={video} rows={rows} boxes={boxes} onTime={onTime} />
+          <Player id={id} video={video} rows={rows} boxes={boxes} state={now.state} onTime={onTime} />
           {tracks.error && <Failure error={tracks.error} retry={tracks.reload} />}
           {tracks.data === undefined && !tracks.error && <Loading label="Loading the results" />}
           {rows.length > 0 && (
@@ -77,9 +77,11 @@ function One({ id }: { id: Id }) {
             <section aria-labelledby="unknown">
               <h2 id="unknown">Unknown people</h2>
               <p className="lead">
-                {mayEnrol
-                  ? "Give one a name, and the gallery recognises them from now on."
-                  : "Nobody enrolled looks like them."}
+                {!mayEnrol
+                  ? "Nobody enrolled looks like them."
+                  : live
+                    ? "They can be given names when the whole video was looked at."
+                    : "Give one a name, and the gallery recognises them from now on."}
               </p>
               {groups.error && <Failure error={groups.error} retry={groups.reload} />}
               <Unknown id={id} rows={unknown} mayEnrol={mayEnrol && !live} onEnrolled={reload} />
