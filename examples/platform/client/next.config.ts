@@ -6,7 +6,10 @@ const gateway = process.env.GATEWAY;
 /** A static export with one folder per page, so that any file server (here the gateway) can serve it. */
 const config: NextConfig = {
   ...(gateway
-    ? { rewrites: async () => [{ source: "/v1/:path*", destination: `${gateway}/v1/:path*` }] }
+    ? {
+        rewrites: async () => [{ source: "/v1/:path*", destination: `${gateway}/v1/:path*` }],
+        skipTrailingSlashRedirect: true,
+      }
     : { output: "export" }),
   trailingSlash: true,
   reactStrictMode: true,
