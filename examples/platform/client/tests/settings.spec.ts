@@ -81,8 +81,10 @@ test("pages that are not there, and people and videos that are not there", async
   for (const path of ["/person/", "/session/"]) {
     await page.goto(path);
     await expect(page.getByText(/No (person|video) was chosen\./)).toBeVisible();
+    await accessible(page);
     await page.goto(`${path}?id=00000000000000000000000000`);
     await expect(page.getByRole("alert").filter({ hasText: /\S/ }).first()).toBeVisible();
+    await accessible(page);
   }
   expect((await gateway<{ name: string }>(page, "/v1/me")).name).not.toBe("");
 });

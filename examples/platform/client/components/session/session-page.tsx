@@ -29,7 +29,14 @@ export function SessionPage() {
         <Icon name="back" />
         Videos
       </Link>
-      {id ? <One key={id} id={id} /> : <Empty icon="video" title="No video was chosen." />}
+      {id ? (
+        <One key={id} id={id} />
+      ) : (
+        <>
+          <h1 className="unseen">Video</h1>
+          <Empty icon="video" title="No video was chosen." />
+        </>
+      )}
     </>
   );
 }
@@ -53,7 +60,7 @@ function One({ id }: { id: Id }) {
     if (playhead.current) playhead.current.style.left = `${Math.min(100, (100 * ms) / duration)}%`;
   };
   return (
-    <Shown of={session}>
+    <Shown of={session} title="Video">
       {(now) => (
         <>
           <Head session={now} live={live} onChanged={reload} />
