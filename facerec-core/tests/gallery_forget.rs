@@ -224,6 +224,27 @@ fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
+/// The saved index has names too.
+#[test]
+fn a_name_that_was_changed_is_in_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let gallery = open(folder.path(), &None);
+    for person in 0..3 {
+        gallery.add(&name(person), NewFace::new(&embedding(person))).unwrap();
+    }
+    gallery.compact().unwrap();
+    for old in [name(0), name(1)] {
+        assert_eq!(holders(folder.path(), old.as_bytes()), 2, "the database and the saved index");
+    }
+    gallery.rename(&name(0), "somebody").unwrap();
+    gallery.merge(&name(1), "somebody").unwrap();
+    let forgotten = || [name(0), name(1)].iter().all(|old| holders(folder.path(), old.as_bytes()) == 0);
+    assert!(forgotten());
+    drop(gallery);
+    assert!(forgotten(), "it is saved when the gallery is closed");
+    assert_eq!(best(&open(folder.path(), &None), &embedding(1)), "somebody");
+}
+
 fn best(gallery: &Gallery, embedding: &Embedding) -> String {
     gallery.search(embedding, 1).unwrap().first().filter(|found| found.similarity > 0.9).map_or_else(String::new, |m| m.name.clone())
 }

@@ -72,39 +72,39 @@ impl Backend for Local {
 
     fn remove_person(&self, name: &str) -> Result<usize> {
         let name = name.trim();
-        self.remove(|edit| match edit.find_person(name)? {
+        self.remove(Action::Remove, |edit| match edit.find_person(name)? {
             Some(person) => edit.remove_person(person).map(|faces| (faces, true)),
             None => Err(Error::PersonNotFound { person: name.into() }),
         })
     }
 
     fn remove_face(&self, face: FaceId) -> Result<bool> {
-        self.remove(|edit| edit.remove_face(face).map(|removed| (removed, removed)))
+        self.remove(Action::Remove, |edit| edit.remove_face(face).map(|removed| (removed, removed)))
     }
 
     fn rename(&self, name: &str, new_name: &str) -> Result<()> {
-        self.forget_name(Action::Rename, |edit| {
+        self.remove(Action::Rename, |edit| {
             let person = edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() })?;
             match edit.find_person(new_name)? {
-                Some(other) if other == person => Ok(()),
+                Some(other) if other == person => Ok(((), false)),
                 Some(_) => Err(Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`"))),
-                None => edit.rename(person, new_name),
+                None => edit.rename(person, new_name).map(|()| ((), true)),
             }
         })
     }
 
     fn merge(&self, from: &str, into: &str) -> Result<usize> {
-        self.forget_name(Action::Merge, |edit| {
+        self.remove(Action::Merge, |edit| {
             let mut find = |name: &str| edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() });
             let (from, into) = (find(from)?, find(into)?);
             let faces = edit.faces_of(from)?;
             edit.move_faces(&faces, into)?;
-            Ok(faces.len())
+            Ok((faces.len(), true))
         })
     }
 
     fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
-        self.forget_name(Action::Split, |edit| {
+        self.remove(Action::Split, |edit| {
             let from = edit.find_person(person)?.ok_or_else(|| Error::PersonNotFound { person: person.into() })?;
             let own: BTreeSet<FaceId> = edit.faces_of(from)?.into_iter().collect();
             if let Some(other) = faces.iter().find(|face| !own.contains(face)) {
@@ -113,7 +113,8 @@ impl Backend for Local {
             let faces: BTreeSet<FaceId> = faces.iter().copied().collect();
             let (into, _) = edit.person(into)?;
             edit.move_faces(&faces.iter().copied().collect::<Vec<_>>(), into)?;
-            Ok(faces.len())
+            // With the last face the person goes.
+            Ok((faces.len(), faces.len() == own.len()))
         })
     }
 

@@ -39,14 +39,15 @@ impl Local {
         Ok(result)
     }
 
-    /// A change that removes vectors: none may live on in the saved index, nor in SQLite's log.
-    pub(super) fn remove<T>(&self, remove: impl FnOnce(&mut Edit<'_>) -> Result<(T, bool)>) -> Result<T> {
+    /// A change that says whether it removed vectors or a name: then none of them may live on in a file.
+    pub(super) fn remove<T>(&self, action: Action, remove: impl FnOnce(&mut Edit<'_>) -> Result<(T, bool)>) -> Result<T> {
         self.writable()?;
         let mut db = self.db();
         self.purge_in(&mut db)?;
-        self.remove_in(&mut db, Action::Remove, remove)
+        self.remove_in(&mut db, action, remove)
     }
 
+    /// What the change removes may not live on in the saved index, which has vectors and names, nor in SQLite's log.
     pub(super) fn remove_in<T>(&self, db: &mut Db, action: Action, remove: impl FnOnce(&mut Edit<'_>) -> Result<(T, bool)>) -> Result<T> {
         let mut discarded = false;
         // Until the log is emptied, also when the change itself fails half way.
@@ -66,15 +67,6 @@ impl Local {
             db.leftovers = leftovers;
         }
         result
-    }
-
-    /// A change after which a name may be no more: it must not live on in SQLite's log.
-    pub(super) fn forget_name<T>(&self, action: Action, change: impl FnOnce(&mut Edit<'_>) -> Result<T>) -> Result<T> {
-        self.writable()?;
-        let mut db = self.db();
-        self.purge_in(&mut db)?;
-        db.leftovers = true;
-        self.change_in(&mut db, action, change)
     }
 
     /// Deletes the faces whose time has come.
