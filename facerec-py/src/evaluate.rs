@@ -54,7 +54,7 @@ pub(crate) fn pairs<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let report = watched(py, engine, progress, move |engine, options| core::pairs(engine.analyzer(), &pairs, &images, options))?;
     let core::PairsReport { pairs, no_face, accuracy, accuracy_std, eer, tar, threshold, wall_ms, .. } = report;
-    records::make(
+    records::report(
         py,
         "PairsReport",
         (pairs, no_face, accuracy, accuracy_std, eer, (tar[0], tar[1]), (threshold[0], threshold[1]), wall_ms as f64 / 1e3),
@@ -70,7 +70,7 @@ pub(crate) fn identification<'py>(
     progress: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let report = watched(py, engine, progress, move |engine, options| core::identification(engine.analyzer(), &folder, options))?;
-    records::make(py, "IdentificationReport", (report.persons, report.probes, report.no_face, report.rank1))
+    records::report(py, "IdentificationReport", (report.persons, report.probes, report.no_face, report.rank1))
 }
 
 #[pyfunction]
@@ -83,7 +83,7 @@ pub(crate) fn calibrate<'py>(
     progress: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let found = watched(py, engine, progress, move |engine, options| core::calibrate(engine.analyzer(), &folder, &fmr, options))?;
-    records::table(py, found, |one| records::make(py, "Calibration", (one.threshold, one.fmr, one.fnmr, one.pairs, one.no_face)))
+    records::table(py, found, |one| records::report(py, "Calibration", (one.threshold, one.fmr, one.fnmr, one.pairs, one.no_face)))
 }
 
 #[pyfunction]
@@ -109,7 +109,7 @@ fn cluster_report<'py>(py: Python<'py>, way: &ClusterOptions, report: &core::Clu
     let core::ClusterReport { faces, no_face, persons, clusters, mixed, pair_precision, pair_recall, .. } = report;
     let pairs = (pair_precision, pair_recall, report.pair_f1());
     let bcubed = (report.bcubed_precision, report.bcubed_recall, report.bcubed_f1());
-    records::make(py, "ClusterReport", (way.threshold, way.strict_step, faces, no_face, persons, clusters, mixed, pairs, bcubed))
+    records::report(py, "ClusterReport", (way.threshold, way.strict_step, faces, no_face, persons, clusters, mixed, pairs, bcubed))
 }
 
 #[pyfunction]
@@ -117,8 +117,8 @@ pub(crate) fn tracks(py: Python<'_>, truth: PathBuf, result: PathBuf) -> PyResul
     let judged = py.detach(|| Ok(core::tracks(&TrackFile::read(truth)?, &TrackFile::read(result)?)));
     let report = judged.or_raise()?;
     let named = report.identification;
-    let named = named.map(|named| records::make(py, "Identification", (named.precision, named.recall, named.named, named.appearances)));
+    let named = named.map(|named| records::report(py, "Identification", (named.precision, named.recall, named.named, named.appearances)));
     let core::TrackReport { mota, idf1, id_switches, fragments, purity, misses, false_boxes, true_boxes, tracks_per_person, .. } = report;
     let fields = (mota, idf1, id_switches, fragments, purity, misses, false_boxes, true_boxes, tracks_per_person, named.transpose()?);
-    records::make(py, "TrackReport", fields)
+    records::report(py, "TrackReport", fields)
 }

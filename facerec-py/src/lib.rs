@@ -1,5 +1,5 @@
 //! The engine for Python: argument conversion, releasing the GIL, error mapping and Python's protocols, nothing else.
-//! What is returned are the frozen dataclasses of `python/facerec/_results.py`.
+//! What is returned are the frozen dataclasses of `python/facerec/_results.py` and `_reports.py`.
 
 mod embedding;
 mod engine;

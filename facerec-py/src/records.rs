@@ -24,6 +24,11 @@ pub(crate) fn make<'py>(py: Python<'py>, class: &str, fields: impl PyCallArgs<'p
     py.import("facerec._results")?.getattr(class)?.call1(fields)
 }
 
+/// An instance of a class of `facerec._reports`.
+pub(crate) fn report<'py>(py: Python<'py>, class: &str, fields: impl PyCallArgs<'py>) -> Made<'py> {
+    py.import("facerec._reports")?.getattr(class)?.call1(fields)
+}
+
 /// A tuple of what `each` makes of the items.
 fn tuple<'py, T>(py: Python<'py>, items: impl IntoIterator<Item = T>, each: impl Fn(T) -> Made<'py>) -> PyResult<Bound<'py, PyTuple>> {
     PyTuple::new(py, items.into_iter().map(each).collect::<PyResult<Vec<_>>>()?)

@@ -56,46 +56,47 @@ def test_tracks_are_judged_as_py_motmetrics_does(case):
         assert found[name] == pytest.approx(value, abs=1e-6), name
 
 
-def test_calibration_and_identification_on_a_small_folder(engine, photos, tmp_path):
+@pytest.fixture
+def labelled(photos, tmp_path):
+    """A folder of photos with one sub-folder per person."""
     people = {"obama": ["obama.jpg", "obama2.jpg", "obama3.jpg"], "biden": ["biden.jpg"]}
     for name, files in people.items():
         (tmp_path / name).mkdir()
         for file in files:
             shutil.copy(photos / "people" / file, tmp_path / name / file)
+    return tmp_path
+
+
+def test_calibration_and_identification_on_a_small_folder(engine, labelled):
     told = []
-    [found] = facerec.evaluate.calibrate(engine, tmp_path, fmr=0.4, progress=lambda *now: told.append(now))
+    [found] = facerec.evaluate.calibrate(engine, labelled, fmr=0.4, progress=lambda *now: told.append(now))
     assert found.pairs == 6 and found.fnmr == 0 and found.fmr <= 0.4 and -1 < found.threshold < 1
     assert all(done <= photos for done, photos in told)
-    assert len(facerec.evaluate.calibrate(engine, tmp_path, fmr=[0.5, 0.4])) == 2
-    report = facerec.evaluate.identification(engine, tmp_path)
+    assert len(facerec.evaluate.calibrate(engine, labelled, fmr=[0.5, 0.4])) == 2
+    report = facerec.evaluate.identification(engine, labelled)
     assert (report.persons, report.probes, report.rank1) == (1, 2, 1.0)
     for wrong in (0, 1, 1e-6):
         with pytest.raises(facerec.InvalidArgument):
-            facerec.evaluate.calibrate(engine, tmp_path, fmr=wrong)
+            facerec.evaluate.calibrate(engine, labelled, fmr=wrong)
     with pytest.raises(facerec.IoError):
-        facerec.evaluate.identification(engine, tmp_path / "missing")
+        facerec.evaluate.identification(engine, labelled / "missing")
 
 
-def test_clusters_are_scored_against_the_folders(engine, photos, tmp_path):
-    people = {"obama": ["obama.jpg", "obama2.jpg", "obama3.jpg"], "biden": ["biden.jpg"]}
-    for name, files in people.items():
-        (tmp_path / name).mkdir()
-        for file in files:
-            shutil.copy(photos / "people" / file, tmp_path / name / file)
+def test_clusters_are_scored_against_the_folders(engine, labelled):
     told = []
-    [usual] = facerec.evaluate.clusters(engine, tmp_path, progress=lambda *now: told.append(now))
+    [usual] = facerec.evaluate.clusters(engine, labelled, progress=lambda *now: told.append(now))
     assert (usual.faces, usual.no_face, usual.persons, usual.clusters, usual.mixed) == (4, 0, 2, 2, 0)
     assert usual.pairs == usual.bcubed == (1, 1, 1)
     assert usual.threshold == pytest.approx(engine.identify_threshold) and usual.strict_step > 0
     assert all(done <= all_of_them for done, all_of_them in told)
-    one, none = facerec.evaluate.clusters(engine, tmp_path, threshold=[-1, 1], strict_step=0)
+    one, none = facerec.evaluate.clusters(engine, labelled, threshold=[-1, 1], strict_step=0)
     assert (one.clusters, one.mixed, one.pairs[:2]) == (1, 1, (0.5, 1)), "everybody together: 3 of 6 pairs are right"
     assert (none.clusters, none.mixed, none.pairs[:2]) == (4, 0, (1, 0)) and none.strict_step == 0
-    assert facerec.evaluate.clusters(engine, tmp_path, threshold=1, strict_step=0) == [none]
+    assert facerec.evaluate.clusters(engine, labelled, threshold=1, strict_step=0) == [none]
     with pytest.raises(facerec.InvalidArgument):
-        facerec.evaluate.clusters(engine, tmp_path, threshold=2)
+        facerec.evaluate.clusters(engine, labelled, threshold=2)
     with pytest.raises(facerec.IoError):
-        facerec.evaluate.clusters(engine, tmp_path / "missing")
+        facerec.evaluate.clusters(engine, labelled / "missing")
 
 
 def test_pairs_are_told_apart(engine, photos, tmp_path):

@@ -30,33 +30,9 @@ pub struct App {
     /// Detection and embedding.
     pub vision: Vision,
     /// The people.
-    pub gallery: SharedGallery,
+    pub gallery: Arc<Gallery>,
     /// Becomes true when the process is to end.
     pub stop: watch::Receiver<bool>,
-}
-
-/// A gallery that may be let go anywhere. One on a server says goodbye to it and waits, which a thread that drives asynchronous
-/// tasks may not do: the last one to let go does so on a thread of its own.
-#[derive(Clone)]
-pub struct SharedGallery(Arc<Held>);
-
-struct Held(Option<Arc<Gallery>>);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let gallery = self.0.take();
-        // Without a thread it is let go here; a panic of that thread has nobody to tell.
-        drop(std::thread::Builder::new().spawn(move || drop(gallery)).map(std::thread::JoinHandle::join));
-    }
-}
-
-impl std::ops::Deref for SharedGallery {
-    type Target = Arc<Gallery>;
-
-    fn deref(&self) -> &Arc<Gallery> {
-        // It is taken only by the drop, after which nobody looks.
-        self.0.0.as_ref().unwrap_or_else(|| unreachable!("a gallery that was let go"))
-    }
 }
 
 impl App {
@@ -85,16 +61,7 @@ impl App {
         let (key, options) = (Arc::clone(vision.embedder.model_key()), GalleryOptions::default());
         let opened = tokio::task::spawn_blocking(move || Gallery::open(at, &key, options)).await;
         let gallery = opened.map_err(|error| Error::Internal(format!("opening the gallery ended early: {error}")))??;
-        Ok(Self {
-            config: Arc::new(config),
-            db,
-            queue,
-            results,
-            blobs,
-            vision,
-            gallery: SharedGallery(Arc::new(Held(Some(Arc::new(gallery))))),
-            stop,
-        })
+        Ok(Self { config: Arc::new(config), db, queue, results, blobs, vision, gallery: Arc::new(gallery), stop })
     }
 
     /// Work that keeps a thread busy, on a thread for that; a panic is an error of this one call.

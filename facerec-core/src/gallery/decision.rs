@@ -147,6 +147,10 @@ impl Decision {
     }
 }
 
+/// Faces looked at first when people are wanted, and how many times more when they were too few people.
+pub(super) const FIRST_LOOK: usize = 32;
+pub(super) const LOOK_FURTHER: usize = 8;
+
 /// The best evidence per person, best person first; equal similarities in the order of enrolment.
 pub(super) fn best_per_person(matches: impl IntoIterator<Item = Match>) -> Vec<Candidate> {
     let mut best: Vec<Candidate> = Vec::new();

@@ -110,31 +110,13 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Resul
     if at != file.metadata().map_err(text)?.len() || places.len() < 2 + header.shards {
         return Err("it is not as long as it says".into());
     }
-    // `buffer` is used again for the block where there is no cipher: fresh memory costs more than reading into it.
-    let read_into = |mut buffer: Vec<u8>, &(number, at, bytes): &(u32, u64, u64)| -> Result<Vec<u8>, String> {
-        let mut file = File::open(&path).map_err(text)?;
-        file.seek(SeekFrom::Start(at)).map_err(text)?;
-        buffer.clear();
-        buffer.reserve_exact(bytes as usize);
-        file.take(bytes).read_to_end(&mut buffer).map_err(text)?;
-        seal.open(&context(header.id, number), buffer).ok_or_else(|| format!("block {number} was changed"))
-    };
-    let read = |place: &(u32, u64, u64)| read_into(Vec::new(), place);
+    let blocks = Blocks { path: &path, id: header.id, seal };
+    let read = |place: &Place| blocks.read(Vec::new(), place);
     let (small, rest) = places.split_at(2);
     let (shards, base_blocks) = rest.split_at(header.shards);
     let owners = owners_from(&read(&small[0])?).ok_or("its owners are not in order")?;
     let names = Names::from_bytes(&read(&small[1])?).ok_or("its names are cut short")?;
-    let internal = |text: String| Error::internal(text);
-    let groups: Vec<_> = shards.chunks(SHARDS_PER_BUFFER).collect();
-    let parts = each(&groups, true, |group| {
-        let mut buffer = Vec::new();
-        let shard = |place| -> Result<Vectors> {
-            buffer = read_into(std::mem::take(&mut buffer), place).map_err(internal)?;
-            Vectors::shard(header.dim, &values(&buffer))
-        };
-        group.iter().map(shard).collect::<Result<Vec<_>>>()
-    });
-    let parts = parts.map_err(|e| e.to_string())?.into_iter().flatten().collect();
+    let parts = blocks.each(shards, SHARDS_PER_BUFFER, || (), |(), bytes| Vectors::shard(header.dim, &values(bytes)))?;
     let vectors = Vectors::join(header.dim, parts).map_err(|e| e.to_string())?;
     if vectors.len() != owners.len() || owners.len() != header.count {
         return Err(format!("it holds {} vectors for {} faces", vectors.len(), owners.len()));
@@ -146,16 +128,12 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Resul
         Live::from_saved(SavedLive { vectors, owners, names, last_kind, last_person, people_mark, faces_mark, generation, rewritten });
     if let (Some(base), Some((faces, parts))) = (&header.base, base_blocks.split_first()) {
         let faces = ids_from(&read(faces)?);
-        let groups: Vec<_> = parts.chunks(PARTS_PER_BUFFER).collect();
-        let parts = each(&groups, true, |group| {
-            let (mut buffer, mut reader) = (Vec::new(), PartReader::new(header.dim));
-            let part = |place| {
-                buffer = read_into(std::mem::take(&mut buffer), place).map_err(internal)?;
-                Ok(reader.as_mut().map_err(|e| io::Error::from(e.kind())).and_then(|reader| reader.read(&buffer)))
-            };
-            group.iter().map(part).collect::<Result<Vec<_>>>()
-        });
-        let parts = parts.map_err(|e| e.to_string())?.into_iter().flatten().collect::<io::Result<_>>();
+        let reader = || PartReader::new(header.dim);
+        let part = |reader: &mut io::Result<PartReader>, bytes: &[u8]| match reader {
+            Ok(reader) => Ok(reader.read(bytes)),
+            Err(error) => Ok(Err(error.kind().into())),
+        };
+        let parts = blocks.each(parts, PARTS_PER_BUFFER, reader, part)?.into_iter().collect::<io::Result<_>>();
         let kind = base.kind.parse::<IndexKind>().map_err(|e| e.to_string())?;
         let saved = SavedBase { kind, faces, effort: base.effort, recall: base.recall, trained_on: base.trained_on };
         match parts.and_then(|parts| Base::from_parts(saved, parts)) {
@@ -164,6 +142,49 @@ pub(super) fn load(folder: &Path, snapshot: &Snapshot<'_>, seal: &Seal) -> Resul
         }
     }
     Ok(live)
+}
+
+/// Number, first byte and length of a block.
+type Place = (u32, u64, u64);
+
+/// The blocks of one file.
+struct Blocks<'a> {
+    path: &'a Path,
+    id: u64,
+    seal: &'a Seal,
+}
+
+impl Blocks<'_> {
+    /// Reads a block and checks it. `buffer` is used again for it where there is no cipher: fresh memory costs more than reading into it.
+    fn read(&self, mut buffer: Vec<u8>, &(number, at, bytes): &Place) -> Result<Vec<u8>, String> {
+        let text = |e: io::Error| e.to_string();
+        let mut file = File::open(self.path).map_err(text)?;
+        file.seek(SeekFrom::Start(at)).map_err(text)?;
+        buffer.clear();
+        buffer.reserve_exact(bytes as usize);
+        file.take(bytes).read_to_end(&mut buffer).map_err(text)?;
+        self.seal.open(&context(self.id, number), buffer).ok_or_else(|| format!("block {number} was changed"))
+    }
+
+    /// Makes something of each block, on all processors; `per_buffer` blocks share one buffer and one `helper`.
+    fn each<T: Send, H>(
+        &self,
+        places: &[Place],
+        per_buffer: usize,
+        helper: impl Fn() -> H + Sync,
+        make: impl Fn(&mut H, &[u8]) -> Result<T> + Sync,
+    ) -> Result<Vec<T>, String> {
+        let groups: Vec<_> = places.chunks(per_buffer).collect();
+        let made = each(&groups, true, |group| {
+            let (mut buffer, mut helper) = (Vec::new(), helper());
+            let one = |place| {
+                buffer = self.read(std::mem::take(&mut buffer), place).map_err(Error::internal)?;
+                make(&mut helper, &buffer)
+            };
+            group.iter().map(one).collect::<Result<Vec<_>>>()
+        });
+        Ok(made.map_err(|e| e.to_string())?.into_iter().flatten().collect())
+    }
 }
 
 /// A copy of the folder's database from another time may come together with an index that seems to fit.

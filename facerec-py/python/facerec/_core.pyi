@@ -9,11 +9,10 @@ import numpy
 import numpy.typing
 import pandas
 
+from ._reports import Calibration, ClusterReport, IdentificationReport, PairsReport, TrackReport
 from ._results import (
     AuditEntry,
-    Calibration,
     Cluster,
-    ClusterReport,
     Comparison,
     Decision,
     Duplicate,
@@ -22,17 +21,14 @@ from ._results import (
     Face,
     Faces,
     GalleryStats,
-    IdentificationReport,
     ImportReport,
     Match,
     ModelInfo,
-    PairsReport,
     Person,
     Progress,
     Sighting,
     Table,
     TrackedFace,
-    TrackReport,
     TrackStep,
     VerifyReport,
     VideoInfo,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ._core import Engine
-    from ._results import Calibration, ClusterReport, IdentificationReport, PairsReport, Table, TrackReport
+    from ._reports import Calibration, ClusterReport, IdentificationReport, PairsReport, TrackReport
+    from ._results import Table
 
     Path = str | os.PathLike[str]
     OnProgress = Callable[[int, int], object]

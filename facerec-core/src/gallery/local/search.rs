@@ -7,16 +7,12 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard};
 use super::Local;
 use crate::error::{Error, Result};
 use crate::face::Embedding;
-use crate::gallery::decision::{Candidate, best_per_person};
+use crate::gallery::decision::{Candidate, FIRST_LOOK, LOOK_FURTHER, best_per_person};
 use crate::gallery::filter::SearchFilter;
 use crate::gallery::live::Live;
 use crate::gallery::records::{Match, PersonId};
 use crate::gallery::rows::FaceRow;
 use crate::gallery::store::{self, Checked};
-
-/// Faces looked at first when people are wanted, and how many times more when they were too few people.
-const FIRST_LOOK: usize = 32;
-const LOOK_FURTHER: usize = 8;
 
 /// Positions of faces, ascending.
 type Positions = Arc<Vec<usize>>;

@@ -8,15 +8,11 @@ use super::pool::{EF_SEARCH, Tx};
 use super::rows::{FACE, OwnedFace, PERSON, wanted};
 use crate::error::Result;
 use crate::face::Embedding;
-use crate::gallery::decision::{Candidate, best_per_person};
+use crate::gallery::decision::{Candidate, FIRST_LOOK, LOOK_FURTHER, best_per_person};
 use crate::gallery::filter::SearchFilter;
 use crate::gallery::index::similarity;
 use crate::gallery::records::Match;
 use crate::gallery::store::Checked;
-
-/// Faces looked at first when people are wanted, and how many times more when they were too few people.
-const FIRST_LOOK: usize = 32;
-const LOOK_FURTHER: usize = 8;
 
 /// How a search is made in one transaction.
 pub(super) struct Searcher<'a> {
