@@ -6,13 +6,14 @@ CARGO ?= cargo
 FEATURES := facerec-core/cli,facerec-core/cuda,facerec-core/tensorrt,facerec-core/openvino,facerec-core/postgres
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup demo platform test bench lint
+.PHONY: help setup demo platform test test-client bench lint
 
 help:
 	@echo "make setup   system packages, ONNX Runtime, default models, sample photos (a second run does nothing)"
 	@echo "make demo    enrol two people, find them in photos and a video, write pictures and a page to out/"
 	@echo "make platform  build and start the platform with its web client (see examples/platform)"
 	@echo "make test    all tests"
+	@echo "make test-client  only the browser tests of the platform (part of make test)"
 	@echo "make bench   benchmarks, side by side with peers"
 	@echo "make lint    formatting, clippy on every feature, documentation, licences"
 
@@ -34,6 +35,11 @@ test: setup
 	scripts/test-python.sh
 	scripts/package-node.sh
 	scripts/check-package-node.sh
+	scripts/test-client.sh
+
+test-client: setup
+	$(CARGO) build --release --workspace --features $(FEATURES)
+	scripts/test-client.sh
 
 bench: setup
 	scripts/bench.sh

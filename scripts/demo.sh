@@ -50,24 +50,10 @@ if wrong or not found:
     sys.exit("demo: expected the two to be found, and no stranger to be taken for them")
 PYTHON
 
-# A video of the same photos: people come, go and return, strangers too. Made here, since no registry has one with both.
 clip=$home/demo.mp4
 echo
 echo "A video of some of these photos:"
-# Each with the place of the face between top (0) and bottom (1) of the photo.
-scenes=("people/obama3.jpg 0.12" "strangers/t1.jpg 0.5" "people/biden.jpg 0.05" "people/obama2.jpg 0.33" "strangers/sample1.jpg 0.4")
-inputs=()
-filters=""
-for number in "${!scenes[@]}"; do
-  read -r photo place <<<"${scenes[number]}"
-  inputs+=(-i "$photos/$photo")
-  # Three seconds of slowly moving closer, at the size of a small video.
-  filters+="[$number:v]scale=960:540:force_original_aspect_ratio=increase,crop=960:540:(iw-ow)/2:(ih-oh)*$place,"
-  filters+="zoompan=z='1+0.002*on':d=75:s=640x360:fps=25,setsar=1,format=yuv420p[v$number];"
-done
-for number in "${!scenes[@]}"; do filters+="[v$number]"; done
-filters+="concat=n=${#scenes[@]}:v=1[v]"
-ffmpeg -y -v error "${inputs[@]}" -filter_complex "$filters" -map '[v]' -c:v libx264 -preset veryfast "$clip"
+scripts/demo-video.sh
 "$facerec" --json video --gallery "$gallery" "$clip" --annotate out/video.mp4 --report out/video.html --thumbs out/shots >out/video.jsonl
 "$home/venv/bin/python" - out/video.jsonl <<'PYTHON'
 import json

@@ -29,6 +29,8 @@ else
   skip "licences of dependencies: cargo-deny is not installed (cargo install cargo-deny)"
 fi
 
+step scripts/build-client.sh --lint # Biome and tsc on the platform's web client
+
 if command -v shellcheck >/dev/null; then
   step shellcheck scripts/*.sh .ci/run
 fi

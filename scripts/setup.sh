@@ -6,7 +6,8 @@
 #
 #   --no-system      do not install system packages
 #   --tests          also get what some tests need and otherwise skip aloud: ONNX Runtime with OpenVINO (60 MB),
-#                    an emulator of older processors (qemu-user), and PostgreSQL with pgvector (25 MB)
+#                    an emulator of older processors (qemu-user), PostgreSQL with pgvector (25 MB), and a browser
+#                    (chromium) with the npm packages of the platform's web client
 #
 #   FACEREC_HOME     where to put it (default: .facerec in the repository)
 #   FACEREC_PYTHON   the Python to use, 3.11 or later (default: python3)
@@ -22,7 +23,7 @@ for argument in "$@"; do
   case $argument in
     --no-system) system=no ;;
     --tests) tests=yes ;;
-    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "setup: unknown option \`$argument\`" >&2; exit 2 ;;
   esac
 done
@@ -39,7 +40,7 @@ system_packages() {
     libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev ffmpeg)
   command -v "$python" >/dev/null && "$python" -c 'import ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
   command -v npm >/dev/null || wanted+=(npm)
-  [ "$tests" = yes ] && wanted+=(qemu-user)
+  [ "$tests" = yes ] && wanted+=(chromium qemu-user)
   local missing=() package
   for package in "${wanted[@]}"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
@@ -134,4 +135,5 @@ models
 photos
 [ "$tests" = yes ] && openvino_library
 [ "$tests" = yes ] && FACEREC_HOME=$home FACEREC_PYTHON=$home/venv/bin/python "$root/scripts/postgres.sh"
+[ "$tests" = yes ] && "$root/scripts/build-client.sh" --packages
 say "ready in $home"

@@ -1,8 +1,16 @@
 import type { NextConfig } from "next";
 
+/** The platform to develop against: `GATEWAY=http://127.0.0.1:8080 npm run dev` hands the API's routes on to it. */
+const gateway = process.env.GATEWAY;
+
 /** A static export with one folder per page, so that any file server (here the gateway) can serve it. */
 const config: NextConfig = {
-  output: "export",
+  ...(gateway
+    ? {
+        rewrites: async () => [{ source: "/v1/:path*", destination: `${gateway}/v1/:path*` }],
+        skipTrailingSlashRedirect: true,
+      }
+    : { output: "export" }),
   trailingSlash: true,
   reactStrictMode: true,
   poweredByHeader: false,

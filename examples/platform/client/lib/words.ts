@@ -60,9 +60,12 @@ const errors: Record<string, string> = {
   rate_limited: "Too many requests in a short time. Wait a moment and try again.",
 };
 
+/** The engine's messages begin small, because something usually stands before them. */
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** What went wrong, for people. */
 export function errorWords(error: unknown): string {
-  if (error instanceof ApiError) return errors[error.code] ?? error.message;
+  if (error instanceof ApiError) return errors[error.code] ?? sentence(error.message);
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -70,7 +73,7 @@ export function errorWords(error: unknown): string {
 export function sessionError(session: Pick<Session, "error">): string {
   const { error } = session;
   if (!error) return "";
-  return typeof error === "string" ? error : error.message;
+  return sentence(typeof error === "string" ? error : error.message);
 }
 
 /** 0:07.5, 12:03.0, 1:02:03.4: for positions in a video. */

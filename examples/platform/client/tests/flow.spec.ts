@@ -1,4 +1,6 @@
 import type { Page } from "@playwright/test";
+import { boxAt, contain } from "../lib/boxes";
+import type { Box, BoxRow } from "../lib/types";
 import { accessible, demoVideo, drop, expect, fixture, gateway, photo, signIn, test, visit } from "./support";
 
 // What a user does with the platform, in order; each step builds on the one before.
@@ -80,20 +82,23 @@ test("a video is uploaded over a line that breaks, its progress watched, and eve
   page,
 }) => {
   await signIn(page, "/videos/");
-  let broken = 0;
+  let broken = true;
   await page.route("**/v1/uploads/*", (route) => {
-    if (route.request().method() === "PATCH" && broken++ === 0) return route.abort("connectionreset");
+    if (route.request().method() === "PATCH" && broken) return route.abort("connectionreset");
     return route.continue();
   });
   let cut = 0;
   await page.route("**/events", (route) => (cut++ === 0 ? route.abort("connectionreset") : route.continue()));
   await page.getByLabel("Drop videos here").setInputFiles(demoVideo);
   await expect(page.getByText("Connection lost, trying again")).toBeVisible();
-  await page.getByRole("list", { name: "Uploads" }).getByRole("link", { name: "Open" }).click();
-  expect(broken).toBeGreaterThan(1);
-  await expect(page.getByRole("progressbar", { name: "Progress" })).toBeVisible();
   await accessible(page);
-  await expect(page.locator(".page-head .badge")).toHaveText("Done", { timeout: 90_000 });
+  broken = false;
+  await page.getByRole("list", { name: "Uploads" }).getByRole("link", { name: "Open" }).click();
+  const badge = page.locator(".page-head .badge");
+  // A machine with many cores may be through before the page is open; live.spec.ts watches a long video.
+  await expect(page.getByRole("progressbar", { name: "Progress" }).or(badge.getByText("Done")).first()).toBeVisible();
+  await accessible(page);
+  await expect(badge).toHaveText("Done", { timeout: 150_000 });
   expect(cut).toBeGreaterThan(1);
 
   const items = await trackItems(page);
@@ -122,8 +127,8 @@ test("an upload goes on where it was after the page was closed", async ({ page }
   await page.getByLabel("Drop videos here").setInputFiles(demoVideo);
   await expect(page.getByText("Connection lost, trying again")).toBeVisible();
   expect(begun()).toBe(1);
-  await page.unroute("**/v1/uploads/*");
   await page.reload();
+  await page.unroute("**/v1/uploads/*");
   await page.getByLabel("Drop videos here").setInputFiles(demoVideo);
   await page.getByRole("list", { name: "Uploads" }).getByRole("link", { name: "Open" }).click();
   expect(begun()).toBe(1);
@@ -135,27 +140,61 @@ test("an upload goes on where it was after the page was closed", async ({ page }
   await expect(page.getByRole("list", { name: "Sessions" }).getByRole("listitem")).toHaveCount(1);
 });
 
+/** What the canvas over the video shows: how many pixels, and where, in CSS pixels. */
+const drawn = (page: Page) =>
+  page.locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
+    const { data } = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+    const at = { count: 0, left: canvas.width, right: 0, bottom: 0 };
+    for (let n = 3; n < data.length; n += 4) {
+      if (data[n] === 0) continue;
+      const pixel = (n - 3) / 4;
+      const [x, y] = [pixel % canvas.width, Math.floor(pixel / canvas.width)];
+      at.count += 1;
+      at.left = Math.min(at.left, x);
+      at.right = Math.max(at.right, x + 1);
+      at.bottom = Math.max(at.bottom, y + 1);
+    }
+    const { width, height } = canvas.getBoundingClientRect();
+    const ratio = canvas.width / width;
+    return { ...at, left: at.left / ratio, right: at.right / ratio, bottom: at.bottom / ratio, width, height };
+  });
+
 test("the video plays with a box around whoever is in the picture", async ({ page }) => {
   await signIn(page);
   await openSession(page);
   const video = page.locator("video");
   await expect.poll(() => video.evaluate((element: HTMLVideoElement) => element.readyState)).toBeGreaterThan(1);
-  const inked = () =>
-    page.locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
-      const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
-      let count = 0;
-      for (let at = 3; at < pixels.length; at += 4) if (pixels[at] !== 0) count += 1;
-      return count;
-    });
-  await video.evaluate((element: HTMLVideoElement) => element.play());
+  const inked = async () => (await drawn(page)).count;
+  // Slowly: whoever looks must have the time to.
+  await video.evaluate((element: HTMLVideoElement) => {
+    element.playbackRate = 0.5;
+    return element.play();
+  });
   await expect(page.locator("[data-present]")).toHaveText("Obama");
   await expect.poll(inked).toBeGreaterThan(500);
   const biden = page.getByRole("button", { name: /^Joe Biden, 0:0.*go there/ });
   await biden.click();
   await expect(page.locator("[data-present]")).toHaveText("Joe Biden");
   await expect.poll(() => video.evaluate((element: HTMLVideoElement) => element.currentTime)).toBeGreaterThan(5.9);
+
+  // The box is where the gateway says it is at that time.
+  await video.evaluate((element: HTMLVideoElement) => {
+    element.pause();
+    element.currentTime = 7.5;
+  });
+  await expect(page.locator("[data-present]")).toHaveText("Joe Biden");
+  const { track } = (await trackItems(page)).find((item) => item.person === "Joe Biden") as Track;
+  const { boxes } = await gateway<{ boxes: BoxRow[] }>(page, `/v1/sessions/${sessionId(page)}/tracks/${track}/boxes`);
+  const [x1, , x2, y2] = boxAt(boxes, 7500) as Box;
+  await expect(async () => {
+    const { width, height, ...at } = await drawn(page);
+    const { scale, left, top } = contain(640, 360, width, height);
+    // Half of the line is outside of the box.
+    expect(Math.abs(at.left - (left + x1 * scale))).toBeLessThan(4);
+    expect(Math.abs(at.bottom - (top + y2 * scale))).toBeLessThan(4);
+    expect(at.right - (left + x2 * scale)).toBeGreaterThan(-4);
+  }).toPass();
   await page.getByLabel("Show boxes").uncheck();
-  await video.evaluate((element: HTMLVideoElement) => element.pause());
   await expect.poll(inked).toBe(0);
 });
 
@@ -235,8 +274,12 @@ test("a person is forgotten, everywhere", async ({ page }) => {
   await expect(page.getByRole("link", { name: /Joe Biden/ })).toHaveCount(0);
   await openSession(page);
   await expect(page.locator(".result[data-person=Obama]")).toHaveCount(1);
-  await expect(page.getByText("Joe Biden")).toHaveCount(0);
+  await expect(page.getByRole("main").getByText("Joe Biden")).toHaveCount(0);
   expect((await trackItems(page)).filter((item) => item.person === "Joe Biden")).toHaveLength(0);
+  await visit(page, "Search");
+  await page.getByLabel("Drop a photo here").setInputFiles(photo("biden.jpg"));
+  await expect(page.locator(".face")).toContainText("Unknown");
+  await expect(page.getByRole("main").getByText("Joe Biden")).toHaveCount(0);
 });
 
 test("two names of one person are merged", async ({ page }) => {

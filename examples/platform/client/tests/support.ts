@@ -8,17 +8,26 @@ export { expect };
 const root = resolve(import.meta.dirname, "../../../..");
 const home = process.env.FACEREC_HOME ?? resolve(root, ".facerec");
 
-export const KEY = process.env.KEY ?? "mock-admin-key";
+export const KEY = process.env.KEY ?? "";
 export const demoVideo = resolve(home, "demo.mp4");
 export const photo = (name: string) => resolve(home, "photos/people", name);
 export const stranger = (name: string) => resolve(home, "photos/strangers", name);
 export const fixture = (name: string) => resolve(root, "fixtures/images", name);
 
-/** A test fails when a page breaks its content security policy, throws, or opens a dialog of the browser's. */
+/** The strictest policy that the client needs; the gateway's own may allow more. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/** A test fails when a page breaks the policy, throws, or opens a dialog of the browser's. */
 export const test = base.extend<{ clean: undefined }>({
   clean: [
     async ({ page }, use) => {
       const wrong: string[] = [];
+      await page.route(/^[^?]*\/(\?|$)/, async (route) => {
+        if (!route.request().isNavigationRequest()) return route.fallback();
+        const response = await route.fetch();
+        await route.fulfill({ response, headers: { ...response.headers(), "content-security-policy": POLICY } });
+      });
       page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
       page.on("console", (message) => {
         if (/content security policy|hydrat/i.test(message.text())) wrong.push(message.text());

@@ -24,7 +24,14 @@ export function PersonPage() {
         <Icon name="back" />
         People
       </Link>
-      {id ? <One key={id} id={id} /> : <Empty icon="people" title="No person was chosen." />}
+      {id ? (
+        <One key={id} id={id} />
+      ) : (
+        <>
+          <h1 className="unseen">Person</h1>
+          <Empty icon="people" title="No person was chosen." />
+        </>
+      )}
     </>
   );
 }
@@ -42,7 +49,7 @@ function One({ id }: { id: Id }) {
     photos.reload();
   };
   return (
-    <Shown of={person}>
+    <Shown of={person} title="Person">
       {(who) => (
         <>
           <PageHead title={who.name} lead={`${count(who.faces, "face")}, since ${when(who.created_ms)}`}>

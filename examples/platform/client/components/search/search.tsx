@@ -2,6 +2,7 @@
 
 import Link from "next/link";
 import { useEffect, useState } from "react";
+import { useMay } from "@/components/shell/me";
 import { DropZone } from "@/components/ui/drop-zone";
 import { PageHead } from "@/components/ui/page-head";
 import { Badge, Empty, Failure, Loading } from "@/components/ui/states";
@@ -13,6 +14,17 @@ import { count, decisionWords, similarity } from "@/lib/words";
 
 export function Search() {
   const [asked, setAsked] = useState<{ file: File; turn: number } | null>(null);
+  const may = useMay("query");
+  if (!may) {
+    return (
+      <>
+        <PageHead title="Search by photo" />
+        <Empty icon="key" title="This key may not search by photo.">
+          <p>Sign in with a key that has the scope “query”.</p>
+        </Empty>
+      </>
+    );
+  }
   return (
     <>
       <PageHead title="Search by photo" lead="Who is in this photo? It is looked at and not kept." />

@@ -1,12 +1,12 @@
 "use client";
 
 import { type RefObject, useCallback, useEffect, useEffectEvent, useRef, useState } from "react";
-import { Failure, Loading } from "@/components/ui/states";
+import { Empty, Failure, Loading } from "@/components/ui/states";
 import * as api from "@/lib/api";
 import { boxAt } from "@/lib/boxes";
 import { useLoad } from "@/lib/load";
 import type { Row } from "@/lib/timeline";
-import type { BoxRow, Id } from "@/lib/types";
+import type { BoxRow, Id, SessionState } from "@/lib/types";
 import { draw, type Shown } from "./draw";
 
 interface Props {
@@ -14,11 +14,12 @@ interface Props {
   video: RefObject<HTMLVideoElement | null>;
   rows: Row[];
   boxes: ReadonlyMap<number, BoxRow[]>;
+  state: SessionState;
   onTime: (ms: number) => void;
 }
 
 /** The video, with the boxes of the very frame that is on the screen drawn over it. */
-export function Player({ id, video, rows, boxes, onTime }: Props) {
+export function Player({ id, video, rows, boxes, state, onTime }: Props) {
   const ticket = useLoad(`video ${id}`, (signal) => api.ticketed(api.videoPath(id), signal));
   const canvas = useRef<HTMLCanvasElement>(null);
   const [withBoxes, setWithBoxes] = useState(true);
@@ -81,6 +82,14 @@ export function Player({ id, video, rows, boxes, onTime }: Props) {
 
   if (ticket.error && !address) return <Failure error={ticket.error} retry={reload} />;
   if (!address) return <Loading label="Loading the video" />;
+  if (broken) {
+    return (
+      <Empty icon="video" title="The browser cannot play this video.">
+        {state === "done" && <p>The results below are complete all the same.</p>}
+      </Empty>
+    );
+  }
+  const live = state === "queued" || state === "running";
   return (
     <div className="player">
       <div className="stage">
@@ -95,18 +104,15 @@ export function Player({ id, video, rows, boxes, onTime }: Props) {
           aria-label="The video"
           onError={onError}
           onLoadedMetadata={(event) => {
-            setBroken(false);
             if (renewed.current.time > 0) event.currentTarget.currentTime = renewed.current.time;
           }}
         />
         <canvas ref={canvas} />
       </div>
-      {broken && (
-        <p className="problem">The browser cannot play this video. The results below are complete all the same.</p>
-      )}
       <div className="player-foot">
         <p className="present">
-          <span className="note">In the picture:</span> <span data-present>{present || "nobody"}</span>
+          <span className="note">In the picture:</span>{" "}
+          <span data-present>{live ? "known when the video is done" : present || "nobody"}</span>
         </p>
         <label className="check">
           <input type="checkbox" checked={withBoxes} onChange={(event) => setWithBoxes(event.target.checked)} />

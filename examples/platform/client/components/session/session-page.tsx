@@ -29,7 +29,14 @@ export function SessionPage() {
         <Icon name="back" />
         Videos
       </Link>
-      {id ? <One key={id} id={id} /> : <Empty icon="video" title="No video was chosen." />}
+      {id ? (
+        <One key={id} id={id} />
+      ) : (
+        <>
+          <h1 className="unseen">Video</h1>
+          <Empty icon="video" title="No video was chosen." />
+        </>
+      )}
     </>
   );
 }
@@ -53,7 +60,7 @@ function One({ id }: { id: Id }) {
     if (playhead.current) playhead.current.style.left = `${Math.min(100, (100 * ms) / duration)}%`;
   };
   return (
-    <Shown of={session}>
+    <Shown of={session} title="Video">
       {(now) => (
         <>
           <Head session={now} live={live} onChanged={reload} />
@@ -61,7 +68,7 @@ function One({ id }: { id: Id }) {
           {now.state === "failed" && (
             <Failure error={new Error(sessionError(now) || "This video could not be looked at.")} />
           )}
-          <Player id={id} video={video} rows={rows} boxes={boxes} onTime={onTime} />
+          <Player id={id} video={video} rows={rows} boxes={boxes} state={now.state} onTime={onTime} />
           {tracks.error && <Failure error={tracks.error} retry={tracks.reload} />}
           {tracks.data === undefined && !tracks.error && <Loading label="Loading the results" />}
           {rows.length > 0 && (
@@ -77,9 +84,11 @@ function One({ id }: { id: Id }) {
             <section aria-labelledby="unknown">
               <h2 id="unknown">Unknown people</h2>
               <p className="lead">
-                {mayEnrol
-                  ? "Give one a name, and the gallery recognises them from now on."
-                  : "Nobody enrolled looks like them."}
+                {!mayEnrol
+                  ? "Nobody enrolled looks like them."
+                  : live
+                    ? "They can be given names when the whole video was looked at."
+                    : "Give one a name, and the gallery recognises them from now on."}
               </p>
               {groups.error && <Failure error={groups.error} retry={groups.reload} />}
               <Unknown id={id} rows={unknown} mayEnrol={mayEnrol && !live} onEnrolled={reload} />

@@ -160,11 +160,16 @@ function NewKeyDialog({ onClose, onMade }: { onClose: () => void; onMade: (key: 
 
 function MadeDialog({ made, onClose }: { made: NewKey; onClose: () => void }) {
   const id = useId();
-  const copy = () =>
-    navigator.clipboard?.writeText(made.key).then(
-      () => tell("The key is copied."),
-      () => tell("Copying is not allowed here: mark the key and copy it."),
-    );
+  // Told in the dialog: what is behind it is not read aloud.
+  const [told, setTold] = useState("");
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(made.key);
+      setTold("The key is copied.");
+    } catch {
+      setTold("Copying is not allowed here: mark the key and copy it.");
+    }
+  };
   return (
     <Dialog title={`The key ${made.name}`} onClose={onClose}>
       <p>Copy it now: only its hash is kept, so it cannot be shown again.</p>
@@ -172,6 +177,9 @@ function MadeDialog({ made, onClose }: { made: NewKey; onClose: () => void }) {
         <label htmlFor={id}>Key</label>
         <input id={id} className="mono" readOnly value={made.key} onFocus={(event) => event.target.select()} />
       </div>
+      <p className="note" role="status">
+        {told}
+      </p>
       <div className="actions">
         <button type="button" className="button" onClick={copy}>
           Copy

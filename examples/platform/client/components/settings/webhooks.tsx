@@ -15,6 +15,7 @@ export function Webhooks() {
   const hooks = usePages("webhooks", (cursor, signal) => api.webhooks(cursor, signal));
   const [adding, setAdding] = useState(false);
   const [shown, setShown] = useState<Webhook | null>(null);
+  const [removing, setRemoving] = useState<Webhook | null>(null);
   const remove = async (hook: Webhook) => {
     try {
       await api.deleteWebhook(hook.id);
@@ -22,6 +23,8 @@ export function Webhooks() {
       hooks.reload();
     } catch (error) {
       tellError(error);
+    } finally {
+      setRemoving(null);
     }
   };
   return (
@@ -58,10 +61,10 @@ export function Webhooks() {
                     <button
                       type="button"
                       className="button small"
-                      onClick={() => remove(hook)}
+                      onClick={() => setRemoving(hook)}
                       aria-label={`Remove ${hook.url}`}
                     >
-                      Remove
+                      Remove…
                     </button>
                   </li>
                 ))}
@@ -80,6 +83,19 @@ export function Webhooks() {
             hooks.reload();
           }}
         />
+      )}
+      {removing && (
+        <Dialog title="Remove this webhook?" onClose={() => setRemoving(null)}>
+          <p>{removing.url} is told nothing from now on, and what was sent to it is no longer listed.</p>
+          <div className="actions">
+            <button type="button" className="button" onClick={() => setRemoving(null)}>
+              Keep
+            </button>
+            <button type="button" className="button danger" onClick={() => remove(removing)}>
+              Remove
+            </button>
+          </div>
+        </Dialog>
       )}
       {shown && <Deliveries hook={shown} onClose={() => setShown(null)} />}
     </section>

@@ -42,13 +42,17 @@ export function Loading({ label = "Loading" }: { label?: string }) {
 /** What to show of something that is asked for: its loading, its failure, or itself. */
 export function Shown<T>({
   of,
+  title,
   children,
 }: {
   of: { data: T | undefined; error: Error | undefined; loading: boolean; reload: () => void };
+  /** The page's heading for as long as nothing else gives it one. */
+  title?: string;
   children: (data: T) => ReactNode;
 }) {
   return (
     <>
+      {title && of.data === undefined && <h1 className="unseen">{title}</h1>}
       {of.error && <Failure error={of.error} retry={of.reload} />}
       {of.data !== undefined ? children(of.data) : !of.error && <Loading />}
     </>
