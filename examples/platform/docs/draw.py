@@ -61,7 +61,7 @@ def architecture():
         words = head.split()
         if words[:1] == ["box"]:
             name, column, row = words[1], float(words[2]), float(words[3])
-            places[name], body = box(20 + 285 * column, 20 + 125 * row, 190, rest)
+            places[name], body = box(20 + 285 * column, 20 + 105 * row, 205, rest)
             bodies.append(body)
         elif words[:1] == ["arrow"]:
             arrows.append((words[1], words[2], " ".join(words[3:])))

@@ -20,6 +20,7 @@ CREATE TABLE job (
     kind TEXT NOT NULL,            -- enrol, query
     state TEXT NOT NULL,           -- queued, running; final: done, accepted, rejected, failed, cancelled
     attempt BIGINT NOT NULL,       -- how often a worker has begun; results of earlier attempts count nothing
+    faults BIGINT NOT NULL,        -- attempts that ended by the job's own fault: its worker died, or could not do it
     lease_until_ms BIGINT NOT NULL,
     not_before_ms BIGINT NOT NULL,
     worker TEXT,

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use facerec_core::{Gallery, GalleryOptions};
+use facerec_core::{Gallery, GalleryOptions, ModelKey};
 use tokio::sync::watch;
 
 use crate::blobs::{Blobs, FileBlobs};
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::nats::{self, NatsBlobs, NatsQueue, NatsResults};
 use crate::queue::{Queue, SqlQueue};
 use crate::results::{Results, SqlResults};
 use crate::vision::Vision;
@@ -35,6 +36,18 @@ pub struct App {
     pub stop: watch::Receiver<bool>,
 }
 
+/// Opens the gallery that the configuration names, for vectors of the model `key`.
+///
+/// # Errors
+/// `config` without a folder for it; the gallery's own.
+pub async fn open_gallery(config: &Config, key: &Arc<ModelKey>) -> Result<Arc<Gallery>> {
+    let at = if config.gallery.is_empty() { config.folder("gallery")? } else { PathBuf::from(&config.gallery) };
+    // On a thread of its own: a gallery on a server waits for it in its own way.
+    let key = Arc::clone(key);
+    let opened = tokio::task::spawn_blocking(move || Gallery::open(at, &key, GalleryOptions::default())).await;
+    Ok(Arc::new(opened.map_err(|error| Error::Internal(format!("opening the gallery ended early: {error}")))??))
+}
+
 impl App {
     /// Opens everything.
     ///
@@ -42,26 +55,23 @@ impl App {
     /// `config` and whatever keeps a part from opening.
     pub async fn open(config: Config, vision: Vision, stop: watch::Receiver<bool>) -> Result<Self> {
         config.check()?;
-        let folder = |name: &str| -> Result<PathBuf> {
-            let path = config.data.join(name);
-            std::fs::create_dir_all(&path).map_err(|e| Error::Config(format!("`data`: cannot create `{}`: {e}", path.display())))?;
-            Ok(path)
-        };
-        let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::new(folder("files")?)?);
-        folder("uploads")?;
+        config.folder("uploads")?;
         let db = if config.database.is_empty() {
             Db::open_file(&config.data.join("platform.db")).await?
         } else {
             Db::open(&config.database).await?
         };
-        let queue: Arc<dyn Queue> = Arc::new(SqlQueue::new(db.clone(), config.lease()));
-        let results: Arc<dyn Results> = Arc::new(SqlResults::new(db.clone()));
-        let at = if config.gallery.is_empty() { folder("gallery")? } else { PathBuf::from(&config.gallery) };
-        // On a thread of its own: a gallery on a server waits for it in its own way.
-        let (key, options) = (Arc::clone(vision.embedder.model_key()), GalleryOptions::default());
-        let opened = tokio::task::spawn_blocking(move || Gallery::open(at, &key, options)).await;
-        let gallery = opened.map_err(|error| Error::Internal(format!("opening the gallery ended early: {error}")))??;
-        Ok(Self { config: Arc::new(config), db, queue, results, blobs, vision, gallery: Arc::new(gallery), stop })
+        let (queue, results, blobs): (Arc<dyn Queue>, Arc<dyn Results>, Arc<dyn Blobs>) = if config.nats.is_empty() {
+            let (queue, results) = (SqlQueue::new(db.clone(), config.lease()), SqlResults::new(db.clone()));
+            (Arc::new(queue), Arc::new(results), Arc::new(FileBlobs::new(config.folder("files")?)?))
+        } else {
+            let context = nats::connect(&config).await?;
+            let queue = NatsQueue::open(context.clone(), db.clone(), config.lease()).await?;
+            let results = NatsResults::open(context.clone()).await?;
+            (Arc::new(queue), Arc::new(results), Arc::new(NatsBlobs::open(context, config.folder("copies")?).await?))
+        };
+        let gallery = open_gallery(&config, vision.embedder.model_key()).await?;
+        Ok(Self { config: Arc::new(config), db, queue, results, blobs, vision, gallery, stop })
     }
 
     /// Work that keeps a thread busy, on a thread for that; a panic is an error of this one call.

@@ -18,6 +18,9 @@ pub trait Blobs: Send + Sync {
     /// Keeps the file `path`, which is moved away.
     async fn put_file(&self, key: &str, path: &Path) -> Result<()>;
 
+    /// Whether something is kept under `key`.
+    async fn has(&self, key: &str) -> Result<bool>;
+
     /// What is kept under `key`.
     async fn get(&self, key: &str) -> Result<Option<Bytes>>;
 
@@ -85,6 +88,10 @@ impl Blobs for FileBlobs {
             sync_parent(&path)
         })
         .await
+    }
+
+    async fn has(&self, key: &str) -> Result<bool> {
+        Ok(tokio::fs::try_exists(self.path(key)?).await?)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>> {

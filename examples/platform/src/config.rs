@@ -22,8 +22,11 @@ pub struct Config {
     /// `postgres://...`; empty: SQLite in the data folder. From `FACEREC_PLATFORM_DATABASE` too, so that its password needs no file.
     pub database: String,
     /// Where people are kept: empty for a folder in the data folder, or `postgres://USER@HOST/DATABASE?gallery=NAME` for a
-    /// gallery that many processes share.
+    /// gallery that many processes share. From `FACEREC_PLATFORM_GALLERY` too.
     pub gallery: String,
+    /// `nats://HOST:PORT` or `tls://...`, or several separated by commas: JetStream brings jobs and results from process to process
+    /// and keeps the files. Empty: the database does the first two, the data folder the third. From `FACEREC_PLATFORM_NATS` too.
+    pub nats: String,
     /// Folders with models, searched before `FACEREC_MODELS` and the usual places.
     pub models: Vec<PathBuf>,
     /// The pack of models.
@@ -98,6 +101,7 @@ impl Default for Config {
             web: "examples/platform/client/out".into(),
             database: String::new(),
             gallery: String::new(),
+            nats: String::new(),
             models: Vec::new(),
             pack: "default".into(),
             gate: "standard".into(),
@@ -134,6 +138,10 @@ impl Default for Work {
     }
 }
 
+/// Variables of the addresses of `database`, `gallery` and `nats`, which may hold passwords. Each may instead be in a file that the
+/// variable with `_FILE` after its name names, as orchestrators mount secrets.
+pub const SECRETS: [&str; 3] = ["FACEREC_PLATFORM_DATABASE", "FACEREC_PLATFORM_GALLERY", "FACEREC_PLATFORM_NATS"];
+
 impl Config {
     /// Reads the file, if one is given, and the environment. What is read is not checked yet: the command line comes last.
     ///
@@ -147,15 +155,15 @@ impl Config {
                 toml::from_str(&text).map_err(|e| Error::Config(format!("`{}`: {e}", path.display())))?
             }
         };
-        // A secret may be in a file that the variable with _FILE names, as orchestrators mount them.
-        let name = "FACEREC_PLATFORM_DATABASE";
-        match (std::env::var(name), std::env::var(format!("{name}_FILE"))) {
-            (Ok(value), _) => config.database = value,
-            (_, Ok(path)) => {
-                let text = std::fs::read_to_string(&path).map_err(|e| Error::Config(format!("{name}_FILE: cannot read `{path}`: {e}")))?;
-                config.database = text.trim().to_owned();
+        for (name, setting) in SECRETS.iter().zip([&mut config.database, &mut config.gallery, &mut config.nats]) {
+            match (std::env::var(name), std::env::var(format!("{name}_FILE"))) {
+                (Ok(value), _) => *setting = value,
+                (_, Ok(path)) => {
+                    let text = std::fs::read_to_string(&path);
+                    *setting = text.map_err(|e| Error::Config(format!("{name}_FILE: cannot read `{path}`: {e}")))?.trim().to_owned();
+                }
+                _ => {}
             }
-            _ => {}
         }
         Ok(config)
     }
@@ -169,6 +177,8 @@ impl Config {
         self.quality_gate()?;
         let database = self.database.is_empty() || self.database.starts_with("postgres://") || self.database.starts_with("postgresql://");
         require(database, "`database`: expected an address that starts with postgres://, or nothing for SQLite in the data folder")?;
+        let nats = self.nats.is_empty() || self.nats.split(',').all(|one| ["nats://", "tls://"].iter().any(|s| one.trim().starts_with(s)));
+        require(nats, "`nats`: expected an address that starts with nats:// or tls://, or nothing")?;
         require(
             self.detection.is_empty() == self.data_processing.is_empty(),
             "`detection` and `data_processing` are needed both or neither",
@@ -190,6 +200,16 @@ impl Config {
             self.cors_origins.iter().all(|origin| origin != "*"),
             "`cors_origins`: name each origin; `*` would open the API to any page",
         )
+    }
+
+    /// The folder `name` in the data folder, made when missing.
+    ///
+    /// # Errors
+    /// `config`.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.data.join(name);
+        std::fs::create_dir_all(&path).map_err(|e| Error::Config(format!("`data`: cannot create `{}`: {e}", path.display())))?;
+        Ok(path)
     }
 
     /// The gate of enrolment.
@@ -229,6 +249,7 @@ mod tests {
         for (text, named) in [
             ("databse = 'x'", "databse"),
             ("database = 'mysql://x'", "database"),
+            ("nats = 'localhost:4222'", "nats"),
             ("gate = 'mild'", "mild"),
             ("detection = 'localhost:1'\ndata_processing = 'http://x:1'", "detection"),
             ("detection = 'http://x:1'", "data_processing"),

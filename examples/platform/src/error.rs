@@ -102,10 +102,32 @@ impl Error {
                 "decode_image" | "unsupported_format" | "limit_exceeded" | "decode_video" => StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid_argument" => StatusCode::BAD_REQUEST,
                 "gallery_locked" => StatusCode::SERVICE_UNAVAILABLE,
+                "io" if self.is_outage() => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(_) if self.is_outage() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(_) | Self::Io(_) | Self::Config(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Whether a server that is needed is away: the fault is neither the input's nor ours.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Database(error) => match error {
+                sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+                // 57: the server shuts down or comes up; 08: the connection broke; 53: it has no room.
+                sqlx::Error::Database(error) => {
+                    error.code().is_some_and(|code| ["57", "08", "53"].iter().any(|class| code.starts_with(class)))
+                }
+                _ => false,
+            },
+            // The gallery's server, or a service that detects and embeds.
+            Self::Core(facerec_core::Error::Io { path, source, .. }) => {
+                path.to_str().is_some_and(|path| path.starts_with("postgres")) || source.kind() == std::io::ErrorKind::ConnectionRefused
+            }
+            _ => false,
         }
     }
 
@@ -120,7 +142,10 @@ impl IntoResponse for Error {
         let (status, code) = (self.status(), self.code());
         let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
         // What went wrong inside is for the log, not for callers: it may hold addresses and paths.
-        let message = if status == StatusCode::INTERNAL_SERVER_ERROR {
+        let message = if !matches!(self, Self::Unavailable(_)) && status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::warn!(%request_id, error = %self, "a server is away");
+            "a server that is needed does not answer; try again".to_owned()
+        } else if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(%request_id, error = %self, "request failed");
             "something went wrong inside; the log has the details under this request id".to_owned()
         } else {

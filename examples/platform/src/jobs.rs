@@ -5,7 +5,7 @@
 
 use sqlx::{Any, Row as _, Transaction};
 
-use crate::db::{Db, now_ms};
+use crate::db::{Db, Row, now_ms};
 use crate::error::Result;
 
 /// The final states, as SQL writes them: a job in one of them never changes again.
@@ -37,6 +37,14 @@ pub struct Claim {
     pub id: String,
     /// Which attempt this is, from 1.
     pub attempt: i64,
+    /// How many attempts ended by the job's own fault, as far as anybody knows: its worker died, or could not do it.
+    pub faults: i64,
+}
+
+impl Claim {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self { id: row.try_get("id")?, attempt: row.try_get("attempt")?, faults: row.try_get("faults")? })
+    }
 }
 
 /// Writes a new job. An id that is there already is left as it is, and the answer is false.
@@ -44,8 +52,8 @@ pub struct Claim {
 /// # Errors
 /// `database`.
 pub async fn insert(tx: &mut Transaction<'static, Any>, id: &str, kind: Kind) -> Result<bool> {
-    let statement = "INSERT INTO job (id, kind, state, attempt, lease_until_ms, not_before_ms, created_ms) \
-                     VALUES ($1, $2, 'queued', 0, 0, 0, $3) ON CONFLICT (id) DO NOTHING";
+    let statement = "INSERT INTO job (id, kind, state, attempt, faults, lease_until_ms, not_before_ms, created_ms) \
+                     VALUES ($1, $2, 'queued', 0, 0, 0, 0, $3) ON CONFLICT (id) DO NOTHING";
     let done = sqlx::query(statement).bind(id).bind(kind.name()).bind(now_ms()).execute(&mut **tx).await?;
     Ok(done.rows_affected() == 1)
 }
@@ -55,16 +63,18 @@ pub async fn insert(tx: &mut Transaction<'static, Any>, id: &str, kind: Kind) ->
 /// # Errors
 /// `database`.
 pub async fn claim(db: &Db, kind: Kind, worker: &str, lease_ms: i64) -> Result<Option<Claim>> {
-    const ONE_WRITER: &str = "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = (\
+    const ONE_WRITER: &str = "UPDATE job SET faults = faults + CASE state WHEN 'running' THEN 1 ELSE 0 END, \
+        state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = (\
         SELECT id FROM job WHERE kind = $3 AND ((state = 'queued' AND not_before_ms <= $4) OR (state = 'running' AND lease_until_ms < $4)) \
-        ORDER BY created_ms, id LIMIT 1) RETURNING id, attempt";
-    const MANY_WRITERS: &str = "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = (\
+        ORDER BY created_ms, id LIMIT 1) RETURNING id, attempt, faults";
+    const MANY_WRITERS: &str = "UPDATE job SET faults = faults + CASE state WHEN 'running' THEN 1 ELSE 0 END, \
+        state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = (\
         SELECT id FROM job WHERE kind = $3 AND ((state = 'queued' AND not_before_ms <= $4) OR (state = 'running' AND lease_until_ms < $4)) \
-        ORDER BY created_ms, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, attempt";
+        ORDER BY created_ms, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, attempt, faults";
     let now = now_ms();
     let statement = sqlx::query(if db.is_postgres() { MANY_WRITERS } else { ONE_WRITER });
     let row = statement.bind(now + lease_ms).bind(worker).bind(kind.name()).bind(now).fetch_optional(db.pool()).await?;
-    row.map(|row| Ok(Claim { id: row.try_get("id")?, attempt: row.try_get("attempt")? })).transpose()
+    row.as_ref().map(Claim::read).transpose()
 }
 
 /// Begins a job that a queue delivered; `None` when it is final, was deleted, or another worker is at it.
@@ -72,11 +82,12 @@ pub async fn claim(db: &Db, kind: Kind, worker: &str, lease_ms: i64) -> Result<O
 /// # Errors
 /// `database`.
 pub async fn begin(db: &Db, id: &str, worker: &str, lease_ms: i64) -> Result<Option<Claim>> {
-    let statement = "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = $3 \
-                     AND (state = 'queued' OR (state = 'running' AND lease_until_ms < $4)) RETURNING id, attempt";
+    let statement = "UPDATE job SET faults = faults + CASE state WHEN 'running' THEN 1 ELSE 0 END, \
+                     state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = $3 \
+                     AND (state = 'queued' OR (state = 'running' AND lease_until_ms < $4)) RETURNING id, attempt, faults";
     let now = now_ms();
     let row = sqlx::query(statement).bind(now + lease_ms).bind(worker).bind(id).bind(now).fetch_optional(db.pool()).await?;
-    row.map(|row| Ok(Claim { id: row.try_get("id")?, attempt: row.try_get("attempt")? })).transpose()
+    row.as_ref().map(Claim::read).transpose()
 }
 
 /// Prolongs the lease. False: the job is no longer this worker's, and it should stop.
@@ -89,13 +100,15 @@ pub async fn heartbeat(db: &Db, claim: &Claim, lease_ms: i64) -> Result<bool> {
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a job back to be tried again after `delay_ms`.
+/// Gives a job back to be tried again after `delay_ms`; `fault` when it was the job's own.
 ///
 /// # Errors
 /// `database`.
-pub async fn release(db: &Db, claim: &Claim, error: &str, delay_ms: i64) -> Result<()> {
-    let statement = "UPDATE job SET state = 'queued', not_before_ms = $1, error = $2 WHERE id = $3 AND attempt = $4 AND state = 'running'";
-    sqlx::query(statement).bind(now_ms() + delay_ms).bind(error).bind(&claim.id).bind(claim.attempt).execute(db.pool()).await?;
+pub async fn release(db: &Db, claim: &Claim, error: &str, delay_ms: i64, fault: bool) -> Result<()> {
+    let statement = "UPDATE job SET state = 'queued', not_before_ms = $1, error = $2, faults = faults + $3 \
+                     WHERE id = $4 AND attempt = $5 AND state = 'running'";
+    let update = sqlx::query(statement).bind(now_ms() + delay_ms).bind(error).bind(i64::from(fault));
+    update.bind(&claim.id).bind(claim.attempt).execute(db.pool()).await?;
     Ok(())
 }
 
@@ -159,11 +172,11 @@ mod tests {
         let (_folder, db) = with_job().await;
         assert_eq!(claim(&db, Kind::Enrol, "w", 50).await.unwrap(), None);
         let first = claim(&db, Kind::Query, "w1", 2000).await.unwrap().unwrap();
-        assert_eq!(first.attempt, 1);
+        assert_eq!((first.attempt, first.faults), (1, 0));
         assert_eq!(claim(&db, Kind::Query, "w2", 2000).await.unwrap(), None);
         tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
         let second = claim(&db, Kind::Query, "w2", 60_000).await.unwrap().unwrap();
-        assert_eq!(second.attempt, 2);
+        assert_eq!((second.attempt, second.faults), (2, 1), "a worker that fell silent counts against the job");
         assert!(!heartbeat(&db, &first, 50).await.unwrap(), "the first worker is told that it lost the job");
         assert!(heartbeat(&db, &second, 50).await.unwrap());
         let mut tx = db.begin().await.unwrap();
@@ -178,7 +191,7 @@ mod tests {
     async fn a_job_given_back_waits_for_its_time() {
         let (_folder, db) = with_job().await;
         let first = claim(&db, Kind::Query, "w", 60_000).await.unwrap().unwrap();
-        release(&db, &first, "the disk was full", 60_000).await.unwrap();
+        release(&db, &first, "the disk was full", 60_000, true).await.unwrap();
         assert_eq!(claim(&db, Kind::Query, "w", 60_000).await.unwrap(), None);
         let mut tx = db.begin().await.unwrap();
         assert!(cancel(&mut tx, "a").await.unwrap());

@@ -2,7 +2,7 @@
 //!
 //! One binary with a role per service; `all` is every role in one process. Each role is a module: [`gateway`], [`workers`]
 //! (enrolment and query), [`forwarder`], [`inference`] (detection and data processing). What they share is in [`app`]; what can be replaced by a server of its own is behind
-//! a trait: [`queue`], [`results`], [`blobs`].
+//! a trait: [`queue`], [`results`], [`blobs`]; [`nats`] is such a server.
 
 pub mod app;
 pub mod blobs;
@@ -14,6 +14,7 @@ pub mod gateway;
 pub mod ids;
 pub mod inference;
 pub mod jobs;
+pub mod nats;
 pub mod queue;
 pub mod results;
 pub mod run;

@@ -24,8 +24,11 @@ pub trait Queue: Send + Sync {
     /// The worker is done with the job: its final result is on its way.
     async fn done(&self, claim: &Claim) -> Result<()>;
 
-    /// Gives the job back to be tried again after `delay`.
-    async fn release(&self, claim: &Claim, error: &str, delay: Duration) -> Result<()>;
+    /// Gives the job back to be tried again after `delay`; `fault` when it was the job's own.
+    async fn release(&self, claim: &Claim, error: &str, delay: Duration, fault: bool) -> Result<()>;
+
+    /// Brings back jobs that were lost on the way to a worker. Called every few seconds.
+    async fn sweep(&self) -> Result<()>;
 }
 
 /// The database as the queue: SQLite for one process, PostgreSQL for many.
@@ -39,7 +42,7 @@ pub struct SqlQueue {
 const POLL: Duration = Duration::from_millis(250);
 
 /// The forwarder may be away for this long without a finished job being tried again.
-const HANDOVER_MS: i64 = 3_600_000;
+pub(crate) const HANDOVER_MS: i64 = 3_600_000;
 
 impl SqlQueue {
     /// A queue in `db` whose workers may be silent for `lease`.
@@ -72,7 +75,11 @@ impl Queue for SqlQueue {
         jobs::heartbeat(&self.db, claim, HANDOVER_MS).await.map(|_| ())
     }
 
-    async fn release(&self, claim: &Claim, error: &str, delay: Duration) -> Result<()> {
-        jobs::release(&self.db, claim, error, i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)).await
+    async fn release(&self, claim: &Claim, error: &str, delay: Duration, fault: bool) -> Result<()> {
+        jobs::release(&self.db, claim, error, i64::try_from(delay.as_millis()).unwrap_or(i64::MAX), fault).await
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        Ok(()) // nothing is on its way: `next` reads the jobs themselves
     }
 }

@@ -1,13 +1,11 @@
 //! Roles as tasks of one process, from start to a clean end.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use facerec_core::{Gallery, GalleryOptions};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::app::App;
+use crate::app::{App, open_gallery};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::forwarder;
@@ -51,17 +49,13 @@ pub async fn serve(
 ) -> Result<()> {
     let gallery = match service {
         Service::Detection => None,
-        Service::DataProcessing => {
-            let folder = config.data.join("gallery");
-            std::fs::create_dir_all(&folder).map_err(|e| Error::Config(format!("`data`: cannot create `{}`: {e}", folder.display())))?;
-            Some(Arc::new(Gallery::open(folder, vision.embedder.model_key(), GalleryOptions::default())?))
-        }
+        Service::DataProcessing => Some(open_gallery(&config, vision.embedder.model_key()).await?),
     };
     server::serve(&config, vision, service == Service::Detection, gallery, stop, started).await
 }
 
 /// The roles that share database, files and gallery. In one process with the default of each; in many with PostgreSQL for
-/// database and gallery and a data folder that all of them see.
+/// database and gallery, and for the files JetStream or a data folder that all of them see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs)] // the roles
 pub struct Roles {
@@ -103,6 +97,7 @@ pub async fn platform(
     if roles.forwarder {
         tasks.spawn(forwarder::forward(app.clone()));
         tasks.spawn(forwarder::deliver(app.clone()));
+        tasks.spawn(forwarder::sweep(app.clone()));
     }
     let serve = async {
         if roles.gateway {

@@ -105,6 +105,11 @@ impl PgServer {
         self.end("QUIT");
     }
 
+    /// Ends its first process like `kill -9`; the others notice, and end by themselves.
+    pub(crate) fn murder(&mut self) {
+        self.end("KILL");
+    }
+
     fn end(&mut self, signal: &str) {
         if let Some(mut process) = self.process.take() {
             Command::new("kill").args([&format!("-{signal}"), &process.id().to_string()]).status().unwrap();

@@ -36,12 +36,28 @@ pub async fn forward(app: App) {
     }
 }
 
+/// How often jobs are looked for that a queue has lost.
+const SWEEP_EVERY: Duration = Duration::from_secs(2);
+
+/// Brings back jobs that were lost on their way to a worker, until the process is to end.
+pub async fn sweep(app: App) {
+    while !app.stopping() {
+        if let Err(error) = app.queue.sweep().await {
+            tracing::warn!(%error, "lost jobs cannot be looked for; trying again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = app.stopped() => break,
+        }
+    }
+}
+
 /// Writes one result. Writing it again changes nothing, and what a lost attempt reports is dropped.
 ///
 /// # Errors
 /// `database`.
 pub async fn apply(app: &App, message: &Message) -> Result<()> {
-    let claim = Claim { id: message.job.clone(), attempt: message.attempt };
+    let claim = Claim { id: message.job.clone(), attempt: message.attempt, faults: 0 };
     let mut tx = app.db.begin().await?;
     if !jobs::counts(&mut tx, &claim).await? {
         return Ok(());

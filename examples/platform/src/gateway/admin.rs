@@ -28,6 +28,8 @@ pub(super) async fn ready(State(gateway): State<Gateway>) -> Result<Answer<Value
     let down = |what: &str| Error::Unavailable(format!("{what} does not answer"));
     sqlx::query("SELECT 1").execute(gateway.app.db.pool()).await.map_err(|_| down("the database"))?;
     gateway.app.blocking(|app| Ok(app.gallery.stats()?)).await.map_err(|_| down("the gallery"))?;
+    // Nothing is kept under this key; the question alone tells.
+    gateway.app.blobs.has("ready").await.map_err(|_| down("the store of files"))?;
     Ok(Answer(json!({"status": "ok"})))
 }
 

@@ -91,7 +91,7 @@ const READ: Access = Access::Needs(Scope::Read);
 /// The table.
 pub const ROUTES: &[Route] = &[
     route("GET", "/healthz", Access::Open, "Whether the process runs").gives(200, "Health"),
-    route("GET", "/readyz", Access::Open, "Whether it can serve: database and gallery answer").gives(200, "Health"),
+    route("GET", "/readyz", Access::Open, "Whether it can serve: database, gallery and files answer").gives(200, "Health"),
     route("GET", "/metrics", Access::Open, "Prometheus metrics").gives(200, "text/plain"),
     route("GET", "/openapi.json", Access::Open, "This description").gives(200, "application/json"),
     route("GET", "/v1/me", Access::AnyKey, "The key that calls").gives(200, "Me"),

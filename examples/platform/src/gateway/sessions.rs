@@ -35,7 +35,7 @@ pub(super) async fn create(
     let id = sha256(format!("session of {}", upload.id).as_bytes())[..32].to_owned();
     let key = format!("sessions/{id}/video");
     // An earlier request may have got as far as moving the file.
-    if app.blobs.fetch(&key).await?.is_none() {
+    if !app.blobs.has(&key).await? {
         if upload.offset != upload.bytes {
             return Err(Error::Conflict(format!("the upload is not complete: {} of {} bytes", upload.offset, upload.bytes)));
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Answer};
 use futures_util::StreamExt;
@@ -112,6 +112,10 @@ impl Drop for Writing<'_> {
     }
 }
 
+fn too_large(upload: &Upload) -> Error {
+    Error::TooLarge { what: "the upload, by what was announced,", limit: u64::try_from(upload.bytes).unwrap_or(0) }
+}
+
 /// `PATCH /v1/uploads/{id}`: streams to the disk, in constant memory. What came before a connection broke stays.
 pub(super) async fn append(
     State(gateway): State<Gateway>,
@@ -127,6 +131,12 @@ pub(super) async fn append(
     if offset != upload.offset {
         return Err(Error::Conflict(format!("`Upload-Offset`: the upload is at {}, got `{offset}`", upload.offset)));
     }
+    // What is announced is believed only to refuse at once.
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<i64>().ok());
+    if announced.is_some_and(|length| length > upload.bytes - upload.offset) {
+        return Err(too_large(&upload));
+    }
     let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(path(&gateway, &upload.id)).await?;
     let mut pieces = body.into_data_stream();
     let outcome = loop {
@@ -138,8 +148,7 @@ pub(super) async fn append(
         };
         let length = i64::try_from(piece.len()).unwrap_or(i64::MAX);
         if length > upload.bytes - upload.offset {
-            let limit = u64::try_from(upload.bytes).unwrap_or(0);
-            break Err(Error::TooLarge { what: "the upload, by what was announced,", limit });
+            break Err(too_large(&upload));
         }
         if let Err(error) = file.write_all(&piece).await {
             break Err(error.into());

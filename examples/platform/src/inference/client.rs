@@ -41,16 +41,24 @@ fn channel(config: &Config, address: &str) -> Result<Channel> {
     }
 }
 
+fn is_away(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled)
+}
+
 /// Makes a call until the service answers.
 async fn patiently<T, F: Future<Output = Result<T, Status>>>(service: &str, call: impl Fn() -> F) -> CoreResult<T> {
     let mut attempt = 1;
     loop {
         match call().await {
             Ok(answer) => return Ok(answer),
-            Err(status) if attempt < ATTEMPTS && matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) => {
+            Err(status) if attempt < ATTEMPTS && is_away(&status) => {
                 tracing::warn!(service, %status, "does not answer; trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 attempt += 1;
+            }
+            Err(status) if is_away(&status) => {
+                let source = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, status.message().to_owned());
+                return Err(facerec_core::Error::Io { action: "reach", path: service.into(), source });
             }
             Err(status) => return Err(remote_error(service, status.message())),
         }

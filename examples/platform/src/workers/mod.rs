@@ -46,10 +46,12 @@ async fn finish(app: &App, claim: &Claim, outcome: Result<()>) -> Result<()> {
     if matches!(&error, Error::Core(core) if core.kind().code() == "cancelled") {
         return Ok(()); // the job is somebody else's now, or nobody's
     }
-    if error.is_transient() && claim.attempt < i64::from(app.config.work.attempts) {
+    // A server that is away is not the job's fault, and does not count against it.
+    let fault = !error.is_outage();
+    if error.is_transient() && (!fault || claim.faults + 1 < i64::from(app.config.work.attempts)) {
         tracing::warn!(job = claim.id, attempt = claim.attempt, %error, "will be tried again");
-        let delay = Duration::from_millis(500 << claim.attempt.clamp(0, 8));
-        return app.queue.release(claim, &error.to_string(), delay).await;
+        let delay = Duration::from_millis(500 << claim.faults.clamp(0, 8));
+        return app.queue.release(claim, &error.to_string(), delay, fault).await;
     }
     tracing::warn!(job = claim.id, attempt = claim.attempt, %error, "failed");
     report(app, claim, What::Failed { error: error.to_string() }).await?;
@@ -58,14 +60,25 @@ async fn finish(app: &App, claim: &Claim, outcome: Result<()>) -> Result<()> {
 
 /// Refuses a job that has killed its workers too often to be tried again.
 fn check_attempts(app: &App, claim: &Claim) -> Result<()> {
-    if claim.attempt > i64::from(app.config.work.attempts) {
-        return Err(Error::Invalid(format!("given up after {} attempts: its workers ended without an answer", claim.attempt - 1)));
+    if claim.faults >= i64::from(app.config.work.attempts) {
+        return Err(Error::Invalid(format!("given up after {} attempts: its workers ended without an answer", claim.faults)));
     }
     Ok(())
 }
 
+/// How often a report is sent when whoever takes it is away, a second apart: as long as a restart takes.
+const REPORTS: u32 = 20;
+
 async fn report(app: &App, claim: &Claim, what: What) -> Result<()> {
-    app.results.publish(&Message { job: claim.id.clone(), attempt: claim.attempt, what }).await
+    let message = Message { job: claim.id.clone(), attempt: claim.attempt, what };
+    for _ in 1..REPORTS {
+        match app.results.publish(&message).await {
+            Err(error) if error.is_outage() => tracing::warn!(job = claim.id, %error, "a report is not taken; trying again"),
+            sent => return sent,
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    app.results.publish(&message).await
 }
 
 /// Keeps the lease while `work` runs; calls `lost` once when the job is no longer ours.

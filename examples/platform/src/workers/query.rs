@@ -76,7 +76,7 @@ async fn look_through(app: &App, claim: &Claim, cancel: &CancelToken) -> Result<
     };
     let summary = match summary {
         Err(Error::Core(error)) if stopping && error.kind().code() == "cancelled" => {
-            return app.queue.release(claim, "the worker was stopped", Duration::ZERO).await;
+            return app.queue.release(claim, "the worker was stopped", Duration::ZERO, false).await;
         }
         summary => summary?,
     };

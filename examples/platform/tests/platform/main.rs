@@ -1,13 +1,16 @@
 //! The platform as its callers see it: over HTTP, with people of plain colours and no model.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)] // helpers of tests; what is skipped is said aloud
 
+mod deploy;
 mod doors;
 mod flow;
 mod harness;
 mod many;
+mod nats_server;
 mod once;
 mod people;
 #[path = "../../../../facerec-core/tests/postgres_server/mod.rs"]
 mod postgres_server;
 mod process;
 mod services;
+mod tls;

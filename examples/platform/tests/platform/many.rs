@@ -1,24 +1,45 @@
-//! Roles as processes of their own, over a real PostgreSQL server that holds queue, results, database and the shared gallery.
+//! Roles as processes of their own, over real servers: PostgreSQL for database and the shared gallery, and either it or NATS for
+//! queue, results and files.
 
 use std::time::Duration;
 
 use facerec_platform::run::Roles;
 use serde_json::json;
 
-use super::harness::{config, start_roles};
+use super::harness::{call, config, start_roles};
+use super::nats_server::NatsServer;
 use super::people::{BLUE, RED, photo, video, vision};
 use super::postgres_server::PgServer;
 
 #[test]
 fn roles_share_a_server_and_a_worker_that_ends_loses_nothing() {
+    roles_share(None);
+}
+
+#[test]
+fn roles_with_a_folder_each_share_nats_and_a_server() {
+    let Some(nats) = NatsServer::start() else { return };
+    roles_share(Some(nats));
+}
+
+fn roles_share(nats: Option<NatsServer>) {
     let Some(server) = PgServer::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path());
+    config.nats = nats.as_ref().map(NatsServer::address).unwrap_or_default();
     config.database = format!("postgres://facerec@127.0.0.1:{}/postgres", server.port);
     config.gallery = server.address("platform").to_str().unwrap().to_owned();
     config.check().unwrap();
     let none = Roles::default();
-    let role = |roles| start_roles(config.clone(), vision(), roles);
+    let started = std::cell::Cell::new(0);
+    let role = |roles| {
+        let mut config = config.clone();
+        if nats.is_some() {
+            started.set(started.get() + 1);
+            config.data = folder.path().join(format!("data-{}", started.get()));
+        }
+        start_roles(config, vision(), roles)
+    };
     let platform = role(Roles { gateway: true, ..none });
     let _forwarder = role(Roles { forwarder: true, ..none });
     let _enrolment = role(Roles { enrolment: true, ..none });
@@ -37,7 +58,15 @@ fn roles_share_a_server_and_a_worker_that_ends_loses_nothing() {
         let done = platform.until(&format!("/v1/sessions/{session}"), |state| ["done", "failed"].contains(&state));
         assert_eq!((&done["state"], &done["tracks"], &done["unknown_tracks"]), (&json!("done"), &json!(2), &json!(1)), "{done}");
         assert_eq!(done["persons"][0]["person"], "Ana", "{done}");
+        let tracks = platform.get(&format!("/v1/sessions/{session}/tracks")).expect(200);
+        assert_eq!(platform.get(tracks["items"][0]["best_shots"][0]["url"].as_str().unwrap()).header("content-type"), "image/jpeg");
     }
+    let video = format!("/v1/sessions/{}/video", sessions[0]);
+    let range = [("authorization", &*platform.bearer()), ("range", "bytes=10-19")];
+    let part = call(platform.address, "GET", &video, &range, b"");
+    assert_eq!((part.status, &part.body[..]), (206, &clip[10..20]));
+    platform.send("DELETE", &format!("/v1/sessions/{}", sessions[0]), &json!({}));
+    assert_eq!(platform.get(&video).status, 404);
     let events = platform.get("/v1/events?limit=200").expect(200);
     let done = events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == "session.done").count();
     assert_eq!(done, sessions.len(), "each session is done once");

@@ -60,6 +60,38 @@ impl Program {
     }
 }
 
+/// `FACEREC_UPLOAD_MB` (200) of nothing, as a stream that is never whole anywhere.
+#[test]
+fn an_upload_takes_memory_that_does_not_grow_with_it() {
+    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.facerec/models");
+    if !models.is_dir() {
+        assert!(std::env::var_os("CI").is_none(), "no models: scripts/setup.sh gets them");
+        eprintln!("SKIPPED: no models; scripts/setup.sh gets them");
+        return;
+    }
+    let megabytes: u64 = std::env::var("FACEREC_UPLOAD_MB").map_or(200, |text| text.parse().unwrap());
+    let (folder, bytes) = (tempfile::tempdir().unwrap(), megabytes << 20);
+    let platform = program(folder.path(), &models);
+    let wanted = json!({"file_name": "large.mp4", "bytes": bytes}).to_string();
+    let upload = platform.send("POST", "/v1/uploads", "application/json", wanted.as_bytes()).expect(201)["id"].clone();
+    let path = format!("/v1/uploads/{}", upload.as_str().unwrap());
+    let most = |field: &str| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", platform.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")).unwrap().trim().parse::<u64>();
+        line.unwrap() >> 10
+    };
+    let (before, start) = (most("VmRSS:"), std::time::Instant::now());
+    let mut body = std::io::Read::take(std::io::repeat(0), bytes);
+    let request = ureq::patch(format!("http://{}{path}", platform.address)).header("upload-offset", "0");
+    let request = request.header("authorization", format!("Bearer {}", platform.key.as_deref().unwrap()));
+    let answer = request.send(ureq::SendBody::from_reader(&mut body)).unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    let (took, after) = (start.elapsed().as_secs_f64(), most("VmHWM:"));
+    eprintln!("upload of {megabytes} MB in {took:.1} s: {before} MB resident before, {after} MB at most");
+    assert!(after < before + 48, "{before} MB before, {after} MB at most");
+    assert_eq!(platform.send("GET", &path, "", b"").expect(200)["offset"], bytes);
+}
+
 #[test]
 fn a_killed_program_finishes_the_video_once_when_it_starts_again() {
     let home = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.facerec").canonicalize();

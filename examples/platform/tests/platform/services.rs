@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use facerec_core::Image;
 use facerec_platform::inference::{client, server, wire};
 use facerec_platform::run;
-use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use super::harness::config;
@@ -106,6 +105,6 @@ async fn an_address_in_use_is_named() {
     let mut config = config(folder.path());
     config.grpc_listen = held.local_addr().unwrap();
     let (_stop, stopped) = watch::channel(false);
-    let error = server::serve(&config, vision(), true, None::<Arc<_>>, stopped, |_| {}).await.unwrap_err();
+    let error = server::serve(&config, vision(), true, None, stopped, |_| {}).await.unwrap_err();
     assert!(error.to_string().contains("grpc_listen"), "{error}");
 }

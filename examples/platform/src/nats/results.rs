@@ -1,0 +1,83 @@
+//! The stream of results. One reader takes the oldest messages and deletes each when it is written.
+
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, RetentionPolicy, StorageType, Stream};
+use async_trait::async_trait;
+
+use super::{PATIENCE, unavailable};
+use crate::error::{Error, Result};
+use crate::results::{Message, Results, Taken};
+
+const SUBJECT: &str = "facerec.results";
+/// How often an empty stream is asked again.
+const POLL: Duration = Duration::from_millis(100);
+const MOST: usize = 200;
+
+/// JetStream as the stream. No consumer is kept on the server: its redeliveries would overtake each other, and results are
+/// written in order.
+pub struct NatsResults {
+    context: Context,
+    stream: Stream,
+}
+
+impl NatsResults {
+    /// The stream, made when missing.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn open(context: Context) -> Result<Self> {
+        let config = Config {
+            name: "facerec-results".into(),
+            subjects: vec![SUBJECT.into()],
+            retention: RetentionPolicy::Limits,
+            storage: StorageType::File,
+            ..Config::default()
+        };
+        let stream = context.get_or_create_stream(config).await.map_err(unavailable("the stream of results"))?;
+        Ok(Self { context, stream })
+    }
+
+    async fn oldest(&self) -> Result<Vec<Taken>> {
+        let (mut taken, mut from) = (Vec::new(), 1);
+        while taken.len() < MOST {
+            let got = tokio::time::timeout(PATIENCE, self.stream.get_first_raw_message_by_subject(SUBJECT, from)).await;
+            let message = match got.map_err(unavailable("the stream of results"))? {
+                Ok(message) => message,
+                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => break,
+                Err(error) => return Err(unavailable("the stream of results")(error)),
+            };
+            from = message.sequence + 1;
+            let token = i64::try_from(message.sequence).unwrap_or(i64::MAX);
+            let message = serde_json::from_slice(&message.payload);
+            taken.push(Taken { message: message.map_err(|e| Error::Internal(format!("a result cannot be read: {e}")))?, token });
+        }
+        Ok(taken)
+    }
+}
+
+#[async_trait]
+impl Results for NatsResults {
+    async fn publish(&self, message: &Message) -> Result<()> {
+        let text = serde_json::to_vec(message).map_err(|e| Error::Internal(format!("a result cannot be written: {e}")))?;
+        let sent = async { self.context.publish(SUBJECT, text.into()).await?.await };
+        let sent = tokio::time::timeout(PATIENCE, sent).await.map_err(unavailable("the stream of results"))?;
+        sent.map(|_| ()).map_err(unavailable("the stream of results"))
+    }
+
+    async fn take(&self) -> Result<Vec<Taken>> {
+        let taken = self.oldest().await?;
+        if !taken.is_empty() {
+            return Ok(taken);
+        }
+        tokio::time::sleep(POLL).await;
+        self.oldest().await
+    }
+
+    async fn acknowledge(&self, taken: &Taken) -> Result<()> {
+        let deleting = self.stream.delete_message(u64::try_from(taken.token).unwrap_or(0));
+        let deleted = tokio::time::timeout(PATIENCE, deleting).await.map_err(unavailable("the stream of results"))?;
+        deleted.map(|_| ()).map_err(unavailable("the stream of results"))
+    }
+}
