@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use facerec_core::face::{Embedding, ModelKey, Quality};
-use facerec_core::gallery::{DecisionOptions, FaceId, Gallery, GalleryOptions, NewFace, SearchFilter};
+use facerec_core::gallery::{DecisionOptions, FaceId, Gallery, GalleryOptions, NewFace, PersonId, SearchFilter};
 use gallery_checks::{assert_clean, code, open, reader};
 use gallery_vectors::{embedding, model, near};
 #[cfg(all(unix, feature = "postgres"))]
@@ -98,8 +98,12 @@ fn names_can_change_and_people_can_go() {
         gallery.rename("ben", "ben").unwrap();
         assert_eq!(gallery.stats().unwrap().generation, 7, "what changes nothing is no change");
 
-        let ben = gallery.person("ben").unwrap().id;
+        let (ana, ben) = (gallery.person("Ana María").unwrap(), gallery.person("ben").unwrap().id);
+        assert_eq!(gallery.person_by_id(ana.id).unwrap(), Some(ana), "the id stays");
+        assert_eq!(gallery.person_by_id(ben).unwrap().map(|person| (person.name, person.faces)), Some(("ben".into(), 2)));
+        assert_eq!(gallery.person_by_id(PersonId(-1)).unwrap(), None);
         assert_eq!(gallery.remove_person("ben").unwrap(), 2);
+        assert_eq!(gallery.person_by_id(ben).unwrap(), None);
         assert_eq!(code(gallery.remove_person("ben")), "person_not_found");
         assert!(gallery.search(&embedding(1), 10).unwrap().iter().all(|m| m.person != ben));
         let last = gallery.faces("cai").unwrap();

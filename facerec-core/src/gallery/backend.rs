@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::decision::Candidate;
 use super::filter::SearchFilter;
 use super::key::GalleryKey;
-use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
+use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, PersonId, VerifyReport};
 use crate::error::Result;
 use crate::face::{Embedding, ModelKey};
 
@@ -29,6 +29,7 @@ pub(super) trait Backend: Send + Sync {
 
     fn persons(&self) -> Result<Vec<Person>>;
     fn person(&self, name: &str) -> Result<Person>;
+    fn person_by_id(&self, person: PersonId) -> Result<Option<Person>>;
     fn faces(&self, name: &str) -> Result<Vec<FaceRecord>>;
     fn embedding(&self, face: FaceId) -> Result<Option<Embedding>>;
     /// A person's faces with their vectors, in the order of enrolment.

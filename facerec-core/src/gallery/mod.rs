@@ -217,6 +217,14 @@ impl Gallery {
         self.backend.person(name.trim())
     }
 
+    /// One person by their id; `None` when there is none, or none any more. Costs the same however many people there are.
+    ///
+    /// # Errors
+    /// `gallery_corrupt`, `io`.
+    pub fn person_by_id(&self, person: PersonId) -> Result<Option<Person>> {
+        self.backend.person_by_id(person)
+    }
+
     /// A person's faces, in the order of enrolment.
     ///
     /// # Errors

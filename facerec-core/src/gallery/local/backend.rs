@@ -17,7 +17,7 @@ use crate::gallery::index::IndexKind;
 use crate::gallery::key::GalleryKey;
 use crate::gallery::live::{Live, Owner};
 use crate::gallery::records::{
-    AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport, check_name,
+    AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, PersonId, VerifyReport, check_name,
 };
 use crate::gallery::rows::{FaceRow, vector_bytes, vector_values};
 use crate::gallery::source::LocalSink;
@@ -126,10 +126,14 @@ impl Backend for Local {
     fn person(&self, name: &str) -> Result<Person> {
         // No index of the database has names: the state in memory knows the id.
         let id = self.current()?.names.find(name);
-        let found = id.map(|id| self.db().store.snapshot(|snapshot| snapshot.person(id, now_ms()))).transpose()?.flatten();
-        let person = found.map_or(Ok(None), |person| self.intact(person, "person"))?;
+        let person = id.map_or(Ok(None), |id| self.person_by_id(id))?;
         // Somebody may have renamed them between the two.
         person.filter(|person| person.name == name).ok_or_else(|| Error::PersonNotFound { person: name.into() })
+    }
+
+    fn person_by_id(&self, person: PersonId) -> Result<Option<Person>> {
+        let found = self.db().store.snapshot(|snapshot| snapshot.person(person, now_ms()))?;
+        found.map_or(Ok(None), |person| self.intact(person, "person"))
     }
 
     fn faces(&self, name: &str) -> Result<Vec<FaceRecord>> {

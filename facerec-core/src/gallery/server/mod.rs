@@ -37,7 +37,7 @@ use super::decision::Candidate;
 use super::filter::SearchFilter;
 use super::key::GalleryKey;
 use super::options::GalleryOptions;
-use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, VerifyReport};
+use super::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, PersonId, VerifyReport};
 use super::store::Checked;
 use super::{transfer, verify};
 use crate::error::{Error, Result};
@@ -222,16 +222,17 @@ impl Server {
         }
     }
 
-    fn people(&self, name: Option<&str>) -> Result<Vec<Person>> {
+    /// Everybody, or who has the name or the id.
+    fn people(&self, name: Option<&str>, id: Option<PersonId>) -> Result<Vec<Person>> {
         // Counted by the indexes alone: a million people are listed without reading their faces.
         let sql = "SELECT p.id, p.name, p.created_ms, p.checksum, p.faces - coalesce(gone.faces, 0) \
                    FROM (SELECT *, (SELECT count(*) FROM faces WHERE person = p.id) AS faces FROM persons p \
-                         WHERE $2::text IS NULL OR name = $2) p \
+                         WHERE ($2::text IS NULL OR name = $2) AND ($3::bigint IS NULL OR id = $3)) p \
                    LEFT JOIN (SELECT person, count(*) AS faces FROM faces WHERE expires_ms <= $1 GROUP BY person) gone ON gone.person = p.id \
                    WHERE gone.faces IS NULL OR gone.faces < p.faces ORDER BY name";
         self.pool.read(|tx| {
             let mut people = Vec::new();
-            for row in tx.query(sql, &[&now_ms(), &name])? {
+            for row in tx.query(sql, &[&now_ms(), &name, &id.map(|id| id.0)])? {
                 let person = self.intact(tx, rows::person(&row, 0), "person")?;
                 let faces = row.get::<_, i64>(4) as usize;
                 people.extend(person.map(|p| Person { id: p.id, name: p.name.into(), faces, created_ms: p.created_ms }));
@@ -304,11 +305,15 @@ impl Backend for Server {
     }
 
     fn persons(&self) -> Result<Vec<Person>> {
-        self.people(None)
+        self.people(None, None)
     }
 
     fn person(&self, name: &str) -> Result<Person> {
-        self.people(Some(name))?.pop().ok_or_else(|| Error::PersonNotFound { person: name.into() })
+        self.people(Some(name), None)?.pop().ok_or_else(|| Error::PersonNotFound { person: name.into() })
+    }
+
+    fn person_by_id(&self, person: PersonId) -> Result<Option<Person>> {
+        Ok(self.people(None, Some(person))?.pop())
     }
 
     fn faces(&self, name: &str) -> Result<Vec<FaceRecord>> {
