@@ -36,6 +36,7 @@ CREATE TABLE photo (
     file_name TEXT NOT NULL,
     sha256 TEXT NOT NULL,
     media_type TEXT NOT NULL,
+    file TEXT,                     -- where its bytes lie; none once it was refused
     reason TEXT,
     person_id TEXT,
     face_id TEXT,
@@ -70,10 +71,21 @@ CREATE TABLE track (
     ordinal BIGINT NOT NULL,       -- in the order of arrival, from 1
     person_id TEXT,
     person TEXT,
+    forgotten BIGINT NOT NULL,     -- 1: the person was forgotten, and nothing is left that tells who it was
     document TEXT NOT NULL,        -- the rest of the track as JSON, with the vectors of its shots
     PRIMARY KEY (session, attempt, track)
 );
-CREATE INDEX track_person ON track (person_id);
+
+-- Whom a track names, as its person or as somebody who was considered.
+CREATE TABLE mention (
+    person_id TEXT NOT NULL,
+    session TEXT NOT NULL,
+    attempt BIGINT NOT NULL,
+    track BIGINT NOT NULL,
+    PRIMARY KEY (person_id, session, attempt, track),
+    FOREIGN KEY (session, attempt, track) REFERENCES track (session, attempt, track) ON DELETE CASCADE
+);
+CREATE INDEX mention_track ON mention (session, attempt, track);
 
 -- What workers report and the forwarder has not written yet.
 CREATE TABLE result (
@@ -83,7 +95,30 @@ CREATE TABLE result (
 
 -- People who were forgotten: results that were on their way must not name them again. Ids are never used twice.
 CREATE TABLE forgotten (
-    person_id TEXT PRIMARY KEY
+    person_id TEXT PRIMARY KEY,
+    done BIGINT NOT NULL           -- 0: something of them may still be there
+);
+
+-- Who people are now that were renamed or merged with another: results that are on their way name them as they were.
+CREATE TABLE known_as (
+    person_id TEXT PRIMARY KEY,
+    now_id TEXT NOT NULL,
+    name TEXT NOT NULL
+);
+CREATE INDEX known_as_now ON known_as (now_id);
+
+-- Files that are to go. Written with what makes them nobody's, and removed from here when they are gone.
+CREATE TABLE litter (
+    key TEXT PRIMARY KEY,
+    due_ms BIGINT NOT NULL
+);
+
+-- What a repeated request with the same `Idempotency-Key` is answered again. No names of people.
+CREATE TABLE answer (
+    id TEXT PRIMARY KEY,
+    request TEXT NOT NULL,         -- SHA-256 of what was asked
+    answer TEXT NOT NULL,
+    created_ms BIGINT NOT NULL
 );
 
 -- What was changed, by whom. No biometric data, no names of people.

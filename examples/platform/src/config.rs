@@ -90,6 +90,9 @@ pub struct Work {
     pub lease_ms: u64,
     /// How often a job is tried.
     pub attempts: u32,
+    /// Days that refused and failed photos are listed with their reason (their files go at once), and that answers are known for
+    /// repeated requests.
+    pub keep_days: i64,
     /// Milliseconds that a call of detection or embedding waits for others to share its batch.
     pub batch_wait_ms: u64,
     /// Most images of a batch.
@@ -138,7 +141,16 @@ impl Default for Limits {
 
 impl Default for Work {
     fn default() -> Self {
-        Self { query_workers: 1, enrolment_workers: 1, frames_at_once: 0, lease_ms: 15_000, attempts: 4, batch_wait_ms: 3, batch: 16 }
+        Self {
+            query_workers: 1,
+            enrolment_workers: 1,
+            frames_at_once: 0,
+            lease_ms: 15_000,
+            attempts: 4,
+            keep_days: 30,
+            batch_wait_ms: 3,
+            batch: 16,
+        }
     }
 }
 
@@ -201,6 +213,7 @@ impl Config {
         require(limits.requests_per_second > 0.0 && limits.burst >= 1.0, "`limits`: requests_per_second above 0 and burst of at least 1")?;
         require(work.attempts > 0 && work.batch > 0, "`work`: attempts and batch must be at least 1")?;
         require(work.lease_ms >= 1000, "`work.lease_ms`: expected at least 1000: shorter ones end while a worker is only busy")?;
+        require((1..=36_500).contains(&work.keep_days), "`work.keep_days`: expected 1 to 36500")?;
         require(work.batch_wait_ms <= 1000, "`work.batch_wait_ms`: expected at most 1000")?;
         require(
             self.cors_origins.iter().all(|origin| origin != "*"),
@@ -262,6 +275,7 @@ mod tests {
             ("tls_key = 'k.pem'", "tls_certificate"),
             ("cors_origins = ['*']", "cors_origins"),
             ("[work]\nlease_ms = 10", "lease_ms"),
+            ("[work]\nkeep_days = 0", "keep_days"),
             ("[limits]\nburst = 0.0", "burst"),
             ("listen = 'here'", "listen"),
         ] {

@@ -1,11 +1,13 @@
 //! The database: SQLite in a file or PostgreSQL, one schema and one set of statements for both.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, SqlSafeStr, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, Row as _, SqlSafeStr, Transaction};
 
 use crate::error::{Error, Result};
 
@@ -20,6 +22,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "start", include_str!("../migrati
 pub struct Db {
     pool: AnyPool,
     postgres: bool,
+    /// How often SQLite's log is still to be emptied.
+    soiled: Arc<AtomicU8>,
 }
 
 impl Db {
@@ -51,7 +55,8 @@ impl Db {
         };
         let migrator = Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect());
         migrator.run(&pool).await.map_err(|error| Error::Config(format!("cannot migrate the database: {error}")))?;
-        Ok(Self { pool, postgres })
+        // What a process that was killed left in the log goes with the first sweep.
+        Ok(Self { pool, postgres, soiled: Arc::new(AtomicU8::new(1)) })
     }
 
     /// SQLite in the file `path`, made when missing.
@@ -79,6 +84,28 @@ impl Db {
     /// `database`.
     pub async fn begin(&self) -> Result<Transaction<'static, Any>> {
         Ok(if self.postgres { self.pool.begin().await? } else { self.pool.begin_with("BEGIN IMMEDIATE").await? })
+    }
+
+    /// Something was deleted that must not stay in SQLite's log, where it would until the log is written over: it is to be emptied now
+    /// and by the next sweep, since a message with the same may be deleted in between.
+    pub fn soil(&self) {
+        self.soiled.store(2, Ordering::Release);
+    }
+
+    /// Empties the log when it is soiled. Others who read at this moment may be in the way: the next sweep tries again. What PostgreSQL
+    /// keeps of deleted rows is its administrator's, see VACUUM.
+    pub async fn scrub(&self) {
+        let times = self.soiled.load(Ordering::Acquire);
+        if self.postgres || times == 0 {
+            return;
+        }
+        let busy = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.pool).await.and_then(|row| row.try_get::<i64, _>(0));
+        match busy {
+            // Unless it was soiled again meanwhile.
+            Ok(0) => drop(self.soiled.compare_exchange(times, times - 1, Ordering::AcqRel, Ordering::Acquire)),
+            Ok(_) => tracing::debug!("the database's log is in use; it is emptied later"),
+            Err(error) => tracing::warn!(%error, "the database's log cannot be emptied; trying again"),
+        }
     }
 
     /// The value of a setting, made by `make` when there is none yet; the same for everybody who asks.

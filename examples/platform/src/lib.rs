@@ -15,6 +15,7 @@ pub mod ids;
 pub mod inference;
 pub mod jobs;
 pub mod nats;
+pub mod people;
 pub mod queue;
 pub mod results;
 pub mod run;

@@ -4,13 +4,14 @@ mod webhooks;
 
 use std::time::Duration;
 
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::{Any, Transaction};
 
 use crate::app::App;
 use crate::db::now_ms;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Claim};
-use crate::results::{Message, Track, TrackDocument, What};
+use crate::people;
+use crate::results::{Message, What};
 
 pub use webhooks::{deliver, signature};
 
@@ -45,6 +46,9 @@ pub async fn sweep(app: App) {
         if let Err(error) = app.queue.sweep().await {
             tracing::warn!(%error, "lost jobs cannot be looked for; trying again");
         }
+        if let Err(error) = people::sweep(&app).await {
+            tracing::warn!(%error, "what nobody needs any more cannot be removed; trying again");
+        }
         tokio::select! {
             () = tokio::time::sleep(SWEEP_EVERY) => {}
             () = app.stopped() => break,
@@ -58,7 +62,7 @@ pub async fn sweep(app: App) {
 /// `database`.
 pub async fn apply(app: &App, message: &Message) -> Result<()> {
     let claim = Claim { id: message.job.clone(), attempt: message.attempt, faults: 0 };
-    let mut tx = app.db.begin().await?;
+    let mut tx = people::watching(&app.db).await?;
     if !jobs::counts(&mut tx, &claim).await? {
         return Ok(());
     }
@@ -67,7 +71,11 @@ pub async fn apply(app: &App, message: &Message) -> Result<()> {
             let statement = "UPDATE session SET progress = $1, frames = $2 WHERE id = $3";
             sqlx::query(statement).bind(*progress).bind(*frames).bind(&claim.id).execute(&mut *tx).await?;
         }
-        What::Track(track) => add_track(&mut tx, &claim, track).await?,
+        What::Track(track) => {
+            if people::add(&mut tx, &claim, track).await? {
+                app.db.soil(); // the message named somebody who was forgotten
+            }
+        }
         What::Done { tracks, frames, duration_ms } => {
             let statement = "SELECT COUNT(*) FROM track WHERE session = $1 AND attempt = $2";
             let written: i64 = sqlx::query_scalar(statement).bind(&claim.id).bind(claim.attempt).fetch_one(&mut *tx).await?;
@@ -79,93 +87,44 @@ pub async fn apply(app: &App, message: &Message) -> Result<()> {
             }
             let statement = "UPDATE session SET progress = 1.0, frames = $1, duration_ms = $2 WHERE id = $3";
             sqlx::query(statement).bind(*frames).bind(*duration_ms).bind(&claim.id).execute(&mut *tx).await?;
-            // Tracks of attempts that came to nothing.
-            let statement = "DELETE FROM track WHERE session = $1 AND attempt < $2";
-            sqlx::query(statement).bind(&claim.id).bind(claim.attempt).execute(&mut *tx).await?;
+            lose(app, &mut tx, &claim).await?;
             close(&mut tx, &claim, "done", None, "session").await?;
         }
         What::Accepted { person_id, face_id } => {
-            let statement = "UPDATE photo SET person_id = $1, face_id = $2, reason = NULL WHERE id = $3";
-            sqlx::query(statement).bind(person_id).bind(face_id).bind(&claim.id).execute(&mut *tx).await?;
-            close(&mut tx, &claim, "accepted", None, "enrolment").await?;
+            if people::accepted(&mut tx, &claim.id, person_id, face_id).await? {
+                close(&mut tx, &claim, "accepted", None, "enrolment").await?;
+            }
         }
         What::Rejected { reason } => {
             sqlx::query("UPDATE photo SET reason = $1 WHERE id = $2").bind(reason).bind(&claim.id).execute(&mut *tx).await?;
+            people::drop_file(&mut tx, &claim.id).await?;
             close(&mut tx, &claim, "rejected", None, "enrolment").await?;
         }
         What::Failed { error } => {
             let statement = "SELECT kind FROM job WHERE id = $1";
             let kind: String = sqlx::query_scalar(statement).bind(&claim.id).fetch_one(&mut *tx).await?;
-            let subject = if kind == "query" { "session" } else { "enrolment" };
+            let subject = if kind == "query" {
+                lose(app, &mut tx, &claim).await?;
+                "session"
+            } else {
+                people::drop_file(&mut tx, &claim.id).await?;
+                "enrolment"
+            };
             close(&mut tx, &claim, "failed", Some(error), subject).await?;
         }
     }
     Ok(tx.commit().await?)
 }
 
-async fn add_track(tx: &mut Transaction<'static, Any>, claim: &Claim, track: &Track) -> Result<()> {
-    let mut track = track.clone();
-    let mut named: Vec<String> = track.document.candidates.iter().map(|candidate| candidate.person_id.clone()).collect();
-    named.extend(track.person_id.clone());
-    for person in named {
-        let forgotten = sqlx::query("SELECT person_id FROM forgotten WHERE person_id = $1").bind(&person).fetch_optional(&mut **tx).await?;
-        if forgotten.is_some() {
-            unname(&mut track, &person);
-        }
-    }
-    let statement = "INSERT INTO track (session, attempt, track, ordinal, person_id, person, document) VALUES ($1, $2, $3, \
-                     (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM track WHERE session = $1 AND attempt = $2), $4, $5, $6) \
-                     ON CONFLICT (session, attempt, track) DO NOTHING";
-    let insert = sqlx::query(statement).bind(&claim.id).bind(claim.attempt).bind(track.track);
-    insert.bind(&track.person_id).bind(&track.person).bind(write_document(&track.document)?).execute(&mut **tx).await?;
-    Ok(())
-}
-
-/// Takes a person out of a track.
-fn unname(track: &mut Track, person: &str) {
-    track.document.candidates.retain(|candidate| candidate.person_id != person);
-    if track.person_id.as_deref() == Some(person) {
-        (track.person_id, track.person) = (None, None);
-        track.document.reason = "below_threshold".into();
-    }
-}
-
-/// Takes a person out of all tracks, and out of those that are still on their way.
-///
-/// # Errors
-/// `database`.
-pub async fn forget(tx: &mut Transaction<'static, Any>, person: &str) -> Result<()> {
-    sqlx::query("INSERT INTO forgotten (person_id) VALUES ($1) ON CONFLICT (person_id) DO NOTHING").bind(person).execute(&mut **tx).await?;
-    // A candidate is written as {"person_id":"12",...}: an exact piece of text, since ids are digits.
-    let statement = "SELECT session, attempt, track, person_id, person, document FROM track WHERE person_id = $1 OR document LIKE $2";
-    let rows = sqlx::query(statement).bind(person).bind(format!("%\"person_id\":\"{person}\"%")).fetch_all(&mut **tx).await?;
-    for row in rows {
-        let document = read_document(&row.try_get::<String, _>("document")?)?;
-        let mut track =
-            Track { track: row.try_get("track")?, person_id: row.try_get("person_id")?, person: row.try_get("person")?, document };
-        unname(&mut track, person);
-        let statement = "UPDATE track SET person_id = $1, person = $2, document = $3 WHERE session = $4 AND attempt = $5 AND track = $6";
-        let update = sqlx::query(statement).bind(&track.person_id).bind(&track.person).bind(write_document(&track.document)?);
-        let (session, attempt): (String, i64) = (row.try_get("session")?, row.try_get("attempt")?);
-        update.bind(session).bind(attempt).bind(track.track).execute(&mut **tx).await?;
+/// Removes the tracks of attempts that came to nothing, and their pictures once no worker can be at them any more.
+async fn lose(app: &App, tx: &mut Transaction<'static, Any>, claim: &Claim) -> Result<()> {
+    let statement = "DELETE FROM track WHERE session = $1 AND attempt < $2";
+    sqlx::query(statement).bind(&claim.id).bind(claim.attempt).execute(&mut **tx).await?;
+    let due = now_ms() + 2 * i64::try_from(app.config.work.lease_ms).unwrap_or(i64::MAX / 4);
+    for attempt in 1..claim.attempt {
+        people::discard(tx, &format!("sessions/{}/{attempt}", claim.id), due).await?;
     }
     Ok(())
-}
-
-/// A track's document out of the database.
-///
-/// # Errors
-/// `internal` when it is damaged.
-pub fn read_document(text: &str) -> Result<TrackDocument> {
-    serde_json::from_str(text).map_err(|e| Error::Internal(format!("a track cannot be read: {e}")))
-}
-
-/// A track's document for the database.
-///
-/// # Errors
-/// `internal`, which no document is known to cause.
-pub fn write_document(document: &TrackDocument) -> Result<String> {
-    serde_json::to_string(document).map_err(|e| Error::Internal(format!("a track cannot be written: {e}")))
 }
 
 /// The final state of a job, with its event and its webhooks, all in one transaction: all of it once, or nothing.

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Answer};
 use bytes::Bytes;
+use facerec_core::FaceId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::Row as _;
@@ -13,11 +14,13 @@ use sqlx::Row as _;
 use super::Gateway;
 use super::auth::Caller;
 use super::bodies::{Page, file_name, idempotency_key, params, person_name, read};
-use super::persons::find;
 use crate::db::{Row, now_ms};
 use crate::error::{Error, Result};
-use crate::ids::{id_for, sha256};
+use crate::forwarder::record;
+use crate::ids::{id_for, new_id, sha256};
 use crate::jobs::{self, Kind};
+use crate::people;
+use crate::workers::enrolled_from;
 
 #[derive(Deserialize)]
 struct Wanted {
@@ -38,21 +41,43 @@ pub(super) async fn create(
     let (media_type, photo) = photo_of(&gateway, &headers, body).await?;
     let (id, digest) = (id_for(&caller.key, "enrolment", idempotency_key(&headers)?), sha256(&photo));
     let app = &gateway.app;
-    let earlier = sqlx::query("SELECT person, sha256 FROM photo WHERE id = $1").bind(&id).fetch_optional(app.db.pool()).await?;
-    if let Some(row) = earlier {
-        let same = row.try_get::<String, _>("sha256")? == digest && row.try_get::<String, _>("person")? == person;
-        return if same { accepted(&gateway, &id).await } else { Err(reused()) };
+    if let Some(answer) = repeated(&gateway, &id, &digest, &person).await? {
+        return Ok(answer);
     }
-    app.blobs.put(&format!("photos/{id}"), photo).await?;
+    // A file of its own for every request: of two at once under one key, each writes its own, and one is thrown away.
+    let key = format!("photos/{}", new_id());
+    let mut tx = app.db.begin().await?;
+    people::discard(&mut tx, &key, now_ms() + LOST_MS).await?;
+    tx.commit().await?;
+    app.blobs.put(&key, photo).await?;
     let mut tx = app.db.begin().await?;
     if jobs::insert(&mut tx, &id, Kind::Enrol).await? {
-        let statement = "INSERT INTO photo (id, person, file_name, sha256, media_type, created_ms) VALUES ($1, $2, $3, $4, $5, $6)";
-        let insert = sqlx::query(statement).bind(&id).bind(person).bind(file).bind(digest).bind(media_type).bind(now_ms());
+        let statement =
+            "INSERT INTO photo (id, person, file_name, sha256, media_type, file, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let insert = sqlx::query(statement).bind(&id).bind(&person).bind(file).bind(&digest).bind(media_type).bind(&key).bind(now_ms());
         insert.execute(&mut *tx).await?;
+        people::keep(&mut tx, &key).await?;
+        tx.commit().await?;
+        app.queue.push(Kind::Enrol, &id).await?;
+        return accepted(&gateway, &id).await;
     }
+    people::discard(&mut tx, &key, now_ms()).await?;
     tx.commit().await?;
-    app.queue.push(Kind::Enrol, &id).await?;
-    accepted(&gateway, &id).await
+    match repeated(&gateway, &id, &digest, &person).await? {
+        Some(answer) => Ok(answer),
+        None => Err(Error::Conflict("this request's photo was removed meanwhile; send it with another `Idempotency-Key`".into())),
+    }
+}
+
+/// A file without a photo this long after it was begun is nobody's: its request was cut off.
+const LOST_MS: i64 = 3_600_000;
+
+/// The answer to a request that was made before; `None` when it is the first.
+async fn repeated(gateway: &Gateway, id: &str, digest: &str, person: &str) -> Result<Option<Response>> {
+    let earlier = sqlx::query("SELECT person, sha256 FROM photo WHERE id = $1").bind(id).fetch_optional(gateway.app.db.pool()).await?;
+    let Some(row) = earlier else { return Ok(None) };
+    let same = row.try_get::<String, _>("sha256")? == digest && row.try_get::<String, _>("person")? == person;
+    if same { accepted(gateway, id).await.map(Some) } else { Err(reused()) }
 }
 
 async fn accepted(gateway: &Gateway, id: &str) -> Result<Response> {
@@ -83,18 +108,19 @@ pub(super) async fn photo_of(gateway: &Gateway, headers: &HeaderMap, body: Body)
     Ok((media_type, photo))
 }
 
-const COLUMNS: &str = "photo.id AS id, person, file_name, reason, person_id, face_id, photo.created_ms AS created_ms, state, error";
+const COLUMNS: &str = "photo.id AS id, person, file_name, file, reason, person_id, face_id, photo.created_ms AS created_ms, state, error";
 
 fn shown(row: &Row) -> Result<Value> {
     let id: String = row.try_get("id")?;
     let (state, error): (String, Option<String>) = (row.try_get("state")?, row.try_get("error")?);
     let reason: Option<String> = row.try_get("reason")?;
+    let url = row.try_get::<Option<String>, _>("file")?.map(|_| format!("/v1/enrolments/{id}/photo"));
     let message = error.filter(|_| state == "failed").or_else(|| reason.as_deref().map(|reason| explain(reason).to_owned()));
     Ok(json!({
         "id": id, "state": state, "reason": reason, "message": message,
         "person_id": row.try_get::<Option<String>, _>("person_id")?, "face_id": row.try_get::<Option<String>, _>("face_id")?,
         "person": row.try_get::<String, _>("person")?, "file_name": row.try_get::<String, _>("file_name")?,
-        "created_ms": row.try_get::<i64, _>("created_ms")?, "url": format!("/v1/enrolments/{id}/photo"),
+        "created_ms": row.try_get::<i64, _>("created_ms")?, "url": url,
     }))
 }
 
@@ -125,8 +151,7 @@ pub(super) async fn one(State(gateway): State<Gateway>, Path(id): Path<String>) 
 pub(super) async fn of_person(State(gateway): State<Gateway>, Path(id): Path<String>, uri: Uri) -> Result<Answer<Value>> {
     let page: Page = params(&uri)?;
     let (limit, (before, last)) = (page.limit()?, page.before()?);
-    let wanted = id.clone();
-    let person = gateway.app.blocking(move |app| find(&app.gallery, &wanted)).await?;
+    let person = people::find(&gateway.app, &id).await?;
     let statement = format!(
         "SELECT {COLUMNS} FROM photo JOIN job ON job.id = photo.id WHERE (person_id = $1 OR (person_id IS NULL AND person = $2)) \
          AND (photo.created_ms < $3 OR (photo.created_ms = $3 AND photo.id < $4)) ORDER BY photo.created_ms DESC, photo.id DESC LIMIT $5"
@@ -149,10 +174,45 @@ pub(super) fn page_of(mut items: Vec<Value>, limit: i64) -> Value {
 /// `GET /v1/enrolments/{id}/photo`.
 pub(super) async fn photo(State(gateway): State<Gateway>, Path(id): Path<String>) -> Result<Response> {
     let missing = || Error::NotFound("no photo of this id".into());
-    let row = sqlx::query("SELECT media_type FROM photo WHERE id = $1").bind(&id).fetch_optional(gateway.app.db.pool()).await?;
-    let media_type: String = row.ok_or_else(missing)?.try_get("media_type")?;
+    let row = sqlx::query("SELECT media_type, file FROM photo WHERE id = $1").bind(&id).fetch_optional(gateway.app.db.pool()).await?;
+    let row = row.ok_or_else(missing)?;
+    let (media_type, file): (String, Option<String>) = (row.try_get("media_type")?, row.try_get("file")?);
     // An SVG could hold script; as a picture in a page it is inert, opened alone it is not.
     let media_type = if media_type.contains("svg") { "application/octet-stream".to_owned() } else { media_type };
-    let photo = gateway.app.blobs.get(&format!("photos/{id}")).await?.ok_or_else(missing)?;
+    let photo = gateway.app.blobs.get(&file.ok_or_else(missing)?).await?.ok_or_else(missing)?;
     Ok(([(header::CONTENT_TYPE, media_type)], photo).into_response())
+}
+
+/// `DELETE /v1/enrolments/{id}`: one that waits, was refused or failed. What became a face goes with the face's person.
+pub(super) async fn remove(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    let app = &gateway.app;
+    let mut tx = people::changing(&app.db).await?;
+    let statement = "SELECT person, state FROM photo JOIN job ON job.id = photo.id WHERE photo.id = $1";
+    let row = sqlx::query(statement).bind(&id).fetch_optional(&mut *tx).await?;
+    let row = row.ok_or_else(|| Error::NotFound("no photo of this id".into()))?;
+    let (person, state): (String, String) = (row.try_get("person")?, row.try_get("state")?);
+    if state == "accepted" {
+        return Err(Error::Conflict("this photo was accepted; forget its person instead".into()));
+    }
+    // A worker may have got as far as the gallery, and has not said so yet.
+    let photo = id.clone();
+    let face = app.blocking(move |app| {
+        let face = enrolled_from(&app.gallery, &person, &photo)?.and_then(|(_, face)| face.parse().ok()).map(FaceId);
+        face.map(|face| app.gallery.remove_face(face)).transpose()?;
+        Ok(face)
+    });
+    if let Some(face) = face.await? {
+        people::discard(&mut tx, &format!("faces/{face}"), now_ms()).await?;
+    }
+    people::drop_photo(&mut tx, &id).await?;
+    record(&mut tx, &caller.name, "enrolment.removed", &id).await?;
+    tx.commit().await?;
+    people::remove_files(app).await?;
+    app.db.soil();
+    app.db.scrub().await;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,17 +1,18 @@
 //! Two people who are one: the faces of one become the other's.
 
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::{Extension, Json as Answer};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Gateway;
 use super::auth::Caller;
 use super::bodies::Json;
-use super::persons::{find, shown};
-use crate::app::App;
+use super::persons::shown;
+use super::repeats::Repeat;
 use crate::error::{Error, Result};
-use crate::forwarder;
+use crate::people;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,27 +25,25 @@ pub(super) async fn merge(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Json(body): Json<Merge>,
 ) -> Result<Answer<Value>> {
     if body.from == id {
         return Err(Error::Invalid("`from`: expected another person".into()));
     }
-    let (into, from) = (id.clone(), body.from.clone());
-    let find_both = move |app: &App| Ok((find(&app.gallery, &into)?, find(&app.gallery, &from)?));
-    let (into, from) = gateway.app.blocking(find_both).await?;
-    // The database first: who is interrupted finds both people still there and can ask again.
-    let mut tx = gateway.app.db.begin().await?;
-    for statement in [
-        "UPDATE photo SET person_id = $1, person = $2 WHERE person_id = $3",
-        "UPDATE track SET person_id = $1, person = $2 WHERE person_id = $3",
-    ] {
-        sqlx::query(statement).bind(&id).bind(&into.name).bind(&body.from).execute(&mut *tx).await?;
-    }
-    forwarder::record(&mut tx, &caller.name, "person.merged", &id).await?;
-    tx.commit().await?;
-    let person = gateway.app.blocking(move |app| {
-        app.gallery.merge(&from.name, &into.name)?;
-        find(&app.gallery, &id)
-    });
-    Ok(Answer(shown(&person.await?)))
+    let repeat = Repeat::of(&caller, &headers, "merge", &json!([id, body.from]))?;
+    let person = match repeat.answer(&gateway.app.db).await? {
+        // Of the name only the gallery knows what it is now.
+        Some(first) => {
+            let mut person = people::find(&gateway.app, &id).await?;
+            person.faces = first["faces"].as_u64().and_then(|faces| usize::try_from(faces).ok()).unwrap_or(person.faces);
+            person
+        }
+        None => {
+            let person = people::merge(&gateway.app, &caller.name, &id, &body.from).await?;
+            repeat.keep(&gateway.app.db, json!({"faces": person.faces})).await?;
+            person
+        }
+    };
+    Ok(Answer(shown(&person)))
 }

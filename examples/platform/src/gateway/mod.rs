@@ -5,12 +5,14 @@ pub mod bodies;
 
 mod admin;
 mod enrolments;
+mod export;
 mod live;
 mod merge;
 mod observe;
 mod openapi;
 mod persons;
 mod rate;
+mod repeats;
 pub mod routes;
 mod search;
 mod sessions;
@@ -77,9 +79,9 @@ impl Gateway {
             .route("/v1/persons/{id}/merge", post(merge::merge))
             .route("/v1/persons/{id}/photos", get(enrolments::of_person))
             .route("/v1/persons/{id}/thumbnail", get(persons::thumbnail))
-            .route("/v1/persons/{id}/export", get(persons::export))
+            .route("/v1/persons/{id}/export", get(export::export))
             .route("/v1/enrolments", post(enrolments::create))
-            .route("/v1/enrolments/{id}", get(enrolments::one))
+            .route("/v1/enrolments/{id}", get(enrolments::one).delete(enrolments::remove))
             .route("/v1/enrolments/{id}/photo", get(enrolments::photo))
             .route("/v1/search", post(search::search))
             .route("/v1/uploads", post(uploads::create))

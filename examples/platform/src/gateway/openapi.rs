@@ -83,7 +83,7 @@ fn operation(route: &Route) -> Value {
     }
     operation["security"] = match route.access {
         Access::Open => json!([]),
-        _ if route.method == "GET" => json!([{"key": []}, {"ticket": []}]),
+        _ if route.method == "GET" && route.ticket => json!([{"key": []}, {"ticket": []}]),
         _ => json!([{"key": []}]),
     };
     if let Access::Needs(scope) = route.access {

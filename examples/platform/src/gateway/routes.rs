@@ -61,10 +61,12 @@ pub struct Route {
     pub answer: &'static str,
     /// Names of query parameters; required ones end in `!`.
     pub query: &'static [&'static str],
+    /// Whether a ticket opens it, where it is read.
+    pub ticket: bool,
 }
 
 const fn route(method: &'static str, path: &'static str, access: Access, summary: &'static str) -> Route {
-    Route { method, path, access, summary, body: "", status: 200, answer: "", query: &[] }
+    Route { method, path, access, summary, body: "", status: 200, answer: "", query: &[], ticket: true }
 }
 
 impl Route {
@@ -78,6 +80,10 @@ impl Route {
     }
     const fn query(mut self, query: &'static [&'static str]) -> Self {
         self.query = query;
+        self
+    }
+    const fn without_ticket(mut self) -> Self {
+        self.ticket = false;
         self
     }
 }
@@ -101,14 +107,18 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/persons", READ, "People by name").query(&["q", "limit", "cursor"]).gives(200, "page:Person"),
     route("GET", "/v1/persons/{id}", READ, "A person").gives(200, "Person"),
     route("PATCH", "/v1/persons/{id}", ENROL, "Rename a person").body("Rename").gives(200, "Person"),
-    route("DELETE", "/v1/persons/{id}", ENROL, "Forget a person: faces, photos, names in results").gives(200, "Forgotten"),
+    route("DELETE", "/v1/persons/{id}", ENROL, "Forget a person: faces, photos, pictures, names and vectors in results")
+        .gives(200, "Forgotten"),
     route("POST", "/v1/persons/{id}/merge", ENROL, "Take over the faces of another person").body("Merge").gives(200, "Person"),
     route("GET", "/v1/persons/{id}/photos", READ, "A person's photos").query(PAGE).gives(200, "page:Photo"),
     route("GET", "/v1/persons/{id}/thumbnail", READ, "A picture of the person").gives(200, "image/jpeg"),
-    route("GET", "/v1/persons/{id}/export", READ, "All that is kept about a person, as JSON lines").gives(200, "application/jsonl"),
+    route("GET", "/v1/persons/{id}/export", ADMIN, "All that is kept about a person, with vectors, as JSON lines")
+        .gives(200, "application/jsonl")
+        .without_ticket(),
     route("POST", "/v1/enrolments", ENROL, "Enrol a photo").query(&["person!", "file"]).body("image").gives(202, "Accepted"),
     route("GET", "/v1/enrolments/{id}", READ, "What became of a photo").gives(200, "Photo"),
-    route("GET", "/v1/enrolments/{id}/photo", READ, "The photo itself").gives(200, "image/*"),
+    route("DELETE", "/v1/enrolments/{id}", ENROL, "Remove a photo that waits, was refused or failed").gives(204, ""),
+    route("GET", "/v1/enrolments/{id}/photo", READ, "The photo itself; not of one that was refused or failed").gives(200, "image/*"),
     route("POST", "/v1/search", QUERY, "Who is in a photo").body("image").gives(200, "SearchResult"),
     route("POST", "/v1/uploads", QUERY, "Begin an upload").body("UploadRequest").gives(201, "Upload"),
     route("GET", "/v1/uploads/{id}", QUERY, "How far an upload is").gives(200, "Upload"),
@@ -144,7 +154,7 @@ pub fn access(method: &str, path: &str) -> Option<Access> {
     ROUTES.iter().find(|route| route.method == method && route.path == path).map(|route| route.access)
 }
 
-/// The access of the route that the concrete `path` leads to with GET.
+/// The access of the route that the concrete `path` leads to with GET, where tickets open it.
 pub fn access_of_path(path: &str) -> Option<Access> {
     let fits = |route: &&Route| {
         let (mut want, mut have) = (route.path.split('/'), path.split('/'));
@@ -156,7 +166,7 @@ pub fn access_of_path(path: &str) -> Option<Access> {
             }
         }
     };
-    ROUTES.iter().filter(|route| route.method == "GET").find(fits).map(|route| route.access)
+    ROUTES.iter().filter(|route| route.method == "GET" && route.ticket).find(fits).map(|route| route.access)
 }
 
 #[cfg(test)]
@@ -169,6 +179,7 @@ mod tests {
         assert_eq!(access("HEAD", "/v1/uploads/{id}"), Some(QUERY));
         assert_eq!(access("PUT", "/v1/me"), None);
         assert_eq!(access_of_path("/v1/sessions/ab/video"), Some(READ));
+        assert_eq!(access_of_path("/v1/persons/1/export"), None, "vectors are not for addresses that end up in logs");
         assert_eq!(access_of_path("/v1/sessions//video"), None);
         assert_eq!(access_of_path("/v1/sessions/ab/video/.."), None);
     }

@@ -69,8 +69,8 @@ pub(super) async fn row(db: &Db, id: &str) -> Result<Row> {
 /// A session as the API shows it.
 pub(super) async fn shown(db: &Db, row: &Row) -> Result<Value> {
     let (id, state): (String, String) = (row.try_get("id")?, row.try_get("state")?);
-    let statement = "SELECT person_id, person, COUNT(*) AS tracks, MIN(ordinal) AS first FROM track WHERE session = $1 AND attempt = $2 \
-                     GROUP BY person_id, person ORDER BY first";
+    let statement = "SELECT person_id, person, forgotten, COUNT(*) AS tracks, MIN(ordinal) AS first FROM track \
+                     WHERE session = $1 AND attempt = $2 GROUP BY person_id, person, forgotten ORDER BY first";
     let groups = sqlx::query(statement).bind(&id).bind(row.try_get::<i64, _>("attempt")?).fetch_all(db.pool()).await?;
     let (mut persons, mut tracks, mut unknown) = (Vec::new(), 0, 0);
     for group in groups {
@@ -78,6 +78,7 @@ pub(super) async fn shown(db: &Db, row: &Row) -> Result<Value> {
         tracks += count;
         match (group.try_get::<Option<String>, _>("person_id")?, group.try_get::<Option<String>, _>("person")?) {
             (Some(person_id), Some(person)) => persons.push(json!({"person_id": person_id, "person": person})),
+            _ if group.try_get::<i64, _>("forgotten")? == 1 => {}
             _ => unknown += count,
         }
     }
@@ -140,5 +141,7 @@ pub(super) async fn remove(
     sqlx::query("DELETE FROM upload WHERE id = $1").bind(upload).execute(&mut *tx).await?;
     forwarder::record(&mut tx, &caller.name, "session.removed", &id).await?;
     tx.commit().await?;
+    app.db.soil();
+    app.db.scrub().await;
     Ok(StatusCode::NO_CONTENT)
 }

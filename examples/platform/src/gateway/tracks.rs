@@ -13,7 +13,7 @@ use super::bodies::{Page, params};
 use super::{Gateway, sessions};
 use crate::db::{Db, Row};
 use crate::error::{Error, Result};
-use crate::forwarder::read_document;
+use crate::people::read_document;
 use crate::workers::track_key;
 
 /// A track as the API shows it.

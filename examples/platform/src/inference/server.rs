@@ -16,8 +16,8 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
-use super::wire::data_processing_server::{DataProcessing, DataProcessingServer};
 use super::token::Ask;
+use super::wire::data_processing_server::{DataProcessing, DataProcessingServer};
 use super::wire::detection_server::{Detection as DetectionService, DetectionServer};
 use super::{MOST_BYTES, batch::Batcher, wire};
 use crate::config::Config;
@@ -50,7 +50,8 @@ pub async fn serve(
     let (most, wait) = (config.work.batch, Duration::from_millis(config.work.batch_wait_ms));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     if config.service_token.is_empty() && !config.grpc_listen.ip().is_loopback() {
-        let message = format!("`grpc_listen`: other machines can reach {}; set `service_token`, which callers must know", config.grpc_listen);
+        let message =
+            format!("`grpc_listen`: other machines can reach {}; set `service_token`, which callers must know", config.grpc_listen);
         return Err(Error::Config(message));
     }
     let ask = Ask::new(&config.service_token);

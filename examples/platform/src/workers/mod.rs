@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{Claim, Kind};
 use crate::results::{Message, What};
 
-pub use enrolment::enrolment;
+pub use enrolment::{enrolled_from, enrolment};
 pub use query::{query, track_key};
 
 /// Takes jobs of `kind` one after the other until the process is to end, and does them with `work`.
