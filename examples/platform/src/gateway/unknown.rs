@@ -1,6 +1,6 @@
 //! Unknown people of a session: grouped by what they look like, and enrolled from there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,17 +31,12 @@ const CLEAR: f32 = 0.15;
 /// A track with its number and whether it has a person.
 type Known = (i64, Option<String>, TrackDocument);
 
-/// The tracks of a session but those whose person was forgotten, and the attempt that counts.
-async fn documents(gateway: &Gateway, session: &str) -> Result<(i64, Vec<Known>)> {
-    let attempt: i64 = sessions::row(&gateway.app.db, session).await?.try_get("attempt")?;
-    let statement = "SELECT track, person_id, document FROM track WHERE session = $1 AND attempt = $2 AND forgotten = 0 ORDER BY track";
-    let rows = sqlx::query(statement).bind(session).bind(attempt).fetch_all(gateway.app.db.pool()).await?;
-    let document = |row: &Row| {
-        let text: String = row.try_get("document")?;
-        Ok((row.try_get("track")?, row.try_get("person_id")?, read_document(&text)?))
-    };
-    let read = gateway.app.blocking(move |_| rows.iter().map(document).collect::<Result<_>>());
-    Ok((attempt, read.await?))
+/// The tracks of a session but those whose person was forgotten.
+const TRACKS: &str = "SELECT track, person_id, document FROM track WHERE session = $1 AND attempt = $2 AND forgotten = 0 ORDER BY track";
+
+fn read(row: &Row) -> Result<Known> {
+    let text: String = row.try_get("document")?;
+    Ok((row.try_get("track")?, row.try_get("person_id")?, read_document(&text)?))
 }
 
 fn embedding(model: &Arc<ModelKey>, shot: &Shot) -> Result<Embedding> {
@@ -60,13 +55,16 @@ fn tracklet(model: &Arc<ModelKey>, track: &TrackDocument) -> Result<Tracklet> {
 
 /// `GET /v1/sessions/{id}/unknown`.
 pub(super) async fn groups(State(gateway): State<Gateway>, Path(id): Path<String>) -> Result<Answer<Value>> {
-    let (_, tracks) = documents(&gateway, &id).await?;
-    let groups = gateway.app.blocking(move |app| grouped(app, &id, &tracks)).await?;
+    let db = &gateway.app.db;
+    let attempt: i64 = sessions::row(db, &id).await?.try_get("attempt")?;
+    let rows = sqlx::query(TRACKS).bind(&id).bind(attempt).fetch_all(db.pool()).await?;
+    let groups = gateway.app.blocking(move |app| grouped(app, &id, &rows)).await?;
     Ok(Answer(json!({"groups": groups})))
 }
 
 /// Who is unknown, by what they look like. Every track is compared with every other: not for the threads that answer requests.
-fn grouped(app: &App, session: &str, tracks: &[Known]) -> Result<Vec<Value>> {
+fn grouped(app: &App, session: &str, rows: &[Row]) -> Result<Vec<Value>> {
+    let tracks = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
     let unknown: Vec<&Known> = tracks.iter().filter(|(_, person, _)| person.is_none()).collect();
     let model = app.gallery.model();
     let tracklets = unknown.iter().map(|(_, _, document)| tracklet(model, document)).collect::<Result<Vec<_>>>()?;
@@ -114,53 +112,60 @@ pub(super) async fn enrol(
     if let Some(first) = repeat.answer(&app.db).await? {
         return Ok(Answer(first));
     }
-    let (attempt, mut tracks) = documents(&gateway, &id).await?;
-    tracks.retain(|(track, _, _)| wanted.tracks.contains(track));
-    if tracks.is_empty() || wanted.tracks.iter().any(|track| !tracks.iter().any(|(have, _, _)| have == track)) {
+    let attempt: i64 = sessions::row(&app.db, &id).await?.try_get("attempt")?;
+    // From here on nobody is renamed, merged or forgotten: not the person, and not those whose tracks these are.
+    let mut tx = people::changing(&app.db).await?;
+    people::check_free(app, &mut tx, &person).await?;
+    let mut rows = sqlx::query(TRACKS).bind(&id).bind(attempt).fetch_all(&mut *tx).await?;
+    rows.retain(|row| row.try_get("track").is_ok_and(|track| wanted.tracks.contains(&track)));
+    if wanted.tracks.is_empty() || rows.len() != wanted.tracks.iter().collect::<HashSet<_>>().len() {
         return Err(Error::NotFound("`tracks`: expected tracks of this session whose person was not forgotten".into()));
     }
-    let mut shots: Vec<Chosen> = Vec::new();
-    for (track, _, document) in tracks {
-        let clear = document.shots.into_iter().enumerate().filter(|(_, shot)| shot.quality >= CLEAR);
-        shots.extend(clear.map(|(n, shot)| (format!("session:{id}:{track}:{n}"), format!("{}/{n}", track_key(&id, attempt, track)), shot)));
-    }
-    if shots.is_empty() {
-        return Err(Error::Conflict("no shot of these tracks is clear enough to enrol; choose others or enrol a photo".into()));
-    }
-    let (person_id, added) = add(app, &person, shots).await?;
-    let mut tx = people::changing(&app.db).await?;
-    // Since then they may have got another name, or gone.
-    let (person_id, person) = match people::now(&mut tx, &person_id).await? {
-        Now::Same => (person_id, person),
-        Now::Known { id, name } => (id, name),
-        Now::Forgotten => return Err(Error::Conflict("this person is being forgotten".into())),
-    };
+    let (session, name) = (id.clone(), person.clone());
+    let (person_id, added, pictures) = app.blocking(move |app| add(app, &name, &clear_shots(&session, attempt, &rows)?)).await?;
     people::enrolled(&mut tx, (&id, attempt), &wanted.tracks, (&person_id, &person)).await?;
     forwarder::record(&mut tx, &caller.name, "person.enrolled", &person_id).await?;
     tx.commit().await?;
+    copy(app, &person_id, pictures).await?;
     let faces = people::find(app, &person_id).await?.faces;
     let answer = repeat.keep(&app.db, json!({"person_id": person_id, "faces": faces, "added": added})).await?;
     Ok(Answer(answer))
 }
 
-/// Adds shots as faces, but for those that the person has already; the person's id and how many are new.
-async fn add(app: &App, person: &str, shots: Vec<Chosen>) -> Result<(String, usize)> {
+fn clear_shots(session: &str, attempt: i64, rows: &[Row]) -> Result<Vec<Chosen>> {
+    let mut shots = Vec::new();
+    for (track, _, document) in rows.iter().map(read).collect::<Result<Vec<_>>>()? {
+        let clear = document.shots.into_iter().enumerate().filter(|(_, shot)| shot.quality >= CLEAR);
+        let key = track_key(session, attempt, track);
+        shots.extend(clear.map(|(n, shot)| (format!("session:{session}:{track}:{n}"), format!("{key}/{n}"), shot)));
+    }
+    if shots.is_empty() {
+        return Err(Error::Conflict("no shot of these tracks is clear enough to enrol; choose others or enrol a photo".into()));
+    }
+    Ok(shots)
+}
+
+/// Pictures of shots, and the faces whose pictures they are.
+type Pictures = Vec<(String, FaceId)>;
+
+/// Adds shots as faces, but for those that the person has already; the person's id, how many are new, and all pictures.
+fn add(app: &App, name: &str, shots: &[Chosen]) -> Result<(String, usize, Pictures)> {
+    let before = faces_of(app, name)?;
+    let new: Vec<&Chosen> = shots.iter().filter(|(source, _, _)| !before.contains_key(source)).collect();
+    let embeddings = new.iter().map(|(_, _, shot)| embedding(app.gallery.model(), shot)).collect::<Result<Vec<_>>>()?;
+    let faces: Vec<_> = new.iter().zip(&embeddings).map(|((source, _, _), e)| (name, NewFace::new(e).source(source))).collect();
+    app.gallery.add_many(&faces)?;
+    let mut faces = faces_of(app, name)?;
+    let pictures = shots.iter().filter_map(|(source, key, _)| Some((key.clone(), faces.remove(source)?)));
+    Ok((app.gallery.person(name)?.id.to_string(), new.len(), pictures.collect()))
+}
+
+/// Gives faces their pictures: all that have none, since an earlier request may have died before it had copied them.
+async fn copy(app: &App, person: &str, pictures: Pictures) -> Result<()> {
     let mut tx = people::watching(&app.db).await?;
-    people::check_free(app, &mut tx, person).await?;
-    let name = person.to_owned();
-    let work = app.blocking(move |app| {
-        let before = faces_of(app, &name)?;
-        let new: Vec<&Chosen> = shots.iter().filter(|(source, _, _)| !before.contains_key(source)).collect();
-        let embeddings = new.iter().map(|(_, _, shot)| embedding(app.gallery.model(), shot)).collect::<Result<Vec<_>>>()?;
-        let faces: Vec<_> =
-            new.iter().zip(&embeddings).map(|((source, _, _), e)| (name.as_str(), NewFace::new(e).source(source))).collect();
-        app.gallery.add_many(&faces)?;
-        let mut faces = faces_of(app, &name)?;
-        // Of all, since an earlier request may have died before it had copied them.
-        let pictures = shots.iter().filter_map(|(source, key, _)| Some((key.clone(), faces.remove(source)?)));
-        Ok((app.gallery.person(&name)?.id.to_string(), new.len(), pictures.collect::<Vec<_>>()))
-    });
-    let (person_id, added, pictures) = work.await?;
+    if people::now(&mut tx, person).await? == Now::Forgotten {
+        return Ok(());
+    }
     for (from, face) in pictures {
         let to = format!("faces/{face}");
         if !app.blobs.has(&to).await?
@@ -169,8 +174,7 @@ async fn add(app: &App, person: &str, shots: Vec<Chosen>) -> Result<(String, usi
             app.blobs.put(&to, picture).await?;
         }
     }
-    tx.commit().await?;
-    Ok((person_id, added))
+    Ok(tx.commit().await?)
 }
 
 /// The faces of a person by where they came from.

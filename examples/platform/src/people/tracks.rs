@@ -41,22 +41,17 @@ pub async fn add(tx: &mut Transaction<'static, Any>, claim: &Claim, track: &Trac
 /// Names tracks of a session after the person whom they were enrolled as; `tx` [changes](super::changing).
 ///
 /// # Errors
-/// `conflict` when the person of a track was forgotten, `database`.
+/// `not_found` when the session was removed meanwhile, `database`.
 pub async fn enrolled(
     tx: &mut Transaction<'static, Any>,
     (session, attempt): (&str, i64),
     tracks: &[i64],
     (id, name): (&str, &str),
 ) -> Result<()> {
-    let statement =
-        "SELECT session, attempt, track, person_id, person, document FROM track WHERE session = $1 AND attempt = $2 AND track = $3";
+    let statement = "SELECT track, person_id, person, document FROM track WHERE session = $1 AND attempt = $2 AND track = $3";
     for number in tracks {
         let row = sqlx::query(statement).bind(session).bind(attempt).bind(*number).fetch_optional(&mut **tx).await?;
-        let Some(row) = row else { continue }; // the session was removed meanwhile
-        let mut track = read(&row)?;
-        if is_forgotten(&track) {
-            return Err(Error::Conflict("the person of one of these tracks was forgotten: nothing is left to enrol".into()));
-        }
+        let mut track = read(&row.ok_or_else(|| Error::NotFound("the session was removed".into()))?)?;
         (track.person_id, track.person) = (Some(id.to_owned()), Some(name.to_owned()));
         track.document.reason = "enrolled".into();
         write(tx, session, attempt, &track).await?;
@@ -148,7 +143,9 @@ async fn write(tx: &mut Transaction<'static, Any>, session: &str, attempt: i64, 
                      WHERE session = $5 AND attempt = $6 AND track = $7";
     let update = sqlx::query(statement).bind(&track.person_id).bind(&track.person).bind(i64::from(is_forgotten(track)));
     let update = update.bind(write_document(&track.document)?).bind(session).bind(attempt).bind(track.track);
-    update.execute(&mut **tx).await?;
+    if update.execute(&mut **tx).await?.rows_affected() == 0 {
+        return Ok(()); // its session was removed meanwhile
+    }
     let statement = "DELETE FROM mention WHERE session = $1 AND attempt = $2 AND track = $3";
     sqlx::query(statement).bind(session).bind(attempt).bind(track.track).execute(&mut **tx).await?;
     mention(tx, session, attempt, track).await

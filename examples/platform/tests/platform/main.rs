@@ -11,6 +11,7 @@ mod once;
 mod people;
 #[path = "../../../../facerec-core/tests/postgres_server/mod.rs"]
 mod postgres_server;
+mod privacy;
 mod process;
 mod services;
 mod tls;

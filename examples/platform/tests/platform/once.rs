@@ -92,17 +92,3 @@ async fn a_final_message_without_its_tracks_is_not_believed() {
     assert_eq!(state(&app).await, "queued", "the video is looked through again");
     assert_eq!(jobs::claim(&app.db, Kind::Query, "two", 60_000).await.unwrap().unwrap().attempt, 2);
 }
-
-#[tokio::test]
-async fn a_forgotten_person_is_not_named_by_results_on_their_way() {
-    let (_folder, _stop, app) = with_session().await;
-    let claim = jobs::claim(&app.db, Kind::Query, "one", 60_000).await.unwrap().unwrap();
-    send(&app, &claim, track(1, Some("7"))).await;
-    let mut tx = app.db.begin().await.unwrap();
-    facerec_platform::forwarder::forget(&mut tx, "7").await.unwrap();
-    tx.commit().await.unwrap();
-    send(&app, &claim, track(2, Some("7"))).await;
-    send(&app, &claim, track(3, Some("8"))).await;
-    assert_eq!(count(&app, "SELECT COUNT(*) FROM track WHERE person_id = '7' OR person = '7'").await, 0);
-    assert_eq!(count(&app, "SELECT COUNT(*) FROM track WHERE person_id = '8'").await, 1);
-}
