@@ -56,8 +56,12 @@ fn people_are_enrolled_found_named_merged_and_forgotten() {
     let groups = platform.get(&format!("/v1/sessions/{session}/unknown")).expect(200);
     assert_eq!(groups["groups"].as_array().unwrap().len(), 1, "{groups}");
     let body = json!({"tracks": groups["groups"][0]["tracks"], "person": "Cyd"});
-    let enrolled = platform.send("POST", &format!("/v1/sessions/{session}/enrol"), &body).expect(200);
+    let headers = [("authorization", &*platform.bearer()), ("content-type", "application/json"), ("idempotency-key", "cyd")];
+    let path = format!("/v1/sessions/{session}/enrol");
+    let enrol = || call(platform.address, "POST", &path, &headers, body.to_string().as_bytes()).expect(200);
+    let enrolled = enrol();
     assert!(enrolled["faces"].as_u64().unwrap() > 0, "{enrolled}");
+    assert_eq!(enrol(), enrolled, "the first answer again");
     let again = platform.send("POST", &format!("/v1/sessions/{session}/enrol"), &body).expect(200);
     assert_eq!((&again["faces"], &again["added"]), (&enrolled["faces"], &json!(0)), "asking again adds nothing");
     let found = platform.photo("/v1/search", &photo(&[(BLUE, 100)])).expect(200);
@@ -73,6 +77,8 @@ fn people_are_enrolled_found_named_merged_and_forgotten() {
     let session_now = platform.get(&format!("/v1/sessions/{session}")).expect(200);
     assert_eq!(names(&json!({"items": session_now["persons"]})), ["Ana", "Benedict"]);
 
+    exported(&platform, ana_id, &tracks);
+
     // Ana is forgotten.
     let gone = platform.send("DELETE", &format!("/v1/persons/{ana_id}"), &json!({})).expect(200);
     assert_eq!(gone["removed_faces"], 1);
@@ -83,7 +89,17 @@ fn people_are_enrolled_found_named_merged_and_forgotten() {
     assert_ne!(platform.photo("/v1/search", &photo(&[(RED, 100)])).expect(200)["faces"][0]["person"], json!("Ana"));
     assert_eq!(platform.get(&format!("/v1/enrolments/{}", ana["id"].as_str().unwrap())).status, 404);
     let left: Vec<_> = std::fs::read_dir(folder.path().join("data/files/photos")).unwrap().map(|file| file.unwrap().file_name()).collect();
-    assert_eq!(left, [ben["id"].as_str().unwrap()], "only Ben's photo is left on the disk");
+    assert_eq!(left.len(), 1, "only Ben's photo is left on the disk");
+    let tracks = platform.get(&format!("/v1/sessions/{session}/tracks")).expect(200)["items"].as_array().unwrap().clone();
+    let hers = tracks.iter().find(|track| track["track"] == named["track"]).unwrap();
+    assert_eq!((&hers["reason"], &hers["best_shots"], &hers["person"]), (&json!("forgotten"), &json!([]), &Value::Null), "{hers}");
+    assert_eq!(platform.get(named["best_shots"][0]["url"].as_str().unwrap()).status, 404);
+    assert_eq!(platform.get(&format!("/v1/sessions/{session}/tracks/{}/boxes", named["track"])).status, 404);
+    assert_eq!(platform.get(&format!("/v1/sessions/{session}/unknown")).expect(200)["groups"], json!([]));
+    let body = json!({"tracks": [named["track"]], "person": "Ana"});
+    assert_eq!(platform.send("POST", &format!("/v1/sessions/{session}/enrol"), &body).code(404), "not_found");
+    let now = platform.get(&format!("/v1/sessions/{session}")).expect(200);
+    assert_eq!((&now["tracks"], &now["unknown_tracks"]), (&json!(2), &json!(0)), "{now}");
 
     // The session is removed with everything in it.
     assert_eq!(platform.send("DELETE", &format!("/v1/sessions/{session}"), &json!({})).status, 204);
@@ -142,4 +158,23 @@ fn ranges_and_tickets(platform: &Platform, session: &str, clip: &[u8]) {
     let ticket = platform.send("POST", "/v1/tickets", &json!({"path": path})).expect(200)["ticket"].as_str().unwrap().to_owned();
     let with = |path: &str| call(platform.address, "GET", &format!("{path}?ticket={ticket}"), &[], b"").status;
     assert_eq!((with(&path), with("/v1/persons"), with(&format!("/v1/sessions/{session}"))), (200, 401, 401));
+}
+
+/// All that is kept about Ana, for nobody but an administrator, and nothing about others.
+fn exported(platform: &Platform, ana: &str, tracks: &[Value]) {
+    let path = format!("/v1/persons/{ana}/export");
+    let reader = platform.send("POST", "/v1/keys", &json!({"name": "reader", "scopes": ["read", "enrol", "query"]})).expect(201);
+    let bearer = format!("Bearer {}", reader["key"].as_str().unwrap());
+    assert_eq!(call(platform.address, "GET", &path, &[("authorization", &bearer)], b"").code(403), "forbidden");
+    assert_eq!(platform.send("POST", "/v1/tickets", &json!({"path": path})).code(400), "invalid_argument");
+    let text = String::from_utf8(platform.get(&path).body).unwrap();
+    assert!(!text.contains("Ben") && !text.contains("Cyd"), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
+    assert_eq!((of("person").len(), of("face").len(), of("photo").len(), of("track").len()), (1, 1, 3, 1), "{text}");
+    assert_eq!(of("face")[0]["vector"].as_array().unwrap().len(), 3);
+    assert_eq!(of("track")[0]["document"]["shots"][0]["vector"].as_array().unwrap().len(), 3);
+    let considered =
+        |track: &&Value| track["person_id"] != ana && track["candidates"].to_string().contains(&format!("\"person_id\":\"{ana}\""));
+    assert_eq!(of("candidate").len(), tracks.iter().filter(considered).count(), "{text}");
 }

@@ -9,6 +9,7 @@ mod many;
 mod nats_server;
 mod once;
 mod people;
+mod photos;
 #[path = "../../../../facerec-core/tests/postgres_server/mod.rs"]
 mod postgres_server;
 mod privacy;
