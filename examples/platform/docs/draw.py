@@ -76,14 +76,15 @@ def data_model():
     for file in sorted((HERE.parent / "migrations").glob("*.sql")):
         for name, text in re.findall(r"CREATE TABLE (\w+) \(\n(.*?)\n\);", file.read_text(), re.S):
             columns = [line.split("--")[0].strip().rstrip(",") for line in text.splitlines()]
-            columns = [column for column in columns if column and not column.startswith("PRIMARY KEY")]
-            tables.append((name, [re.sub(r" (NOT NULL|ON DELETE CASCADE|REFERENCES.*)", "", column) for column in columns]))
             links += [(name, other) for column in columns for other in re.findall(r"REFERENCES (\w+)", column)]
+            columns = [column for column in columns if column and not column.startswith(("PRIMARY KEY", "FOREIGN KEY"))]
+            tables.append((name, [re.sub(r" (NOT NULL|ON DELETE CASCADE|REFERENCES.*)", "", column) for column in columns]))
     # The gallery's part, which facerec-core owns.
     tables.append(("person (gallery)", ["id", "name", "created_ms"]))
     tables.append(("face (gallery)", ["id", "person", "vector", "quality", "source", "created_ms"]))
     links += [("face (gallery)", "person (gallery)"), ("photo", "face (gallery)"), ("track", "person (gallery)")]
-    order = [["photo", "face (gallery)", "person (gallery)"], ["job", "session", "track"], ["upload", "result", "event", "forgotten"], ["api_key", "webhook", "delivery", "setting"]]
+    order = [["photo", "face (gallery)", "person (gallery)"], ["job", "session", "track", "mention"]]
+    order += [["upload", "result", "event", "forgotten", "known_as"], ["api_key", "webhook", "delivery", "setting", "litter", "answer"]]
     columns, places, bodies = dict(tables), {}, []
     assert sorted(columns) == sorted(sum(order, [])), "a table has no place in the drawing"
     for number, names in enumerate(order):
