@@ -84,6 +84,14 @@ impl App {
         done.map_err(|error| Error::Internal(format!("a task ended early: {error}")))?
     }
 
+    /// Work in several places that goes on to its end when the caller hangs up in the middle.
+    ///
+    /// # Errors
+    /// Those of `work`; `internal` when it panicked.
+    pub async fn whole<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        tokio::spawn(work).await.map_err(|error| Error::Internal(format!("a task ended early: {error}")))?
+    }
+
     /// Waits until the process is to end.
     pub async fn stopped(&self) {
         let mut stop = self.stop.clone();

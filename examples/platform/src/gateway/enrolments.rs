@@ -14,6 +14,7 @@ use sqlx::Row as _;
 use super::Gateway;
 use super::auth::Caller;
 use super::bodies::{Page, file_name, idempotency_key, params, person_name, read};
+use crate::app::App;
 use crate::db::{Row, now_ms};
 use crate::error::{Error, Result};
 use crate::forwarder::record;
@@ -189,17 +190,22 @@ pub(super) async fn remove(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    let app = &gateway.app;
+    let app = gateway.app.clone();
+    gateway.app.whole(async move { drop_waiting(&app, &caller.name, &id).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn drop_waiting(app: &App, actor: &str, id: &str) -> Result<()> {
     let mut tx = people::changing(&app.db).await?;
     let statement = "SELECT person, state FROM photo JOIN job ON job.id = photo.id WHERE photo.id = $1";
-    let row = sqlx::query(statement).bind(&id).fetch_optional(&mut *tx).await?;
+    let row = sqlx::query(statement).bind(id).fetch_optional(&mut *tx).await?;
     let row = row.ok_or_else(|| Error::NotFound("no photo of this id".into()))?;
     let (person, state): (String, String) = (row.try_get("person")?, row.try_get("state")?);
     if state == "accepted" {
         return Err(Error::Conflict("this photo was accepted; forget its person instead".into()));
     }
     // A worker may have got as far as the gallery, and has not said so yet.
-    let photo = id.clone();
+    let photo = id.to_owned();
     let face = app.blocking(move |app| {
         let face = enrolled_from(&app.gallery, &person, &photo)?.and_then(|(_, face)| face.parse().ok()).map(FaceId);
         face.map(|face| app.gallery.remove_face(face)).transpose()?;
@@ -208,11 +214,11 @@ pub(super) async fn remove(
     if let Some(face) = face.await? {
         people::discard(&mut tx, &format!("faces/{face}"), now_ms()).await?;
     }
-    people::drop_photo(&mut tx, &id).await?;
-    record(&mut tx, &caller.name, "enrolment.removed", &id).await?;
+    people::drop_photo(&mut tx, id).await?;
+    record(&mut tx, actor, "enrolment.removed", id).await?;
     tx.commit().await?;
     people::remove_files(app).await?;
     app.db.soil();
     app.db.scrub().await;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }

@@ -40,7 +40,8 @@ pub(super) async fn merge(
             person
         }
         None => {
-            let person = people::merge(&gateway.app, &caller.name, &id, &body.from).await?;
+            let app = gateway.app.clone();
+            let person = gateway.app.whole(async move { people::merge(&app, &caller.name, &id, &body.from).await }).await?;
             repeat.keep(&gateway.app.db, json!({"faces": person.faces})).await?;
             person
         }

@@ -66,7 +66,8 @@ pub(super) async fn rename(
     Path(id): Path<String>,
     Json(body): Json<Rename>,
 ) -> Result<Answer<Value>> {
-    let person = people::rename(&gateway.app, &caller.name, &id, &person_name(&body.name)?).await?;
+    let (name, app) = (person_name(&body.name)?, gateway.app.clone());
+    let person = gateway.app.whole(async move { people::rename(&app, &caller.name, &id, &name).await }).await?;
     Ok(Answer(shown(&person)))
 }
 
@@ -76,7 +77,8 @@ pub(super) async fn forget(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Answer<Value>> {
-    let removed = people::forget(&gateway.app, &caller.name, &id).await?;
+    let app = gateway.app.clone();
+    let removed = gateway.app.whole(async move { people::forget(&app, &caller.name, &id).await }).await?;
     Ok(Answer(json!({"removed_faces": removed})))
 }
 

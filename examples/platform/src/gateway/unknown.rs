@@ -113,23 +113,28 @@ pub(super) async fn enrol(
         return Ok(Answer(first));
     }
     let attempt: i64 = sessions::row(&app.db, &id).await?.try_get("attempt")?;
+    let asked = (gateway.app.clone(), caller.name);
+    let answer = app.whole(async move { name_tracks(&asked.0, &asked.1, (&id, attempt), &wanted.tracks, &person).await }).await?;
+    Ok(Answer(repeat.keep(&app.db, answer).await?))
+}
+
+async fn name_tracks(app: &App, actor: &str, (session, attempt): (&str, i64), tracks: &[i64], person: &str) -> Result<Value> {
     // From here on nobody is renamed, merged or forgotten: not the person, and not those whose tracks these are.
     let mut tx = people::changing(&app.db).await?;
-    people::check_free(app, &mut tx, &person).await?;
-    let mut rows = sqlx::query(TRACKS).bind(&id).bind(attempt).fetch_all(&mut *tx).await?;
-    rows.retain(|row| row.try_get("track").is_ok_and(|track| wanted.tracks.contains(&track)));
-    if wanted.tracks.is_empty() || rows.len() != wanted.tracks.iter().collect::<HashSet<_>>().len() {
+    people::check_free(app, &mut tx, person).await?;
+    let mut rows = sqlx::query(TRACKS).bind(session).bind(attempt).fetch_all(&mut *tx).await?;
+    rows.retain(|row| row.try_get("track").is_ok_and(|track| tracks.contains(&track)));
+    if tracks.is_empty() || rows.len() != tracks.iter().collect::<HashSet<_>>().len() {
         return Err(Error::NotFound("`tracks`: expected tracks of this session whose person was not forgotten".into()));
     }
-    let (session, name) = (id.clone(), person.clone());
-    let (person_id, added, pictures) = app.blocking(move |app| add(app, &name, &clear_shots(&session, attempt, &rows)?)).await?;
-    people::enrolled(&mut tx, (&id, attempt), &wanted.tracks, (&person_id, &person)).await?;
-    forwarder::record(&mut tx, &caller.name, "person.enrolled", &person_id).await?;
+    let (of, name) = (session.to_owned(), person.to_owned());
+    let (person_id, added, pictures) = app.blocking(move |app| add(app, &name, &clear_shots(&of, attempt, &rows)?)).await?;
+    people::enrolled(&mut tx, (session, attempt), tracks, (&person_id, person)).await?;
+    forwarder::record(&mut tx, actor, "person.enrolled", &person_id).await?;
     tx.commit().await?;
     copy(app, &person_id, pictures).await?;
     let faces = people::find(app, &person_id).await?.faces;
-    let answer = repeat.keep(&app.db, json!({"person_id": person_id, "faces": faces, "added": added})).await?;
-    Ok(Answer(answer))
+    Ok(json!({"person_id": person_id, "faces": faces, "added": added}))
 }
 
 fn clear_shots(session: &str, attempt: i64, rows: &[Row]) -> Result<Vec<Chosen>> {
