@@ -133,7 +133,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/webhooks", ADMIN, "Webhooks").query(PAGE).gives(200, "page:Webhook"),
     route("POST", "/v1/webhooks", ADMIN, "Subscribe an address to events").body("WebhookRequest").gives(201, "Webhook"),
     route("DELETE", "/v1/webhooks/{id}", ADMIN, "Remove a webhook").gives(204, ""),
-    route("GET", "/v1/webhooks/{id}/deliveries", ADMIN, "What was sent, newest first").query(PAGE).gives(200, "page:Delivery"),
+    route("GET", "/v1/webhooks/{id}/deliveries", ADMIN, "What was sent, newest first")
+        .query(&["state", "limit", "cursor"])
+        .gives(200, "page:Delivery"),
+    route("POST", "/v1/webhooks/{id}/deliveries/{delivery}/retry", ADMIN, "Send again what was given up").gives(200, "Delivery"),
     route("GET", "/v1/events", ADMIN, "The log of changes, newest first").query(PAGE).gives(200, "page:Event"),
 ];
 
