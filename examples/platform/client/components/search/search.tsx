@@ -1,42 +1,29 @@
 "use client";
 
 import Link from "next/link";
-import { useEffect, useState } from "react";
-import { useMay } from "@/components/shell/me";
-import { DropZone } from "@/components/ui/drop-zone";
+import { useState } from "react";
+import { Needs } from "@/components/shell/needs";
+import { PhotoDrop } from "@/components/ui/drop-zone";
 import { PageHead } from "@/components/ui/page-head";
 import { Badge, Empty, Failure, Loading } from "@/components/ui/states";
 import * as api from "@/lib/api";
 import { useLoad } from "@/lib/load";
+import { useFile } from "@/lib/pictures";
 import { COLOURS } from "@/lib/timeline";
 import type { FoundFace, SearchAnswer } from "@/lib/types";
 import { count, decisionWords, similarity } from "@/lib/words";
 
 export function Search() {
   const [asked, setAsked] = useState<{ file: File; turn: number } | null>(null);
-  const may = useMay("query");
-  if (!may) {
-    return (
-      <>
-        <PageHead title="Search by photo" />
-        <Empty icon="key" title="This key may not search by photo.">
-          <p>Sign in with a key that has the scope “query”.</p>
-        </Empty>
-      </>
-    );
-  }
   return (
-    <>
+    <Needs scope="query" what="search by photo" title="Search by photo">
       <PageHead title="Search by photo" lead="Who is in this photo? It is looked at and not kept." />
-      <DropZone
-        accept="image/*"
+      <PhotoDrop
         label="Drop a photo here, or choose one"
         onFiles={([file]) => file && setAsked((now) => ({ file, turn: (now?.turn ?? 0) + 1 }))}
-      >
-        JPEG, PNG, WebP, TIFF, GIF or BMP
-      </DropZone>
+      />
       {asked && <Answer key={asked.turn} file={asked.file} />}
-    </>
+    </Needs>
   );
 }
 
@@ -70,12 +57,7 @@ function Answer({ file }: { file: File }) {
 
 /** The photo with the faces boxed, in pixels of the photo as the gateway saw it: upright. */
 function Picture({ file, answer }: { file: File; answer: SearchAnswer | undefined }) {
-  const [address, setAddress] = useState<string | null>(null);
-  useEffect(() => {
-    const made = URL.createObjectURL(file);
-    setAddress(made);
-    return () => URL.revokeObjectURL(made);
-  }, [file]);
+  const address = useFile(file);
   if (!address) return null;
   const { width = 1, height = 1, faces = [] } = answer ?? {};
   const unit = Math.max(width, height) / 100;
