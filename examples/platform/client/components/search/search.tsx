@@ -3,15 +3,16 @@
 import Link from "next/link";
 import { useState } from "react";
 import { Needs } from "@/components/shell/needs";
+import { Decided } from "@/components/ui/decided";
 import { PhotoDrop } from "@/components/ui/drop-zone";
 import { PageHead } from "@/components/ui/page-head";
-import { Badge, Empty, Failure, Loading } from "@/components/ui/states";
+import { Empty, Failure, Loading } from "@/components/ui/states";
 import * as api from "@/lib/api";
 import { useLoad } from "@/lib/load";
 import { useFile } from "@/lib/pictures";
 import { COLOURS } from "@/lib/timeline";
 import type { FoundFace, SearchAnswer } from "@/lib/types";
-import { count, decisionWords, similarity } from "@/lib/words";
+import { count, similarity } from "@/lib/words";
 
 export function Search() {
   const [asked, setAsked] = useState<{ file: File; turn: number } | null>(null);
@@ -86,11 +87,7 @@ function Picture({ file, answer }: { file: File; answer: SearchAnswer | undefine
 function Face({ face, number }: { face: FoundFace; number: number }) {
   return (
     <li className={`panel face colour-${number % COLOURS}`}>
-      <div className="result-head">
-        <h3>{face.person ?? "Unknown"}</h3>
-        <Badge tone={face.person === null ? "quiet" : "good"}>{face.person === null ? "Unknown" : "Recognised"}</Badge>
-      </div>
-      <p>{decisionWords(face)}</p>
+      <Decided of={face} />
       {face.candidates.length > 0 && (
         <table className="candidates">
           <caption className="unseen">Most similar people</caption>
