@@ -21,9 +21,9 @@ folder=$(cd "$2" && pwd)
 # Everybody by name, in the order in which they end: a name is a role, with a number where there are two.
 names=(gateway enrolment query-1 query-2 forwarder data-processing-1 data-processing-2 detection-1 detection-2)
 
-# Whether NAME runs. Its number may belong to another process by now, which does not have our folder in its command line.
+# Whether NAME runs. Its number may belong to another process by now, which has not our folder in its command line.
 runs() {
-  [ -e "$folder/$1.pid" ] && ps -o args= -p "$(cat "$folder/$1.pid")" | grep -qF -- "--data $folder/$1"
+  [ -e "$folder/$1.pid" ] && grep -qzxF -- "$folder/$1" "/proc/$(cat "$folder/$1.pid")/cmdline" 2>/dev/null
 }
 
 # Free ports that are not those of outgoing connections, which come and go: one for each of the words.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Browser tests of the platform's web client. Needs `make setup`, the built programs, and chromium; without chromium they are skipped,
-# unless CI is set. Arguments go to Playwright, as in `scripts/test-client.sh flow --headed`.
+# Browser tests of the platform's web client. Needs `make setup`, the built programs, and chromium; without chromium (or nats-server,
+# where it is needed) they are skipped aloud, and with CI set they fail. Arguments go to Playwright, as in `scripts/test-client.sh flow --headed`.
 #
 #   --many, as the first argument: against the platform as many processes over nats-server and PostgreSQL
 #                       (scripts/platform-processes.sh). Without further arguments those tests that may depend on that
@@ -20,11 +20,15 @@ if [ "${1-}" = --many ]; then
   shift
   [ $# -gt 0 ] || set -- flow live settings
 fi
-if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
-  echo "test-client: chromium is missing: apt-get install chromium, or set CHROMIUM" >&2
+skip() {
+  echo "test-client: $*" >&2
   [ -z "${CI-}" ] || exit 1
   echo "test-client: SKIPPED" >&2
   exit
+}
+command -v "${CHROMIUM:-chromium}" >/dev/null || skip "chromium is missing: apt-get install chromium, or set CHROMIUM"
+if [ "$many" = yes ] && [ -z "${BASE_URL-}" ] && ! PATH=$PATH:/usr/sbin command -v nats-server >/dev/null; then
+  skip "nats-server is missing: scripts/setup.sh --tests, or apt-get install nats-server"
 fi
 home=$(realpath "${FACEREC_HOME:-.facerec}")
 export FACEREC_HOME=$home FACEREC_MODELS=${FACEREC_MODELS:-$home/models} RUST_LOG=${RUST_LOG:-warn}
