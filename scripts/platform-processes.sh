@@ -47,7 +47,8 @@ PYTHON
 start_one() {
   local name=$1
   runs "$name" && return
-  # What it says on standard output (its address, the first key) apart from its log.
+  # What it says on standard output, the first key among it, is apart from its log, and nobody else's.
+  (umask 077 && : >"$folder/$name.said")
   setsid "$program" "${name%-[0-9]}" --config "$folder/platform.toml" --data "$folder/$name" "${@:2}" \
     >"$folder/$name.said" 2>>"$folder/$name.log" </dev/null &
   echo $! >"$folder/$name.pid"
