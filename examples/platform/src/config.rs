@@ -37,6 +37,9 @@ pub struct Config {
     pub detection: String,
     /// Address of a data processing service, or of several; empty: in this process.
     pub data_processing: String,
+    /// What these services ask of their callers, and what their callers say. From `FACEREC_PLATFORM_SERVICE_TOKEN` too. Needed where
+    /// `grpc_listen` can be reached from other machines; empty: nothing is asked.
+    pub service_token: String,
     /// Address and port of the gRPC server of the roles `detection` and `data-processing`.
     pub grpc_listen: SocketAddr,
     /// Certificate chain (PEM) of the HTTP and gRPC servers; with `tls_key`.
@@ -107,6 +110,7 @@ impl Default for Config {
             gate: "standard".into(),
             detection: String::new(),
             data_processing: String::new(),
+            service_token: String::new(),
             grpc_listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
             tls_certificate: None,
             tls_key: None,
@@ -138,9 +142,10 @@ impl Default for Work {
     }
 }
 
-/// Variables of the addresses of `database`, `gallery` and `nats`, which may hold passwords. Each may instead be in a file that the
-/// variable with `_FILE` after its name names, as orchestrators mount secrets.
-pub const SECRETS: [&str; 3] = ["FACEREC_PLATFORM_DATABASE", "FACEREC_PLATFORM_GALLERY", "FACEREC_PLATFORM_NATS"];
+/// Variables of what may hold passwords: the addresses of `database`, `gallery` and `nats`, and `service_token`. Each may instead be in a
+/// file that the variable with `_FILE` after its name names, as orchestrators mount secrets.
+pub const SECRETS: [&str; 4] =
+    ["FACEREC_PLATFORM_DATABASE", "FACEREC_PLATFORM_GALLERY", "FACEREC_PLATFORM_NATS", "FACEREC_PLATFORM_SERVICE_TOKEN"];
 
 impl Config {
     /// Reads the file, if one is given, and the environment. What is read is not checked yet: the command line comes last.
@@ -155,7 +160,8 @@ impl Config {
                 toml::from_str(&text).map_err(|e| Error::Config(format!("`{}`: {e}", path.display())))?
             }
         };
-        for (name, setting) in SECRETS.iter().zip([&mut config.database, &mut config.gallery, &mut config.nats]) {
+        let settings = [&mut config.database, &mut config.gallery, &mut config.nats, &mut config.service_token];
+        for (name, setting) in SECRETS.iter().zip(settings) {
             match (std::env::var(name), std::env::var(format!("{name}_FILE"))) {
                 (Ok(value), _) => *setting = value,
                 (_, Ok(path)) => {

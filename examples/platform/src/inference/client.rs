@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use facerec_core::{Detect, Detection, Embed, Embedding, Image, ImageView, Landmarks, ModelKey, Point, Rect, Result as CoreResult};
 use tokio::runtime::Handle;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
 
+use super::token::Say;
 use super::wire::data_processing_client::DataProcessingClient;
 use super::wire::detection_client::DetectionClient;
 use super::{MOST_BYTES, wire};
@@ -19,8 +21,11 @@ use crate::vision::{Vision, remote_error};
 /// How often a call is made when the service does not answer, a second apart: as long as a restart takes.
 const ATTEMPTS: u32 = 15;
 
-/// A channel to `address`, or to several separated by commas, which share the calls.
-fn channel(config: &Config, address: &str) -> Result<Channel> {
+/// A way to a service on which every call says the token.
+type Way = InterceptedService<Channel, Say>;
+
+/// A way to `address`, or to several separated by commas, which share the calls.
+fn way(config: &Config, address: &str) -> Result<Way> {
     let bad = |error: tonic::transport::Error| Error::Config(format!("cannot use the address `{address}`: {error}"));
     let endpoint = |one: &str| {
         let mut endpoint = Endpoint::from_shared(one.trim().to_owned()).map_err(bad)?.connect_timeout(Duration::from_secs(5));
@@ -35,10 +40,11 @@ fn channel(config: &Config, address: &str) -> Result<Channel> {
         Ok::<_, Error>(endpoint)
     };
     let mut endpoints = address.split(',').map(endpoint).collect::<Result<Vec<_>>>()?;
-    match (endpoints.pop(), endpoints.is_empty()) {
-        (Some(only), true) => Ok(only.connect_lazy()),
-        (last, _) => Ok(Channel::balance_list(endpoints.into_iter().chain(last))),
-    }
+    let channel = match (endpoints.pop(), endpoints.is_empty()) {
+        (Some(only), true) => only.connect_lazy(),
+        (last, _) => Channel::balance_list(endpoints.into_iter().chain(last)),
+    };
+    Ok(InterceptedService::new(channel, Say::new(&config.service_token)?))
 }
 
 fn is_away(status: &Status) -> bool {
@@ -67,7 +73,7 @@ async fn patiently<T, F: Future<Output = Result<T, Status>>>(service: &str, call
 
 /// A detection service.
 pub struct RemoteDetector {
-    client: DetectionClient<Channel>,
+    client: DetectionClient<Way>,
     runtime: Handle,
 }
 
@@ -104,7 +110,7 @@ fn received(face: wire::Face) -> CoreResult<Detection> {
 
 /// A data processing service.
 pub struct RemoteEmbedder {
-    client: DataProcessingClient<Channel>,
+    client: DataProcessingClient<Way>,
     runtime: Handle,
     key: Arc<ModelKey>,
     template: ([Point; 5], u32),
@@ -138,8 +144,8 @@ impl Embed for RemoteEmbedder {
 /// # Errors
 /// `config` for addresses that cannot be used, `inference` when a service does not come up.
 pub async fn connect(config: &Config) -> Result<Vision> {
-    let sized = |channel| DataProcessingClient::new(channel).max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES);
-    let processing = sized(channel(config, &config.data_processing)?);
+    let sized = |way| DataProcessingClient::new(way).max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES);
+    let processing = sized(way(config, &config.data_processing)?);
     let describe = || {
         let mut client = processing.clone();
         async move { client.describe(wire::DescribeRequest {}).await.map(tonic::Response::into_inner) }
@@ -149,7 +155,7 @@ pub async fn connect(config: &Config) -> Result<Vision> {
     let key = Arc::new(ModelKey { id: model.id, hash: model.hash });
     let runtime = Handle::current();
     let embedder = RemoteEmbedder { client: processing, runtime: runtime.clone(), key, template: (template, model.side) };
-    let client = DetectionClient::new(channel(config, &config.detection)?);
+    let client = DetectionClient::new(way(config, &config.detection)?);
     let client = client.max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES);
     let detector = RemoteDetector { client, runtime };
     Ok(Vision { detector: Arc::new(detector), embedder: Arc::new(embedder), compare: model.compare, identify: model.identify })

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod client;
 pub mod server;
+pub mod token;
 
 /// What travels: generated from `proto/facerec.proto`, which documents it.
 #[allow(missing_docs, unreachable_pub, clippy::pedantic)]

@@ -12,10 +12,12 @@ use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::wire::data_processing_server::{DataProcessing, DataProcessingServer};
+use super::token::Ask;
 use super::wire::detection_server::{Detection as DetectionService, DetectionServer};
 use super::{MOST_BYTES, batch::Batcher, wire};
 use crate::config::Config;
@@ -36,7 +38,7 @@ struct Processing {
 /// Serves detection, data processing, or both on one port until the process is to end. `bound` hears of the address.
 ///
 /// # Errors
-/// `config` when the address or the certificate cannot be used.
+/// `config` when the address or the certificate cannot be used, or others could reach it without a token.
 pub async fn serve(
     config: &Config,
     vision: Vision,
@@ -47,6 +49,11 @@ pub async fn serve(
 ) -> Result<()> {
     let (most, wait) = (config.work.batch, Duration::from_millis(config.work.batch_wait_ms));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    if config.service_token.is_empty() && !config.grpc_listen.ip().is_loopback() {
+        let message = format!("`grpc_listen`: other machines can reach {}; set `service_token`, which callers must know", config.grpc_listen);
+        return Err(Error::Config(message));
+    }
+    let ask = Ask::new(&config.service_token);
     let mut server = Server::builder();
     if let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) {
         let identity = Identity::from_pem(std::fs::read(certificate)?, std::fs::read(key)?);
@@ -55,7 +62,9 @@ pub async fn serve(
     let detecting = if detection {
         let vision = vision.clone();
         let batcher = Batcher::new(Arc::new(move |images: &[Image]| find(&vision, images)), most, wait, threads)?;
-        Some(DetectionServer::new(Arc::new(Detecting(batcher))).max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES))
+        let service = DetectionServer::new(Arc::new(Detecting(batcher)));
+        let service = service.max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES);
+        Some(InterceptedService::new(service, ask.clone()))
     } else {
         None
     };
@@ -64,7 +73,8 @@ pub async fn serve(
             let embedder = Arc::clone(&vision.embedder);
             let embed = Batcher::new(Arc::new(move |faces: &[Image]| embedder.embed_batch(faces)), most, wait, threads)?;
             let service = DataProcessingServer::new(Processing { vision, embed, gallery });
-            Some(service.max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES))
+            let service = service.max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES);
+            Some(InterceptedService::new(service, ask))
         }
         None => None,
     };

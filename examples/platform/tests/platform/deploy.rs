@@ -77,6 +77,7 @@ fn compose_names_only_what_there_is() {
     let names: BTreeSet<String> = services.keys().map(text).collect();
     let config = check_config(&here("deploy/platform.toml"), &names);
     assert_eq!(text(&document["configs"]["platform"]["file"]), "deploy/platform.toml");
+    assert!(here(&text(&document["configs"]["nats"]["file"])).is_file());
     let mut roles = BTreeSet::new();
     for (name, service) in services {
         if text(get(service, "image")) != IMAGE {
@@ -97,7 +98,7 @@ fn compose_names_only_what_there_is() {
     let gateway = &document["services"]["gateway"];
     assert!(texts(&gateway["ports"])[0].ends_with(&format!(":{}", config.listen.port())));
     assert!(texts(&gateway["healthcheck"]["test"]).concat().contains(&format!("/dev/tcp/127.0.0.1/{}", config.listen.port())));
-    assert!(text(&get(gateway, "environment")["FACEREC_PLATFORM_NATS"]).starts_with("nats://nats:"));
+    assert!(text(&get(gateway, "environment")["FACEREC_PLATFORM_NATS"]).ends_with("@nats:4222"));
     let build = &gateway["build"];
     assert!(here("").join(text(&build["context"])).join(text(&build["dockerfile"])).is_file());
 }
@@ -119,7 +120,8 @@ fn kubernetes_names_only_what_there_is() {
     let file = folder.path().join("platform.toml");
     std::fs::write(&file, text(&of("ConfigMap")[0]["data"]["platform.toml"])).unwrap();
     let config = check_config(&file, &hosts);
-    assert_eq!(config.nats, "nats://nats:4222");
+    let settings = |text: &str| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(settings(&text(&of("ConfigMap")[0]["data"]["nats.conf"])), settings(&read("deploy/nats.conf")));
     let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
     let mut roles = BTreeSet::new();
     for workload in &workloads {

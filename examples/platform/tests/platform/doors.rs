@@ -210,9 +210,16 @@ fn browsers_keep_other_pages_out() {
     let page = call(platform.address, "GET", "/", &[], b"");
     assert!(page.status == 200 && String::from_utf8_lossy(&page.body).contains("make platform"), "says how to build the client");
     std::fs::create_dir(folder.path().join("web")).unwrap();
-    std::fs::write(folder.path().join("web/index.html"), "<script>1</script>").unwrap();
-    let page = call(platform.address, "GET", "/", &[], b"");
-    assert!(page.header("content-security-policy").contains("'sha256-"), "{}", page.header("content-security-policy"));
+    std::fs::create_dir(folder.path().join("web/people")).unwrap();
+    for file in ["index.html", "people/index.html", "404.html"] {
+        std::fs::write(folder.path().join("web").join(file), file).unwrap();
+    }
+    for (path, status, file) in [("/", 200, "index.html"), ("/people/", 200, "people/index.html"), ("/nothing/", 404, "404.html")] {
+        let page = call(platform.address, "GET", path, &[], b"");
+        assert_eq!((page.status, &page.body[..]), (status, file.as_bytes()), "{path}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{path}: {policy}");
+    }
     for path in ["/../data/platform.db", "/%2e%2e/data/platform.db", "/..%2fdata%2fplatform.db", "//etc/passwd", "/..\\data"] {
         let raw =
             raw(&platform, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes(), Duration::from_secs(10));

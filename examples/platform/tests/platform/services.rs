@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use facerec_core::Image;
+use facerec_platform::config::Config;
 use facerec_platform::inference::{client, server, wire};
 use facerec_platform::run;
 use tokio::sync::{oneshot, watch};
@@ -17,7 +18,10 @@ struct Service {
 }
 
 async fn service(folder: &std::path::Path, which: run::Service) -> Service {
-    let mut config = config(folder);
+    service_of(config(folder), which).await
+}
+
+async fn service_of(mut config: Config, which: run::Service) -> Service {
     config.grpc_listen = ([127, 0, 0, 1], 0).into();
     let (stop, stopped) = watch::channel(false);
     let (send, started) = oneshot::channel();
@@ -96,6 +100,36 @@ async fn gallery(processing: &Service, local: &facerec_platform::vision::Vision)
     assert_eq!(client.search(search).await.unwrap().into_inner().decisions[0].person_id, None);
     let bad = client.enrol(wire::EnrolRequest { vector: None, ..enrol }).await.unwrap_err();
     assert_eq!(bad.code(), tonic::Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_know_the_token_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.grpc_listen = ([0, 0, 0, 0], 0).into();
+    let (_stop, stopped) = watch::channel(false);
+    let error = server::serve(&config, vision(), true, None, stopped, |_| {}).await.unwrap_err();
+    assert!(error.to_string().contains("service_token"), "others could reach it: {error}");
+
+    let with_token = |token: &str| {
+        let mut config = super::harness::config(folder.path());
+        config.service_token = token.into();
+        config
+    };
+    let detection = service_of(with_token("open sesame"), run::Service::Detection).await;
+    let processing = service_of(with_token("open sesame"), run::Service::DataProcessing).await;
+    for (token, knows) in [("open sesame", true), ("open", false), ("", false)] {
+        let mut config = with_token(token);
+        (config.detection, config.data_processing) =
+            (format!("http://{}", detection.address), format!("http://{}", processing.address));
+        match client::connect(&config).await {
+            Ok(_) => assert!(knows, "`{token}` is not the token"),
+            Err(error) => assert!(!knows && error.to_string().contains("service_token"), "{error}"),
+        }
+    }
+    let mut client = wire::detection_client::DetectionClient::connect(format!("http://{}", detection.address)).await.unwrap();
+    let refused = client.detect(wire::Frame::default()).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unauthenticated);
 }
 
 #[tokio::test]
