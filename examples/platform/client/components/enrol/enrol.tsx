@@ -83,7 +83,7 @@ function Jobs({ jobs }: { jobs: PhotoJob[] }) {
           {accepted} accepted, {refused} not accepted.
         </p>
         {over.length > 0 && (
-          <button type="button" className="button" onClick={clearPhotos}>
+          <button type="button" className="button small" onClick={clearPhotos}>
             Clear list
           </button>
         )}

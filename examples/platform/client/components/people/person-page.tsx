@@ -68,19 +68,23 @@ function One({ id }: { id: Id }) {
                 </button>
               ))}
           </PageHead>
-          <h2>Photos</h2>
-          <Listed
-            of={photos}
-            className="photos"
-            label="Photos"
-            empty={
-              <Empty icon="face" title="No photos are kept of this person.">
-                <p>People enrolled from a video have faces, but no photos.</p>
-              </Empty>
-            }
-          >
-            {(photo) => <PhotoCard key={photo.id} photo={photo} />}
-          </Listed>
+          <section aria-labelledby="photos">
+            <div className="section-head">
+              <h2 id="photos">Photos</h2>
+            </div>
+            <Listed
+              of={photos}
+              className="photos"
+              label="Photos"
+              empty={
+                <Empty icon="face" title="No photos are kept of this person.">
+                  <p>People enrolled from a video have faces, but no photos.</p>
+                </Empty>
+              }
+            >
+              {(photo) => <PhotoCard key={photo.id} photo={photo} />}
+            </Listed>
+          </section>
           {deed && <PersonDeeds deed={deed} onClose={() => setDeed(null)} onDone={done} />}
         </>
       )}

@@ -94,6 +94,7 @@ function Face({ face, number }: { face: FoundFace; number: number }) {
           <thead className="unseen">
             <tr>
               <th scope="col">Person</th>
+              <td aria-hidden="true" />
               <th scope="col">Similarity</th>
             </tr>
           </thead>
@@ -103,10 +104,10 @@ function Face({ face, number }: { face: FoundFace; number: number }) {
                 <th scope="row">
                   <Link href={`/person/?id=${encodeURIComponent(candidate.person_id)}`}>{candidate.person}</Link>
                 </th>
-                <td>
-                  <meter min={0} max={1} value={Math.max(0, candidate.similarity)} aria-hidden="true" />
-                  {similarity(candidate.similarity)}
+                <td aria-hidden="true">
+                  <Scale value={candidate.similarity} needed={face.threshold} />
                 </td>
+                <td>{similarity(candidate.similarity)}</td>
               </tr>
             ))}
           </tbody>
@@ -114,5 +115,15 @@ function Face({ face, number }: { face: FoundFace; number: number }) {
       )}
       <p className="note">A name needs a similarity of {similarity(face.threshold)} or more.</p>
     </li>
+  );
+}
+
+function Scale({ value, needed }: { value: number; needed: number }) {
+  const percent = (part: number) => `${100 * Math.min(Math.max(part, 0), 1)}%`;
+  return (
+    <div className="scale">
+      <span className={value >= needed ? "scale-bar enough" : "scale-bar"} style={{ width: percent(value) }} />
+      <span className="scale-mark" style={{ left: percent(needed) }} />
+    </div>
   );
 }

@@ -1,10 +1,22 @@
 "use client";
 
+import Link from "next/link";
 import { Listed } from "@/components/ui/listed";
 import { Empty } from "@/components/ui/states";
 import * as api from "@/lib/api";
 import { usePages } from "@/lib/load";
-import { when } from "@/lib/words";
+import type { AuditEvent } from "@/lib/types";
+import { eventWords, when } from "@/lib/words";
+
+/** Where one sees what it happened to, for as long as that is there. */
+function place({ kind, subject }: AuditEvent): string | null {
+  const [what] = kind.split(".");
+  if (!subject || kind.endsWith(".removed") || kind.endsWith(".forgotten")) return null;
+  return what === "person" || what === "session" ? `/${what}/?id=${encodeURIComponent(subject)}` : null;
+}
+
+/** The forwarder writes down how work ended; to whoever reads it here, that is the platform. */
+const who = (actor: string) => (actor === "forwarder" ? "the platform" : actor);
 
 /** Who changed what, newest first. */
 export function History() {
@@ -23,14 +35,18 @@ export function History() {
         {(event) => (
           <li key={event.seq}>
             <span className="note">{when(event.at_ms)}</span>
-            <div className="row-main">
-              <span className="row-name">{event.kind.replaceAll(/[._]/g, " ")}</span>
-              {event.subject && <span className="note">{event.subject}</span>}
-            </div>
-            <span className="note">{event.actor}</span>
+            <span className="row-main">
+              <What event={event} />
+            </span>
+            <span className="note">by {who(event.actor)}</span>
           </li>
         )}
       </Listed>
     </section>
   );
+}
+
+function What({ event }: { event: AuditEvent }) {
+  const [words, href] = [eventWords(event.kind), place(event)];
+  return href ? <Link href={href}>{words}</Link> : words;
 }

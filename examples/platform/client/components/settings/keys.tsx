@@ -49,15 +49,11 @@ export function Keys() {
 }
 
 function KeyRow({ item }: { item: Key }) {
-  const { name, created_ms, last_used_ms } = item;
-  const used = last_used_ms == null ? "never used" : `last used ${when(last_used_ms)}`;
   return (
     <>
       <div className="row-main">
-        <span className="row-name">{name}</span>
-        <span className="note">
-          Made {when(created_ms)}, {used}
-        </span>
+        <span className="row-name">{item.name}</span>
+        <span className="note">Made {when(item.created_ms)}</span>
       </div>
       <span className="row-badges">
         {item.scopes.map((scope) => (
@@ -106,11 +102,11 @@ function MadeDialog({ made, onClose }: { made: NewKey; onClose: () => void }) {
         {told}
       </p>
       <div className="actions">
-        <button type="button" className="button" onClick={copy}>
-          Copy
-        </button>
-        <button type="button" className="button main" onClick={onClose}>
+        <button type="button" className="button" onClick={onClose}>
           Done
+        </button>
+        <button type="button" className="button main" onClick={copy}>
+          Copy
         </button>
       </div>
     </Dialog>

@@ -9,10 +9,12 @@ import { tell } from "@/components/ui/toasts";
 import * as api from "@/lib/api";
 import { usePages } from "@/lib/load";
 import type { Delivery, Webhook } from "@/lib/types";
-import { count, when } from "@/lib/words";
+import { count, eventWords, when } from "@/lib/words";
 import { Section } from "./section";
 
-const events = ["session.done", "session.failed", "enrolment.accepted", "enrolment.rejected", "enrolment.failed"];
+const events = ["session.done", "session.failed", "enrolment.accepted", "enrolment.rejected", "enrolment.failed"].map(
+  (value) => ({ value, text: eventWords(value) }),
+);
 
 export function Webhooks() {
   const hooks = usePages("webhooks", (cursor, signal) => api.webhooks(cursor, signal));
@@ -83,7 +85,7 @@ function NewWebhook({ onClose, onMade }: { onClose: () => void; onMade: () => vo
         required
         note="At least 16 letters. Every delivery is signed with it."
       />
-      <Checks legend="Tell about" options={events.map((value) => ({ value }))} chosen={chosen} onChange={setChosen} />
+      <Checks legend="Tell about" options={events} chosen={chosen} onChange={setChosen} />
     </AskDialog>
   );
 }

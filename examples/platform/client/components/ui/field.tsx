@@ -38,7 +38,7 @@ export function Field({ label, hideLabel = false, note, onText, ...input }: Prop
 
 interface ChecksProps<T extends string> {
   legend: string;
-  options: readonly { value: T; text?: string }[];
+  options: readonly { value: T; text: string }[];
   chosen: readonly T[];
   onChange: (chosen: T[]) => void;
 }
@@ -54,13 +54,7 @@ export function Checks<T extends string>({ legend, options, chosen, onChange }: 
         <label key={value} className="check">
           <input type="checkbox" checked={chosen.includes(value)} onChange={() => toggle(value)} />
           <span>
-            {text ? (
-              <>
-                <strong>{value}</strong>: {text}
-              </>
-            ) : (
-              value
-            )}
+            {value} <span className="note">{text}</span>
           </span>
         </label>
       ))}

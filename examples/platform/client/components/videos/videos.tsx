@@ -45,15 +45,23 @@ export function Videos() {
     <>
       <PageHead title="Videos" lead="Upload a video to see who is in it, and from when to when." />
       {mayQuery && <UploadPanel />}
-      <h2>Sessions</h2>
-      <Listed
-        of={sessions}
-        className="sessions"
-        label="Sessions"
-        empty={<Empty icon="video" title="No video was looked at yet." />}
-      >
-        {(session) => <SessionCard key={session.id} session={session} />}
-      </Listed>
+      <section aria-labelledby="sessions">
+        <div className="section-head">
+          <h2 id="sessions">Sessions</h2>
+        </div>
+        <Listed
+          of={sessions}
+          className="sessions"
+          label="Sessions"
+          empty={
+            <Empty icon="video" title="No video was looked at yet.">
+              <p>Each uploaded video becomes a session: who is in it, from when to when, with the best shots.</p>
+            </Empty>
+          }
+        >
+          {(session) => <SessionCard key={session.id} session={session} />}
+        </Listed>
+      </section>
     </>
   );
 }
