@@ -54,7 +54,8 @@ export function Checks<T extends string>({ legend, options, chosen, onChange }: 
         <label key={value} className="check">
           <input type="checkbox" checked={chosen.includes(value)} onChange={() => toggle(value)} />
           <span>
-            {value} <span className="note">{text}</span>
+            {value}
+            <span className="note">{text}</span>
           </span>
         </label>
       ))}
