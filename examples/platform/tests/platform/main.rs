@@ -14,3 +14,4 @@ mod postgres_server;
 mod process;
 mod services;
 mod tls;
+mod webhooks;
