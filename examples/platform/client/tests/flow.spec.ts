@@ -161,9 +161,14 @@ const drawn = (page: Page) =>
 
 test("the video plays with a box around whoever is in the picture", async ({ page }) => {
   await signIn(page);
+  const boxed = new Set<string>();
+  page.on("response", (answer) => answer.ok() && /\/boxes$/.test(answer.url()) && boxed.add(answer.url()));
   await openSession(page);
   const video = page.locator("video");
   await expect.poll(() => video.evaluate((element: HTMLVideoElement) => element.readyState)).toBeGreaterThan(1);
+  const tracks = await trackItems(page);
+  await expect.poll(() => boxed.size).toBe(tracks.length);
+  await expect(page.locator("[data-present]")).toHaveText("Obama");
   const inked = async () => (await drawn(page)).count;
   // Written down in the page while it plays: however late the test looks, nobody is missed.
   const seen = await video.evaluate(
@@ -190,7 +195,7 @@ test("the video plays with a box around whoever is in the picture", async ({ pag
     element.currentTime = 7.5;
   });
   await expect(page.locator("[data-present]")).toHaveText("Joe Biden");
-  const { track } = (await trackItems(page)).find((item) => item.person === "Joe Biden") as Track;
+  const { track } = tracks.find((item) => item.person === "Joe Biden") as Track;
   const { boxes } = await gateway<{ boxes: BoxRow[] }>(page, `/v1/sessions/${sessionId(page)}/tracks/${track}/boxes`);
   const [x1, , x2, y2] = boxAt(boxes, 7500) as Box;
   await expect(async () => {
