@@ -58,7 +58,8 @@ start_one() {
 await() {
   for _ in $(seq 3000); do
     grep -q '^facerec-platform: ' "$folder/$1.said" && return
-    runs "$1" || { tail -n 20 "$folder/$1.log" >&2; fail "$1 ended; its log is $folder/$1.log"; }
+    # Not `runs`: between fork and exec it has not its own command line yet.
+    kill -0 "$(cat "$folder/$1.pid")" 2>/dev/null || { tail -n 20 "$folder/$1.log" >&2; fail "$1 ended; its log is $folder/$1.log"; }
     sleep 0.1
   done
   fail "$1 does not start within five minutes; its log is $folder/$1.log"
@@ -70,7 +71,10 @@ start() {
   local home=${FACEREC_HOME:-$root/.facerec}
   export FACEREC_MODELS=${FACEREC_MODELS:-$home/models} RUST_LOG=${RUST_LOG:-info}
 
-  [ -e "$folder/ports" ] || choose_ports nats postgres gateway detection_1 detection_2 processing_1 processing_2 >"$folder/ports"
+  if [ ! -e "$folder/ports" ]; then
+    choose_ports nats postgres gateway detection_1 detection_2 processing_1 processing_2 >"$folder/ports.new"
+    mv "$folder/ports.new" "$folder/ports"
+  fi
   local nats postgres gateway detection_1 detection_2 processing_1 processing_2
   # shellcheck disable=SC1091 # lines as `nats=20001`, made above
   . "$folder/ports"

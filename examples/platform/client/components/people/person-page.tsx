@@ -41,7 +41,11 @@ function One({ id }: { id: Id }) {
     <Shown of={person} title="Person">
       {(who) => (
         <>
-          <PageHead title={who.name} lead={`${count(who.faces, "face")}, since ${when(who.created_ms)}`}>
+          <PageHead
+            title={who.name}
+            picture={<Photo path={who.thumbnail} alt="" />}
+            lead={`${count(who.faces, "face")}, since ${when(who.created_ms)}`}
+          >
             {mayEnrol && (
               <Link className="button main" href={`/enrol/?name=${encodeURIComponent(who.name)}`}>
                 Add photos

@@ -9,7 +9,7 @@ import { useAct } from "@/lib/act";
 import * as api from "@/lib/api";
 import type { Row } from "@/lib/timeline";
 import type { Id } from "@/lib/types";
-import { count, errorWords } from "@/lib/words";
+import { clock, count, errorWords } from "@/lib/words";
 
 interface Props {
   id: Id;
@@ -50,7 +50,9 @@ function Group({ id, row, mayEnrol, onEnrolled }: { id: Id; row: Row; mayEnrol: 
       <Photo path={picture} alt={row.label} />
       <div className="group-body">
         <p className="group-name">{row.label}</p>
-        <p className="note">{count(row.tracks.length, "track")}</p>
+        <p className="note">
+          {count(row.tracks.length, "track")}, from {clock(Math.min(...row.tracks.map((track) => track.start_ms)))}
+        </p>
         {mayEnrol && (
           <form onSubmit={submit}>
             <PersonInput

@@ -4,12 +4,13 @@ import { useState } from "react";
 import { AskDialog, Dialog } from "@/components/ui/dialog";
 import { Checks, Field } from "@/components/ui/field";
 import { Listed } from "@/components/ui/listed";
-import { Badge, Empty, type Tone } from "@/components/ui/states";
+import { Badge, Empty, Problem, type Tone } from "@/components/ui/states";
 import { tell } from "@/components/ui/toasts";
+import { useAct } from "@/lib/act";
 import * as api from "@/lib/api";
 import { usePages } from "@/lib/load";
 import type { Delivery, Webhook } from "@/lib/types";
-import { count, eventWords, when } from "@/lib/words";
+import { count, errorWords, eventWords, when } from "@/lib/words";
 import { Section } from "./section";
 
 const events = ["session.done", "session.failed", "enrolment.accepted", "enrolment.rejected", "enrolment.failed"].map(
@@ -98,6 +99,12 @@ const tones: Record<Delivery["state"], { tone: Tone; label: string }> = {
 
 function Deliveries({ hook, onClose }: { hook: Webhook; onClose: () => void }) {
   const pages = usePages(`deliveries ${hook.id}`, (cursor, signal) => api.deliveries(hook.id, cursor, signal));
+  const { busy, error, run } = useAct();
+  const retry = (delivery: Delivery) =>
+    run(async () => {
+      await api.retryDelivery(hook.id, delivery.id);
+      pages.reload();
+    });
   return (
     <Dialog title="Deliveries" onClose={onClose}>
       <p className="note">{hook.url}</p>
@@ -108,13 +115,19 @@ function Deliveries({ hook, onClose }: { hook: Webhook; onClose: () => void }) {
               <span className="row-name">{delivery.event}</span>
               <span className="note">
                 {when(delivery.created_ms)}, {count(delivery.attempts, "attempt")}
-                {delivery.answer ? `: ${delivery.answer}` : ""}
               </span>
+              {delivery.answer && delivery.state !== "delivered" && <span className="note">{delivery.answer}</span>}
             </div>
             <Badge tone={tones[delivery.state].tone}>{tones[delivery.state].label}</Badge>
+            {delivery.state === "dead" && (
+              <button type="button" className="button small" disabled={busy} onClick={() => retry(delivery)}>
+                Send again
+              </button>
+            )}
           </li>
         )}
       </Listed>
+      <Problem>{error === null ? null : errorWords(error)}</Problem>
       <div className="actions">
         <button type="button" className="button main" onClick={onClose}>
           Close
