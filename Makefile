@@ -35,11 +35,14 @@ test: setup
 	scripts/test-python.sh
 	scripts/package-node.sh
 	scripts/check-package-node.sh
+	scripts/platform-schemathesis.sh
 	scripts/test-client.sh
+	scripts/test-client.sh --many
 
 test-client: setup
 	$(CARGO) build --release --workspace --features $(FEATURES)
 	scripts/test-client.sh
+	scripts/test-client.sh --many
 
 bench: setup
 	scripts/bench.sh

@@ -17,7 +17,8 @@ mkdir -p "$2"
 folder=$(cd "$2" && pwd)
 nats_port=${NATS_PORT:-4222} postgres_port=${POSTGRES_PORT:-5432}
 
-runs() { [ -e "$folder/$1.pid" ] && kill -0 "$(cat "$folder/$1.pid")" 2>/dev/null; }
+# Whether the server runs. Its number may belong to another process by now, which has not our folder in its command line.
+runs() { [ -e "$folder/$1.pid" ] && grep -qzxF -- "$folder/$1" "/proc/$(cat "$folder/$1.pid")/cmdline" 2>/dev/null; }
 
 # until WHAT COMMAND: waits until the command succeeds.
 until_it_answers() {

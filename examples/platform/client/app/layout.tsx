@@ -1,6 +1,7 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
 import { Shell } from "@/components/shell/shell";
+import "@fontsource-variable/inter/wght.css";
 import "@/styles/base.css";
 import "@/styles/parts.css";
 import "@/styles/shell.css";

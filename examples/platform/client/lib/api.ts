@@ -118,6 +118,8 @@ export const createWebhook = (url: string, secret: string, events: string[]) =>
 export const deleteWebhook = (id: Id) => ask<unknown>(`/v1/webhooks/${part(id)}`, { method: "DELETE" });
 export const deliveries = (id: Id, cursor: string | null, signal?: Signal) =>
   ask<Page<Delivery>>(`/v1/webhooks/${part(id)}/deliveries${query({ cursor, limit: 20 })}`, { signal });
+export const retryDelivery = (hook: Id, id: Id) =>
+  ask<Delivery>(`/v1/webhooks/${part(hook)}/deliveries/${part(id)}/retry`, { method: "POST" });
 
 export const auditEvents = (cursor: string | null, signal?: Signal) =>
   ask<Page<AuditEvent>>(`/v1/events${query({ cursor, limit: 30 })}`, { signal });

@@ -1,3 +1,6 @@
+"use client";
+
+import { useEffect, useState } from "react";
 import { send } from "./http";
 
 /** Pictures are fetched with the key and shown from memory, so that no address that opens them ends up in a log or a history. */
@@ -26,4 +29,15 @@ function drop(path: string) {
 /** Drops every picture: after somebody was forgotten, and at sign-out. */
 export function forgetPictures() {
   for (const path of [...pictures.keys()]) drop(path);
+}
+
+/** An address of a file of this computer, for as long as it is shown. */
+export function useFile(file: File): string | null {
+  const [address, setAddress] = useState<string | null>(null);
+  useEffect(() => {
+    const made = URL.createObjectURL(file);
+    setAddress(made);
+    return () => URL.revokeObjectURL(made);
+  }, [file]);
+  return address;
 }

@@ -25,9 +25,8 @@ export function timelineRows(tracks: readonly Track[], groups: readonly UnknownG
     const key =
       track.person !== null
         ? `person ${track.person_id ?? track.person}`
-        : group
-          ? `group ${group.id}`
-          : `track ${track.track}`;
+        : // The same before and after the groups are known, so that what is being typed there stays.
+          `track ${group?.tracks[0] ?? track.track}`;
     let row = rows.get(key);
     if (!row) {
       const label = track.person ?? `Unknown ${++unknown}`;

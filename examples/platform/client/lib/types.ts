@@ -121,7 +121,6 @@ export interface Key {
   name: string;
   scopes: Scope[];
   created_ms: number;
-  last_used_ms?: number | null;
 }
 
 export interface NewKey {

@@ -37,6 +37,26 @@ export function decisionWords({ person, reason }: Pick<Decision, "person" | "rea
   return decisions(reason);
 }
 
+/** What happened, in the history and to webhooks. */
+export const eventWords = words({
+  "person.enrolled": "A person was enrolled from a video",
+  "person.renamed": "A person was renamed",
+  "person.merged": "Two people were merged",
+  "person.forgotten": "A person was forgotten",
+  "session.created": "A video was uploaded",
+  "session.done": "A video was looked through",
+  "session.failed": "A video could not be looked through",
+  "session.cancelled": "A video was cancelled",
+  "session.removed": "A video was deleted",
+  "enrolment.accepted": "A photo was accepted",
+  "enrolment.rejected": "A photo was not accepted",
+  "enrolment.failed": "A photo could not be looked at",
+  "key.made": "A key was made",
+  "key.revoked": "A key was revoked",
+  "webhook.made": "A webhook was set up",
+  "webhook.removed": "A webhook was removed",
+});
+
 /** What becomes of a photo. */
 export const enrolmentWords: Record<EnrolmentState, string> = {
   queued: "Queued",

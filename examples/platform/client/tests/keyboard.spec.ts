@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { accessible, demoVideo, drop, expect, photo, signIn, test, visit } from "./support";
+import { accessible, demoVideo, drop, expect, gateway, photo, signIn, test, visit } from "./support";
 
 // Without a mouse. What is made here is taken away again.
 test.describe.configure({ mode: "serial" });
@@ -101,6 +101,10 @@ test("a video is gone through without a mouse", async ({ page }) => {
   await expect(page.locator(".page-head .badge")).toHaveText("Done", { timeout: 150_000 });
   const video = page.locator("video");
   await expect.poll(() => video.evaluate((element: HTMLVideoElement) => element.readyState)).toBeGreaterThan(1);
+  // Until everything is there that it waits for when it is done.
+  const session = new URL(page.url()).searchParams.get("id");
+  const { groups } = await gateway<{ groups: unknown[] }>(page, `/v1/sessions/${session}/unknown`);
+  await expect(page.getByLabel(/^Name for/)).toHaveCount(groups.length);
   await reachable(page);
   await page
     .getByRole("button", { name: /, 0:09.*go there/ })

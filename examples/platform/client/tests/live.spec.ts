@@ -28,6 +28,12 @@ test("a long video is watched while it runs, and stopped", async ({ page }, info
   await expect(page.getByText(/looked at, [1-9]\d* tracks? so far/)).toBeVisible();
   await expect(page.locator(".page-head .badge")).toHaveText("Running");
   await accessible(page);
+  // And can be looked at: who was found has a box already.
+  await page
+    .getByRole("button", { name: /go there/ })
+    .first()
+    .click();
+  await expect(page.locator("[data-present]")).not.toHaveText(/nobody/);
   await expect.poll(value, { timeout: 90_000 }).toBeGreaterThan(first);
   await page.getByRole("button", { name: "Cancel" }).click();
   await expect(page.locator(".page-head .badge")).toHaveText("Cancelled");

@@ -161,6 +161,19 @@ test("settings, loading and failing", async ({ page }) => {
   await page.getByRole("button", { name: "Set up" }).click();
   await expect(page.getByRole("list", { name: "Webhooks" })).toBeVisible();
   await shoot(page, "settings");
+  const delivery = (number: number, state: string, answer: string | null) => {
+    const event = number === 2 ? "session.failed" : "session.done";
+    return {
+      id: String(number),
+      event,
+      state,
+      answer,
+      attempts: [1, 10, 3][number],
+      created_ms: Date.now() - number * 4e6,
+    };
+  };
+  const items = [delivery(0, "delivered", "ok"), delivery(1, "dead", "status 502"), delivery(2, "pending", "timeout")];
+  await page.route("**/deliveries?*", (route) => route.fulfill({ json: { items, next: null } }));
   await shootDialog(page, "Deliveries to", "dialog-deliveries");
   await page.getByRole("button", { name: "New key…" }).click();
   await shoot(page, "dialog-key");

@@ -58,6 +58,31 @@ test("a webhook is set up and removed", async ({ page }) => {
   await expect(page.getByText("https://example.com/tested")).toHaveCount(0);
 });
 
+test("what another server was not told is sent again", async ({ page }) => {
+  await signIn(page, "/settings/");
+  const hook = { url: "https://example.com/away", secret: "a secret of more than sixteen letters" };
+  const { id } = await gateway<{ id: string }>(page, "/v1/webhooks", "POST", { ...hook, events: ["session.done"] });
+  // Giving up takes the gateway an hour and a half: it is said for it.
+  const given = { id: "d1", event: "session.done", attempts: 10, answer: "status 502", created_ms: Date.now() };
+  let state = "dead";
+  await page.route(`**/v1/webhooks/${id}/deliveries**`, (route) => {
+    if (route.request().method() === "POST" && route.request().url().endsWith("/deliveries/d1/retry")) {
+      state = "pending";
+      return route.fulfill({ json: { ...given, state } });
+    }
+    return route.fulfill({ json: { items: [{ ...given, state }], next: null } });
+  });
+  await page.reload();
+  await page.getByRole("button", { name: `Deliveries to ${hook.url}` }).click();
+  const dialog = page.getByRole("dialog", { name: "Deliveries" });
+  await expect(dialog).toContainText("status 502");
+  await expect(dialog).toContainText("Given up");
+  await accessible(page);
+  await dialog.getByRole("button", { name: "Send again" }).click();
+  await expect(dialog).toContainText("Waiting");
+  await gateway(page, `/v1/webhooks/${id}`, "DELETE");
+});
+
 test("a list that cannot be loaded says so, and tries again", async ({ page }) => {
   await signIn(page);
   await page.route("**/v1/sessions?*", (route) =>

@@ -41,7 +41,9 @@ pub async fn remove_files(app: &App) -> Result<()> {
         for row in &rows {
             last = row.try_get("key")?;
             match app.blobs.remove(&last).await {
-                Ok(()) => drop(sqlx::query("DELETE FROM litter WHERE key = $1").bind(&last).execute(app.db.pool()).await?),
+                Ok(()) => {
+                    sqlx::query("DELETE FROM litter WHERE key = $1").bind(&last).execute(app.db.pool()).await?;
+                }
                 Err(error) => failed = failed.or(Some(error)),
             }
         }

@@ -54,7 +54,7 @@ async fn finish(app: &App, claim: &Claim, outcome: Result<()>) -> Result<()> {
         return app.queue.release(claim, &error.to_string(), delay, fault).await;
     }
     tracing::warn!(job = claim.id, attempt = claim.attempt, %error, "failed");
-    report(app, claim, What::Failed { error: error.to_string() }).await?;
+    report(app, claim, What::Failed { error: error.public() }).await?;
     app.queue.done(claim).await
 }
 

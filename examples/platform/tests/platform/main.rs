@@ -16,3 +16,4 @@ mod privacy;
 mod process;
 mod services;
 mod tls;
+mod webhooks;

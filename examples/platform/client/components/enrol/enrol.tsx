@@ -1,39 +1,37 @@
 "use client";
 
 import { useSearchParams } from "next/navigation";
-import { useEffect, useState } from "react";
-import { useMay } from "@/components/shell/me";
-import { DropZone } from "@/components/ui/drop-zone";
+import { useState } from "react";
+import { Needs } from "@/components/shell/needs";
+import { PhotoDrop } from "@/components/ui/drop-zone";
 import { PageHead } from "@/components/ui/page-head";
 import { PersonInput } from "@/components/ui/person-input";
-import { Badge, Empty, type Tone } from "@/components/ui/states";
+import { Badge, type Tone } from "@/components/ui/states";
 import { addPhotos, clearPhotos, isOver, type PhotoJob, photoJobs, retryPhoto } from "@/lib/enrolments";
+import { useFile } from "@/lib/pictures";
 import { useStore } from "@/lib/store";
 import { count, enrolmentWords, errorWords, rejectWords } from "@/lib/words";
 
 const none: PhotoJob[] = [];
 
 export function Enrol() {
+  return (
+    <Needs scope="enrol" what="enrol people" title="Enrol">
+      <EnrolForm />
+    </Needs>
+  );
+}
+
+function EnrolForm() {
   const given = useSearchParams().get("name") ?? "";
   const [name, setName] = useState(given);
   const [held, setHeld] = useState<File[]>([]);
   const jobs = useStore(photoJobs, none);
-  const may = useMay("enrol");
   const wanted = name.trim();
   const add = (files: File[]) => {
     if (wanted) addPhotos(wanted, files);
     else setHeld(files);
   };
-  if (!may) {
-    return (
-      <>
-        <PageHead title="Enrol" />
-        <Empty icon="key" title="This key may not enrol people.">
-          <p>Sign in with a key that has the scope “enrol”.</p>
-        </Empty>
-      </>
-    );
-  }
   return (
     <>
       <PageHead
@@ -51,12 +49,10 @@ export function Enrol() {
         <PersonInput
           label="Name of the person"
           value={name}
-          onChange={setName}
+          onText={setName}
           placeholder="A new name, or one that exists"
         />
-        <DropZone accept="image/*" multiple label="Drop photos here, or choose them" onFiles={add}>
-          JPEG, PNG, WebP, TIFF, GIF or BMP; several at once
-        </DropZone>
+        <PhotoDrop multiple label="Drop photos here, or choose them" onFiles={add} />
         {held.length > 0 && (
           <div className="held" role="status">
             <p>
@@ -87,7 +83,7 @@ function Jobs({ jobs }: { jobs: PhotoJob[] }) {
           {accepted} accepted, {refused} not accepted.
         </p>
         {over.length > 0 && (
-          <button type="button" className="button" onClick={clearPhotos}>
+          <button type="button" className="button small" onClick={clearPhotos}>
             Clear list
           </button>
         )}
@@ -136,11 +132,6 @@ function Job({ job }: { job: PhotoJob }) {
 }
 
 function Preview({ file }: { file: File }) {
-  const [address, setAddress] = useState<string | null>(null);
-  useEffect(() => {
-    const made = URL.createObjectURL(file);
-    setAddress(made);
-    return () => URL.revokeObjectURL(made);
-  }, [file]);
+  const address = useFile(file);
   return address ? <img className="photo" src={address} alt="" /> : <span className="photo none" />;
 }

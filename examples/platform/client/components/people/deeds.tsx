@@ -1,7 +1,8 @@
 "use client";
 
-import { type FormEvent, useId, useRef, useState } from "react";
-import { Dialog } from "@/components/ui/dialog";
+import { useId, useRef, useState } from "react";
+import { AskDialog } from "@/components/ui/dialog";
+import { Field } from "@/components/ui/field";
 import { Photo } from "@/components/ui/photo";
 import { Shown } from "@/components/ui/states";
 import { tell } from "@/components/ui/toasts";
@@ -58,16 +59,16 @@ interface Props {
   onDone: (deed: Deed) => void;
 }
 
+const dialogs = { rename: Rename, merge: Merge, forget: Forget };
+
 export function PersonDeeds({ deed, onClose, onDone }: Props) {
   const done = (text: string) => {
     tell(text);
     onClose();
     onDone(deed);
   };
-  const { person } = deed;
-  if (deed.kind === "rename") return <Rename person={person} onClose={onClose} done={done} />;
-  if (deed.kind === "merge") return <Merge person={person} onClose={onClose} done={done} />;
-  return <Forget person={person} onClose={onClose} done={done} />;
+  const Asked = dialogs[deed.kind];
+  return <Asked person={deed.person} onClose={onClose} done={done} />;
 }
 
 interface DeedProps {
@@ -76,155 +77,88 @@ interface DeedProps {
   done: (text: string) => void;
 }
 
-/** Runs something once at a time and keeps its error for the dialog. */
-function useDeed() {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const run = async (act: () => Promise<void>) => {
-    setBusy(true);
-    setError(null);
-    try {
-      await act();
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
-  };
-  return { busy, error, run };
-}
-
 function Rename({ person, onClose, done }: DeedProps) {
   const [name, setName] = useState(person.name);
-  const { busy, error, run } = useDeed();
-  const id = useId();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    void run(async () => {
-      await api.renamePerson(person.id, name.trim());
-      done(`${person.name} is now called ${name.trim()}.`);
-    });
+  const wanted = name.trim();
+  const rename = async () => {
+    await api.renamePerson(person.id, wanted);
+    done(`${person.name} is now called ${wanted}.`);
   };
-  const taken = error instanceof ApiError && error.status === 409;
+  const words = (error: unknown) =>
+    error instanceof ApiError && error.status === 409
+      ? "Somebody has this name already. If it is the same person, merge the two instead."
+      : errorWords(error);
   return (
-    <Dialog title={`Rename ${person.name}`} onClose={onClose}>
-      <form onSubmit={submit}>
-        <div className="field">
-          <label htmlFor={id}>New name</label>
-          <input id={id} value={name} onChange={(event) => setName(event.target.value)} maxLength={200} required />
-        </div>
-        <p className="problem" role="alert">
-          {taken
-            ? "Somebody has this name already. If it is the same person, merge the two instead."
-            : error
-              ? errorWords(error)
-              : ""}
-        </p>
-        <div className="actions">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="submit"
-            className="button main"
-            disabled={busy || name.trim() === "" || name.trim() === person.name}
-          >
-            Rename
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <AskDialog
+      title={`Rename ${person.name}`}
+      label="Rename"
+      onClose={onClose}
+      act={rename}
+      ready={wanted !== "" && wanted !== person.name}
+      words={words}
+    >
+      <Field label="New name" value={name} onText={setName} maxLength={200} required />
+    </AskDialog>
   );
 }
 
 function Merge({ person, onClose, done }: DeedProps) {
   const [q, setQ] = useState("");
   const [from, setFrom] = useState<Person | null>(null);
-  const { busy, error, run } = useDeed();
-  const id = useId();
+  const group = useId();
   const others = useLoad(`merge ${q}`, (signal) => api.persons(q.trim(), null, signal, 12));
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const merge = async () => {
     if (!from) return;
-    void run(async () => {
-      await api.mergePersons(person.id, from.id);
-      forgetPictures();
-      done(`${from.name} was merged into ${person.name}.`);
-    });
+    await api.mergePersons(person.id, from.id);
+    forgetPictures();
+    done(`${from.name} was merged into ${person.name}.`);
   };
   return (
-    <Dialog title={`Merge somebody into ${person.name}`} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>All faces of the other person go to {person.name}; the other name is gone. This cannot be undone.</p>
-        <div className="field">
-          <label htmlFor={id}>Who is the same person?</label>
-          <input id={id} type="search" value={q} onChange={(event) => setQ(event.target.value)} autoComplete="off" />
-        </div>
-        <Shown of={others}>
-          {(page) => {
-            const items = page.items.filter((other) => other.id !== person.id);
-            return items.length === 0 ? (
-              <p className="note">Nobody else is found.</p>
-            ) : (
-              <fieldset className="choices">
-                <legend className="unseen">People</legend>
-                {items.map((other) => (
-                  <label key={other.id} className="choice">
-                    <input
-                      type="radio"
-                      name={`${id}-from`}
-                      checked={from?.id === other.id}
-                      onChange={() => setFrom(other)}
-                    />
-                    <Photo path={other.thumbnail} alt="" />
-                    <span>{other.name}</span>
-                    <span className="note">{count(other.faces, "face")}</span>
-                  </label>
-                ))}
-              </fieldset>
-            );
-          }}
-        </Shown>
-        <p className="problem" role="alert">
-          {error ? errorWords(error) : ""}
-        </p>
-        <div className="actions">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="button main" disabled={busy || !from}>
-            Merge
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <AskDialog
+      title={`Merge somebody into ${person.name}`}
+      label="Merge"
+      onClose={onClose}
+      act={merge}
+      ready={from !== null}
+    >
+      <p>All faces of the other person go to {person.name}; the other name is gone. This cannot be undone.</p>
+      <Field label="Who is the same person?" type="search" value={q} onText={setQ} />
+      <Shown of={others}>
+        {(page) => {
+          const items = page.items.filter((other) => other.id !== person.id);
+          return items.length === 0 ? (
+            <p className="note">Nobody else is found.</p>
+          ) : (
+            <fieldset className="choices">
+              <legend className="unseen">People</legend>
+              {items.map((other) => (
+                <label key={other.id} className="choice">
+                  <input type="radio" name={group} checked={from?.id === other.id} onChange={() => setFrom(other)} />
+                  <Photo path={other.thumbnail} alt="" />
+                  <span>{other.name}</span>
+                  <span className="note">{count(other.faces, "face")}</span>
+                </label>
+              ))}
+            </fieldset>
+          );
+        }}
+      </Shown>
+    </AskDialog>
   );
 }
 
 function Forget({ person, onClose, done }: DeedProps) {
-  const { busy, error, run } = useDeed();
-  const forget = () =>
-    run(async () => {
-      const { removed_faces } = await api.forgetPerson(person.id);
-      forgetPictures();
-      done(`${person.name} is forgotten: ${count(removed_faces, "face")} removed.`);
-    });
+  const forget = async () => {
+    const { removed_faces } = await api.forgetPerson(person.id);
+    forgetPictures();
+    done(`${person.name} is forgotten: ${count(removed_faces, "face")} removed.`);
+  };
   return (
-    <Dialog title={`Forget ${person.name}?`} onClose={onClose}>
+    <AskDialog title={`Forget ${person.name}?`} label="Forget" onClose={onClose} act={forget} danger>
       <p>
         Faces, photos and thumbnails are erased from the disk, and videos no longer show the name. This cannot be
         undone.
       </p>
-      <p className="problem" role="alert">
-        {error ? errorWords(error) : ""}
-      </p>
-      <div className="actions">
-        <button type="button" className="button" onClick={onClose}>
-          Keep
-        </button>
-        <button type="button" className="button danger" onClick={forget} disabled={busy}>
-          Forget
-        </button>
-      </div>
-    </Dialog>
+    </AskDialog>
   );
 }

@@ -4,9 +4,10 @@ import Link from "next/link";
 import { useDeferredValue, useEffect, useId, useState } from "react";
 import { useMay } from "@/components/shell/me";
 import { Icon } from "@/components/ui/icons";
+import { Listed } from "@/components/ui/listed";
 import { PageHead } from "@/components/ui/page-head";
 import { Photo } from "@/components/ui/photo";
-import { Empty, More, Shown } from "@/components/ui/states";
+import { Empty } from "@/components/ui/states";
 import * as api from "@/lib/api";
 import { enrolled } from "@/lib/enrolments";
 import { usePages } from "@/lib/load";
@@ -58,22 +59,9 @@ export function People() {
           spellCheck={false}
         />
       </search>
-      <Shown of={people}>
-        {(items) =>
-          items.length === 0 ? (
-            <NoPeople q={q} mayEnrol={mayEnrol} />
-          ) : (
-            <>
-              <ul className="people" aria-busy={people.loading} aria-label="People">
-                {items.map((person) => (
-                  <PersonCard key={person.id} person={person} onDeed={mayEnrol ? setDeed : null} />
-                ))}
-              </ul>
-              <More pages={people} />
-            </>
-          )
-        }
-      </Shown>
+      <Listed of={people} className="people" label="People" empty={<NoPeople q={q} mayEnrol={mayEnrol} />}>
+        {(person) => <PersonCard key={person.id} person={person} onDeed={mayEnrol ? setDeed : null} />}
+      </Listed>
       {deed && <PersonDeeds deed={deed} onClose={() => setDeed(null)} onDone={people.reload} />}
     </>
   );

@@ -1,13 +1,14 @@
 "use client";
 
 import Link from "next/link";
-import { useRouter, useSearchParams } from "next/navigation";
+import { useRouter } from "next/navigation";
 import { useState } from "react";
+import { ById } from "@/components/shell/by-id";
 import { useMay } from "@/components/shell/me";
-import { Icon } from "@/components/ui/icons";
+import { Listed } from "@/components/ui/listed";
 import { PageHead } from "@/components/ui/page-head";
 import { Photo } from "@/components/ui/photo";
-import { Badge, Empty, More, Shown } from "@/components/ui/states";
+import { Badge, Empty, Shown } from "@/components/ui/states";
 import { tellError } from "@/components/ui/toasts";
 import * as api from "@/lib/api";
 import { useLoad, usePages } from "@/lib/load";
@@ -17,22 +18,10 @@ import { count, enrolmentWords, rejectWords, when } from "@/lib/words";
 import { type Deed, deedKinds, deedLabel, PersonDeeds } from "./deeds";
 
 export function PersonPage() {
-  const id = useSearchParams().get("id");
   return (
-    <>
-      <Link className="back" href="/people/">
-        <Icon name="back" />
-        People
-      </Link>
-      {id ? (
-        <One key={id} id={id} />
-      ) : (
-        <>
-          <h1 className="unseen">Person</h1>
-          <Empty icon="people" title="No person was chosen." />
-        </>
-      )}
-    </>
+    <ById list={{ href: "/people/", label: "People" }} icon="people" what="person">
+      {(id) => <One id={id} />}
+    </ById>
   );
 }
 
@@ -52,7 +41,11 @@ function One({ id }: { id: Id }) {
     <Shown of={person} title="Person">
       {(who) => (
         <>
-          <PageHead title={who.name} lead={`${count(who.faces, "face")}, since ${when(who.created_ms)}`}>
+          <PageHead
+            title={who.name}
+            picture={<Photo path={who.thumbnail} alt="" />}
+            lead={`${count(who.faces, "face")}, since ${when(who.created_ms)}`}
+          >
             {mayEnrol && (
               <Link className="button main" href={`/enrol/?name=${encodeURIComponent(who.name)}`}>
                 Add photos
@@ -79,25 +72,23 @@ function One({ id }: { id: Id }) {
                 </button>
               ))}
           </PageHead>
-          <h2>Photos</h2>
-          <Shown of={photos}>
-            {(items) =>
-              items.length === 0 ? (
+          <section aria-labelledby="photos">
+            <div className="section-head">
+              <h2 id="photos">Photos</h2>
+            </div>
+            <Listed
+              of={photos}
+              className="photos"
+              label="Photos"
+              empty={
                 <Empty icon="face" title="No photos are kept of this person.">
                   <p>People enrolled from a video have faces, but no photos.</p>
                 </Empty>
-              ) : (
-                <>
-                  <ul className="photos">
-                    {items.map((photo) => (
-                      <PhotoCard key={photo.id} photo={photo} />
-                    ))}
-                  </ul>
-                  <More pages={photos} />
-                </>
-              )
-            }
-          </Shown>
+              }
+            >
+              {(photo) => <PhotoCard key={photo.id} photo={photo} />}
+            </Listed>
+          </section>
           {deed && <PersonDeeds deed={deed} onClose={() => setDeed(null)} onDone={done} />}
         </>
       )}

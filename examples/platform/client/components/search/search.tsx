@@ -1,42 +1,30 @@
 "use client";
 
 import Link from "next/link";
-import { useEffect, useState } from "react";
-import { useMay } from "@/components/shell/me";
-import { DropZone } from "@/components/ui/drop-zone";
+import { useState } from "react";
+import { Needs } from "@/components/shell/needs";
+import { Decided } from "@/components/ui/decided";
+import { PhotoDrop } from "@/components/ui/drop-zone";
 import { PageHead } from "@/components/ui/page-head";
-import { Badge, Empty, Failure, Loading } from "@/components/ui/states";
+import { Empty, Failure, Loading } from "@/components/ui/states";
 import * as api from "@/lib/api";
 import { useLoad } from "@/lib/load";
+import { useFile } from "@/lib/pictures";
 import { COLOURS } from "@/lib/timeline";
 import type { FoundFace, SearchAnswer } from "@/lib/types";
-import { count, decisionWords, similarity } from "@/lib/words";
+import { count, similarity } from "@/lib/words";
 
 export function Search() {
   const [asked, setAsked] = useState<{ file: File; turn: number } | null>(null);
-  const may = useMay("query");
-  if (!may) {
-    return (
-      <>
-        <PageHead title="Search by photo" />
-        <Empty icon="key" title="This key may not search by photo.">
-          <p>Sign in with a key that has the scope “query”.</p>
-        </Empty>
-      </>
-    );
-  }
   return (
-    <>
+    <Needs scope="query" what="search by photo" title="Search by photo">
       <PageHead title="Search by photo" lead="Who is in this photo? It is looked at and not kept." />
-      <DropZone
-        accept="image/*"
+      <PhotoDrop
         label="Drop a photo here, or choose one"
         onFiles={([file]) => file && setAsked((now) => ({ file, turn: (now?.turn ?? 0) + 1 }))}
-      >
-        JPEG, PNG, WebP, TIFF, GIF or BMP
-      </DropZone>
+      />
       {asked && <Answer key={asked.turn} file={asked.file} />}
-    </>
+    </Needs>
   );
 }
 
@@ -70,12 +58,7 @@ function Answer({ file }: { file: File }) {
 
 /** The photo with the faces boxed, in pixels of the photo as the gateway saw it: upright. */
 function Picture({ file, answer }: { file: File; answer: SearchAnswer | undefined }) {
-  const [address, setAddress] = useState<string | null>(null);
-  useEffect(() => {
-    const made = URL.createObjectURL(file);
-    setAddress(made);
-    return () => URL.revokeObjectURL(made);
-  }, [file]);
+  const address = useFile(file);
   if (!address) return null;
   const { width = 1, height = 1, faces = [] } = answer ?? {};
   const unit = Math.max(width, height) / 100;
@@ -104,17 +87,14 @@ function Picture({ file, answer }: { file: File; answer: SearchAnswer | undefine
 function Face({ face, number }: { face: FoundFace; number: number }) {
   return (
     <li className={`panel face colour-${number % COLOURS}`}>
-      <div className="result-head">
-        <h3>{face.person ?? "Unknown"}</h3>
-        <Badge tone={face.person === null ? "quiet" : "good"}>{face.person === null ? "Unknown" : "Recognised"}</Badge>
-      </div>
-      <p>{decisionWords(face)}</p>
+      <Decided of={face} />
       {face.candidates.length > 0 && (
         <table className="candidates">
           <caption className="unseen">Most similar people</caption>
           <thead className="unseen">
             <tr>
               <th scope="col">Person</th>
+              <td aria-hidden="true" />
               <th scope="col">Similarity</th>
             </tr>
           </thead>
@@ -124,10 +104,10 @@ function Face({ face, number }: { face: FoundFace; number: number }) {
                 <th scope="row">
                   <Link href={`/person/?id=${encodeURIComponent(candidate.person_id)}`}>{candidate.person}</Link>
                 </th>
-                <td>
-                  <meter min={0} max={1} value={Math.max(0, candidate.similarity)} aria-hidden="true" />
-                  {similarity(candidate.similarity)}
+                <td aria-hidden="true">
+                  <Scale value={candidate.similarity} needed={face.threshold} />
                 </td>
+                <td>{similarity(candidate.similarity)}</td>
               </tr>
             ))}
           </tbody>
@@ -135,5 +115,15 @@ function Face({ face, number }: { face: FoundFace; number: number }) {
       )}
       <p className="note">A name needs a similarity of {similarity(face.threshold)} or more.</p>
     </li>
+  );
+}
+
+function Scale({ value, needed }: { value: number; needed: number }) {
+  const percent = (part: number) => `${100 * Math.min(Math.max(part, 0), 1)}%`;
+  return (
+    <div className="scale">
+      <span className={value >= needed ? "scale-bar enough" : "scale-bar"} style={{ width: percent(value) }} />
+      <span className="scale-mark" style={{ left: percent(needed) }} />
+    </div>
   );
 }

@@ -26,26 +26,34 @@ export function draw(canvas: HTMLCanvasElement, video: HTMLVideoElement, shown: 
   if (video.videoWidth === 0) return;
   const { scale, left, top } = contain(video.videoWidth, video.videoHeight, width, height);
   const letters = width < 500 ? 11 : 13;
-  paint.font = `600 ${letters}px system-ui, sans-serif`;
+  paint.font = `600 ${letters}px ${getComputedStyle(canvas).fontFamily}`;
   paint.textBaseline = "middle";
-  for (const { box, label, colour, known } of shown) {
-    const [x1, y1] = [left + box[0] * scale, top + box[1] * scale];
-    const [x2, y2] = [left + box[2] * scale, top + box[3] * scale];
-    const paintColour = VIDEO_COLOURS[colour % VIDEO_COLOURS.length] as string;
+  const placed = shown.map(({ box, colour, ...rest }) => ({
+    ...rest,
+    x1: left + box[0] * scale,
+    y1: top + box[1] * scale,
+    x2: left + box[2] * scale,
+    y2: top + box[3] * scale,
+    colour: VIDEO_COLOURS[colour % VIDEO_COLOURS.length] as string,
+  }));
+  for (const { x1, y1, x2, y2, colour, known } of placed) {
     paint.lineWidth = 4;
     paint.strokeStyle = "rgb(0 0 0 / 45%)";
     paint.setLineDash([]);
     paint.strokeRect(x1, y1, x2 - x1, y2 - y1);
     paint.lineWidth = 2;
-    paint.strokeStyle = paintColour;
+    paint.strokeStyle = colour;
     paint.setLineDash(known ? [] : [6, 4]);
     paint.strokeRect(x1, y1, x2 - x1, y2 - y1);
+  }
+  // Names last: a box behind one does not cross it.
+  for (const { x1, y1, x2, label, colour } of placed) {
     const text = fit(paint, label, Math.max(7 * letters, x2 - x1 - 12));
     const textWide = paint.measureText(text).width + 12;
     const textHigh = letters + 7;
     const textTop = y1 >= textHigh + 4 ? y1 - textHigh - 2 : Math.max(0, y1) + 2;
     const textLeft = Math.min(Math.max(0, x1 - 1), Math.max(0, width - textWide));
-    paint.fillStyle = paintColour;
+    paint.fillStyle = colour;
     paint.fillRect(textLeft, textTop, textWide, textHigh);
     paint.fillStyle = "#0b1210";
     paint.fillText(text, textLeft + 6, textTop + textHigh / 2 + 0.5);

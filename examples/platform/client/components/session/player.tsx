@@ -112,7 +112,7 @@ export function Player({ id, video, rows, boxes, state, onTime }: Props) {
       <div className="player-foot">
         <p className="present">
           <span className="note">In the picture:</span>{" "}
-          <span data-present>{live ? "known when the video is done" : present || "nobody"}</span>
+          <span data-present>{present || (live ? "nobody found so far" : "nobody")}</span>
         </p>
         <label className="check">
           <input type="checkbox" checked={withBoxes} onChange={(event) => setWithBoxes(event.target.checked)} />

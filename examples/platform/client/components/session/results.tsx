@@ -1,10 +1,10 @@
 "use client";
 
+import { Decided } from "@/components/ui/decided";
 import { Photo } from "@/components/ui/photo";
-import { Badge } from "@/components/ui/states";
 import type { Row } from "@/lib/timeline";
 import type { Track } from "@/lib/types";
-import { clock, decisionWords, similarity } from "@/lib/words";
+import { clock, similarity } from "@/lib/words";
 
 /** One result per track, with its evidence. */
 export function Results({ rows, seek }: { rows: Row[]; seek: (ms: number) => void }) {
@@ -23,27 +23,22 @@ function Result({ row, track, seek }: { row: Row; track: Track; seek: (ms: numbe
   const nearest = track.person === null && best && best.similarity >= track.threshold / 2 ? best : null;
   return (
     <li className={`result colour-${row.colour}`} data-track={track.track} data-person={track.person ?? ""}>
-      <div className="result-head">
-        <h3>{row.label}</h3>
-        <Badge tone={track.person === null ? "quiet" : "good"}>
-          {track.person === null ? "Unknown" : "Recognised"}
-        </Badge>
-      </div>
-      <ul className="shots" aria-label={`Best shots of ${row.label}`}>
-        {track.best_shots.map((shot) => (
-          <li key={shot.frame}>
-            <button
-              type="button"
-              onClick={() => seek(shot.ms)}
-              aria-label={`${row.label} at ${clock(shot.ms)}: go there`}
-            >
-              <Photo path={shot.url} alt="" />
-              <span aria-hidden="true">{clock(shot.ms)}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
-      <p>{decisionWords(track)}</p>
+      <Decided of={track} label={row.label}>
+        <ul className="shots" aria-label={`Best shots of ${row.label}`}>
+          {track.best_shots.map((shot) => (
+            <li key={shot.frame}>
+              <button
+                type="button"
+                onClick={() => seek(shot.ms)}
+                aria-label={`${row.label} at ${clock(shot.ms)}: go there`}
+              >
+                <Photo path={shot.url} alt="" />
+                <span aria-hidden="true">{clock(shot.ms)}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      </Decided>
       <p className="note">Seen {track.spans_ms.map(([start, end]) => `${clock(start)} – ${clock(end)}`).join(", ")}</p>
       <p className="note">
         Similarity {similarity(track.similarity)}, needed {similarity(track.threshold)}

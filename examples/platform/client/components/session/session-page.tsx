@@ -1,11 +1,10 @@
 "use client";
 
-import Link from "next/link";
-import { useRouter, useSearchParams } from "next/navigation";
+import { useRouter } from "next/navigation";
 import { useMemo, useRef, useState } from "react";
+import { ById } from "@/components/shell/by-id";
 import { useMay } from "@/components/shell/me";
-import { Dialog } from "@/components/ui/dialog";
-import { Icon } from "@/components/ui/icons";
+import { AskDialog } from "@/components/ui/dialog";
 import { PageHead } from "@/components/ui/page-head";
 import { Badge, Empty, Failure, Loading, Progress, Shown } from "@/components/ui/states";
 import { tell, tellError } from "@/components/ui/toasts";
@@ -22,22 +21,10 @@ import { Unknown } from "./unknown";
 import { useSession } from "./use-session";
 
 export function SessionPage() {
-  const id = useSearchParams().get("id");
   return (
-    <>
-      <Link className="back" href="/videos/">
-        <Icon name="back" />
-        Videos
-      </Link>
-      {id ? (
-        <One key={id} id={id} />
-      ) : (
-        <>
-          <h1 className="unseen">Video</h1>
-          <Empty icon="video" title="No video was chosen." />
-        </>
-      )}
-    </>
+    <ById list={{ href: "/videos/", label: "Videos" }} icon="video" what="video">
+      {(id) => <One id={id} />}
+    </ById>
   );
 }
 
@@ -125,15 +112,10 @@ function Head({ session, live, onChanged }: { session: Session; live: boolean; o
   const [asking, setAsking] = useState(false);
   const cancel = () => api.cancelSession(session.id).then(onChanged, tellError);
   const remove = async () => {
-    try {
-      await api.deleteSession(session.id);
-      forgetPictures();
-      tell(`${session.file_name} and its results are deleted.`);
-      router.replace("/videos/");
-    } catch (error) {
-      setAsking(false);
-      tellError(error);
-    }
+    await api.deleteSession(session.id);
+    forgetPictures();
+    tell(`${session.file_name} and its results are deleted.`);
+    router.replace("/videos/");
   };
   const length = session.duration_ms ? ` · ${clock(session.duration_ms, false)} long` : "";
   const found =
@@ -152,17 +134,9 @@ function Head({ session, live, onChanged }: { session: Session; live: boolean; o
         </button>
       )}
       {asking && (
-        <Dialog title="Delete this video?" onClose={() => setAsking(false)}>
+        <AskDialog title="Delete this video?" label="Delete" onClose={() => setAsking(false)} act={remove} danger>
           <p>The video, its results and its pictures are erased. People enrolled from it stay.</p>
-          <div className="actions">
-            <button type="button" className="button" onClick={() => setAsking(false)}>
-              Keep
-            </button>
-            <button type="button" className="button danger" onClick={remove}>
-              Delete
-            </button>
-          </div>
-        </Dialog>
+        </AskDialog>
       )}
     </PageHead>
   );

@@ -14,6 +14,7 @@ export function useSession(id: Id) {
   const live = session.data?.state === "queued" || session.data?.state === "running";
 
   const lastAttempt = useRef(0);
+  const [attempt, setAttempt] = useState(0);
 
   const onEvent = useEffectEvent((name: string, data: unknown) => {
     if (name === "progress") {
@@ -23,10 +24,11 @@ export function useSession(id: Id) {
       const track = data as Track;
       tracks.setData((now) => [...now.filter((each) => each.track !== track.track), track]);
     } else if (name === "state") {
-      const { state, attempt } = data as Pick<Session, "state"> & { attempt?: number };
+      const { state, attempt: now } = data as Pick<Session, "state"> & { attempt?: number };
       // Another worker begins anew where one died: what the first had found is found again.
-      if (attempt !== undefined && lastAttempt.current > 0 && attempt > lastAttempt.current) tracks.setData(() => []);
-      lastAttempt.current = attempt ?? lastAttempt.current;
+      if (now !== undefined && lastAttempt.current > 0 && now > lastAttempt.current) tracks.setData(() => []);
+      lastAttempt.current = now ?? lastAttempt.current;
+      setAttempt(lastAttempt.current);
       session.setData((now) => ({ ...now, state }));
       if (state === "done" || state === "failed" || state === "cancelled") reload();
     }
@@ -50,15 +52,19 @@ export function useSession(id: Id) {
     return () => stop.abort();
   }, [id, live, reloadSession]);
 
-  const boxes = useBoxes(id, tracks.data ?? [], live);
+  // What was found last may still be added to until the end.
+  const boxes = useBoxes(id, tracks.data ?? [], live ? `attempt ${attempt}` : "over");
   return { session, tracks, groups, boxes, live, reload };
 }
 
-/** The boxes of each track, asked for once, a few at a time. */
-function useBoxes(id: Id, tracks: Track[], live: boolean): ReadonlyMap<number, BoxRow[]> {
-  const [boxes, setBoxes] = useState<ReadonlyMap<number, BoxRow[]>>(new Map());
+const noBoxes: ReadonlyMap<number, BoxRow[]> = new Map();
+
+/** The boxes of each track, a few at a time, asked for once in each `turn`. */
+function useBoxes(id: Id, tracks: Track[], turn: string): ReadonlyMap<number, BoxRow[]> {
+  const [known, setKnown] = useState({ turn, boxes: noBoxes });
+  const boxes = known.turn === turn ? known.boxes : noBoxes;
   const missing = tracks.map((each) => each.track).filter((track) => !boxes.has(track));
-  const batch = live ? "" : missing.slice(0, 6).join(" ");
+  const batch = missing.slice(0, 6).join(" ");
   useEffect(() => {
     if (batch === "") return;
     const stop = new AbortController();
@@ -73,9 +79,10 @@ function useBoxes(id: Id, tracks: Track[], live: boolean): ReadonlyMap<number, B
       ),
     ).then((rows) => {
       if (stop.signal.aborted) return;
-      setBoxes((now) => new Map([...now, ...numbers.map((track, index) => [track, rows[index] ?? []] as const)]));
+      const more = numbers.map((track, index) => [track, rows[index] ?? []] as const);
+      setKnown((now) => ({ turn, boxes: new Map([...(now.turn === turn ? now.boxes : []), ...more]) }));
     });
     return () => stop.abort();
-  }, [id, batch]);
+  }, [id, batch, turn]);
   return boxes;
 }

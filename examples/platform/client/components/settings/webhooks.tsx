@@ -1,181 +1,93 @@
 "use client";
 
-import { type FormEvent, useId, useState } from "react";
-import { Dialog } from "@/components/ui/dialog";
-import { Badge, Empty, More, Shown, type Tone } from "@/components/ui/states";
-import { tell, tellError } from "@/components/ui/toasts";
+import { useState } from "react";
+import { AskDialog, Dialog } from "@/components/ui/dialog";
+import { Checks, Field } from "@/components/ui/field";
+import { Listed } from "@/components/ui/listed";
+import { Badge, Empty, Problem, type Tone } from "@/components/ui/states";
+import { tell } from "@/components/ui/toasts";
+import { useAct } from "@/lib/act";
 import * as api from "@/lib/api";
 import { usePages } from "@/lib/load";
 import type { Delivery, Webhook } from "@/lib/types";
-import { count, errorWords, when } from "@/lib/words";
+import { count, errorWords, eventWords, when } from "@/lib/words";
+import { Section } from "./section";
 
-const events = ["session.done", "session.failed", "enrolment.accepted", "enrolment.rejected", "enrolment.failed"];
+const events = ["session.done", "session.failed", "enrolment.accepted", "enrolment.rejected", "enrolment.failed"].map(
+  (value) => ({ value, text: eventWords(value) }),
+);
 
 export function Webhooks() {
   const hooks = usePages("webhooks", (cursor, signal) => api.webhooks(cursor, signal));
-  const [adding, setAdding] = useState(false);
   const [shown, setShown] = useState<Webhook | null>(null);
-  const [removing, setRemoving] = useState<Webhook | null>(null);
-  const remove = async (hook: Webhook) => {
-    try {
-      await api.deleteWebhook(hook.id);
-      tell("The webhook is removed.");
-      hooks.reload();
-    } catch (error) {
-      tellError(error);
-    } finally {
-      setRemoving(null);
-    }
-  };
   return (
-    <section aria-labelledby="webhooks">
-      <div className="section-head">
-        <h2 id="webhooks">Webhooks</h2>
-        <button type="button" className="button" onClick={() => setAdding(true)}>
-          New webhook…
-        </button>
-      </div>
-      <Shown of={hooks}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty icon="settings" title="No webhooks.">
-              <p>A webhook tells another server when a video is done or somebody is found.</p>
-            </Empty>
-          ) : (
-            <>
-              <ul className="rows" aria-label="Webhooks">
-                {items.map((hook) => (
-                  <li key={hook.id}>
-                    <div className="row-main">
-                      <span className="row-name">{hook.url}</span>
-                      <span className="note">{hook.events.join(", ")}</span>
-                    </div>
-                    <button
-                      type="button"
-                      className="button small"
-                      onClick={() => setShown(hook)}
-                      aria-label={`Deliveries to ${hook.url}`}
-                    >
-                      Deliveries
-                    </button>
-                    <button
-                      type="button"
-                      className="button small"
-                      onClick={() => setRemoving(hook)}
-                      aria-label={`Remove ${hook.url}`}
-                    >
-                      Remove…
-                    </button>
-                  </li>
-                ))}
-              </ul>
-              <More pages={hooks} />
-            </>
-          )
+    <>
+      <Section
+        title="Webhooks"
+        of={hooks}
+        add={{ label: "New webhook…", dialog: (close) => <NewWebhook onClose={close} onMade={hooks.reload} /> }}
+        empty={
+          <Empty icon="webhook" title="No webhooks.">
+            <p>A webhook tells another server when a video is done or somebody is enrolled.</p>
+          </Empty>
         }
-      </Shown>
-      {adding && (
-        <NewWebhook
-          onClose={() => setAdding(false)}
-          onMade={() => {
-            setAdding(false);
-            tell("The webhook is set up.");
-            hooks.reload();
-          }}
-        />
-      )}
-      {removing && (
-        <Dialog title="Remove this webhook?" onClose={() => setRemoving(null)}>
-          <p>{removing.url} is told nothing from now on, and what was sent to it is no longer listed.</p>
-          <div className="actions">
-            <button type="button" className="button" onClick={() => setRemoving(null)}>
-              Keep
+        row={(hook) => (
+          <>
+            <div className="row-main">
+              <span className="row-name">{hook.url}</span>
+              <span className="note">{hook.events.join(", ")}</span>
+            </div>
+            <button
+              type="button"
+              className="button small"
+              onClick={() => setShown(hook)}
+              aria-label={`Deliveries to ${hook.url}`}
+            >
+              Deliveries
             </button>
-            <button type="button" className="button danger" onClick={() => remove(removing)}>
-              Remove
-            </button>
-          </div>
-        </Dialog>
-      )}
+          </>
+        )}
+        end={{
+          label: "Remove",
+          of: ({ url }) => ({
+            name: url,
+            title: "Remove this webhook?",
+            told: `${url} is told nothing from now on, and what was sent to it is no longer listed.`,
+            done: "The webhook is removed.",
+          }),
+          act: (hook) => api.deleteWebhook(hook.id),
+        }}
+      />
       {shown && <Deliveries hook={shown} onClose={() => setShown(null)} />}
-    </section>
+    </>
   );
 }
 
 function NewWebhook({ onClose, onMade }: { onClose: () => void; onMade: () => void }) {
   const [url, setUrl] = useState("");
   const [secret, setSecret] = useState("");
-  const [chosen, setChosen] = useState<string[]>(["session.done"]);
-  const [error, setError] = useState<string | null>(null);
-  const id = useId();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setError(null);
-    try {
-      await api.createWebhook(url.trim(), secret, chosen);
-      onMade();
-    } catch (problem) {
-      setError(errorWords(problem));
-    }
+  const [chosen, setChosen] = useState(["session.done"]);
+  const make = async () => {
+    await api.createWebhook(url.trim(), secret, chosen);
+    onClose();
+    tell("The webhook is set up.");
+    onMade();
   };
-  const toggle = (name: string) =>
-    setChosen((now) => (now.includes(name) ? now.filter((each) => each !== name) : [...now, name]));
+  const ready = url.trim() !== "" && secret.length >= 16 && chosen.length > 0;
   return (
-    <Dialog title="New webhook" onClose={onClose}>
-      <form onSubmit={submit}>
-        <div className="field">
-          <label htmlFor={`${id}-url`}>Address</label>
-          <input
-            id={`${id}-url`}
-            type="url"
-            value={url}
-            onChange={(event) => setUrl(event.target.value)}
-            placeholder="https://…"
-            required
-          />
-        </div>
-        <div className="field">
-          <label htmlFor={`${id}-secret`}>Secret</label>
-          <input
-            id={`${id}-secret`}
-            type="password"
-            value={secret}
-            onChange={(event) => setSecret(event.target.value)}
-            autoComplete="off"
-            minLength={16}
-            required
-            aria-describedby={`${id}-note`}
-          />
-          <p className="note" id={`${id}-note`}>
-            At least 16 letters. Every delivery is signed with it.
-          </p>
-        </div>
-        <fieldset className="checks">
-          <legend>Tell about</legend>
-          {events.map((name) => (
-            <label key={name} className="check">
-              <input type="checkbox" checked={chosen.includes(name)} onChange={() => toggle(name)} />
-              <span>{name}</span>
-            </label>
-          ))}
-        </fieldset>
-        <p className="problem" role="alert">
-          {error}
-        </p>
-        <div className="actions">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="submit"
-            className="button main"
-            disabled={url.trim() === "" || secret.length < 16 || chosen.length === 0}
-          >
-            Set up
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <AskDialog title="New webhook" label="Set up" onClose={onClose} act={make} ready={ready}>
+      <Field label="Address" type="url" value={url} onText={setUrl} placeholder="https://…" required />
+      <Field
+        label="Secret"
+        type="password"
+        value={secret}
+        onText={setSecret}
+        minLength={16}
+        required
+        note="At least 16 letters. Every delivery is signed with it."
+      />
+      <Checks legend="Tell about" options={events} chosen={chosen} onChange={setChosen} />
+    </AskDialog>
   );
 }
 
@@ -187,34 +99,35 @@ const tones: Record<Delivery["state"], { tone: Tone; label: string }> = {
 
 function Deliveries({ hook, onClose }: { hook: Webhook; onClose: () => void }) {
   const pages = usePages(`deliveries ${hook.id}`, (cursor, signal) => api.deliveries(hook.id, cursor, signal));
+  const { busy, error, run } = useAct();
+  const retry = (delivery: Delivery) =>
+    run(async () => {
+      await api.retryDelivery(hook.id, delivery.id);
+      pages.reload();
+    });
   return (
     <Dialog title="Deliveries" onClose={onClose}>
       <p className="note">{hook.url}</p>
-      <Shown of={pages}>
-        {(items) =>
-          items.length === 0 ? (
-            <p>Nothing was sent yet.</p>
-          ) : (
-            <>
-              <ul className="rows">
-                {items.map((delivery) => (
-                  <li key={delivery.id}>
-                    <div className="row-main">
-                      <span className="row-name">{delivery.event}</span>
-                      <span className="note">
-                        {when(delivery.created_ms)}, {count(delivery.attempts, "attempt")}
-                        {delivery.answer ? `: ${delivery.answer}` : ""}
-                      </span>
-                    </div>
-                    <Badge tone={tones[delivery.state].tone}>{tones[delivery.state].label}</Badge>
-                  </li>
-                ))}
-              </ul>
-              <More pages={pages} />
-            </>
-          )
-        }
-      </Shown>
+      <Listed of={pages} className="rows" label="Deliveries" empty={<p>Nothing was sent yet.</p>}>
+        {(delivery) => (
+          <li key={delivery.id}>
+            <div className="row-main">
+              <span className="row-name">{delivery.event}</span>
+              <span className="note">
+                {when(delivery.created_ms)}, {count(delivery.attempts, "attempt")}
+              </span>
+              {delivery.answer && delivery.state !== "delivered" && <span className="note">{delivery.answer}</span>}
+            </div>
+            <Badge tone={tones[delivery.state].tone}>{tones[delivery.state].label}</Badge>
+            {delivery.state === "dead" && (
+              <button type="button" className="button small" disabled={busy} onClick={() => retry(delivery)}>
+                Send again
+              </button>
+            )}
+          </li>
+        )}
+      </Listed>
+      <Problem>{error === null ? null : errorWords(error)}</Problem>
       <div className="actions">
         <button type="button" className="button main" onClick={onClose}>
           Close

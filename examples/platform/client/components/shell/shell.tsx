@@ -1,6 +1,6 @@
 "use client";
 
-import { type ReactNode, useEffect } from "react";
+import { type ReactNode, Suspense, useEffect } from "react";
 import { Failure, Loading } from "@/components/ui/states";
 import { Toasts } from "@/components/ui/toasts";
 import * as api from "@/lib/api";
@@ -46,7 +46,7 @@ function SignedIn({ children }: { children: ReactNode }) {
       <div className="shell">
         <Nav name={me.data.name} />
         <main id="main" tabIndex={-1}>
-          {children}
+          <Suspense fallback={<Loading />}>{children}</Suspense>
         </main>
       </div>
     </MeProvider>

@@ -54,3 +54,12 @@ export function DropZone({ accept, multiple = false, label, children, onFiles }:
     </label>
   );
 }
+
+/** A drop zone for what the engine reads as photos. */
+export function PhotoDrop(props: Pick<Props, "label" | "multiple" | "onFiles">) {
+  return (
+    <DropZone {...props} accept="image/*">
+      JPEG, PNG, WebP, TIFF, GIF or BMP{props.multiple && ", several at once"}
+    </DropZone>
+  );
+}

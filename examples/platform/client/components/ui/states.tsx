@@ -71,13 +71,11 @@ export function Progress({ value, label }: { value: number; label: string }) {
   return <progress className="progress" max={100} value={percent} aria-label={label} />;
 }
 
-export function More({ pages }: { pages: { more: (() => void) | null } }) {
-  if (!pages.more) return null;
+/** What went wrong in a form. It is always there, because an alert that comes with its text is not read aloud everywhere. */
+export function Problem({ id, children }: { id?: string; children: ReactNode }) {
   return (
-    <p className="more">
-      <button type="button" className="button" onClick={pages.more}>
-        Show more
-      </button>
+    <p className="problem" role="alert" id={id}>
+      {children}
     </p>
   );
 }

@@ -51,14 +51,12 @@ function Item({ upload }: { upload: Upload }) {
   const under = state === "sending" || state === "retrying" || state === "waiting";
   return (
     <li className="upload" data-state={state}>
-      <div className="upload-head">
-        <span className="upload-name">{file.name}</span>
+      <div className="upload-line">
+        <div className="row-main">
+          <span className="row-name">{file.name}</span>
+          <span className="note">{state === "done" ? size(file.size) : `${size(sent)} of ${size(file.size)}`}</span>
+        </div>
         <Badge tone={tone}>{label}</Badge>
-      </div>
-      {state !== "done" && <Progress value={sent / (file.size || 1)} label={`Upload of ${file.name}`} />}
-      <div className="upload-foot">
-        <span className="note">{state === "done" ? size(file.size) : `${size(sent)} of ${size(file.size)}`}</span>
-        {state === "failed" && <span className="problem">{errorWords(upload.error)}</span>}
         <div className="actions">
           {sessionId !== null && (
             <Link className="button small main" href={sessionHref(sessionId)}>
@@ -95,6 +93,8 @@ function Item({ upload }: { upload: Upload }) {
           </button>
         </div>
       </div>
+      {state !== "done" && <Progress value={sent / (file.size || 1)} label={`Upload of ${file.name}`} />}
+      {state === "failed" && <p className="problem">{errorWords(upload.error)}</p>}
     </li>
   );
 }

@@ -2,8 +2,9 @@
 
 import { useEffect, useRef } from "react";
 import { useMay } from "@/components/shell/me";
+import { Listed } from "@/components/ui/listed";
 import { PageHead } from "@/components/ui/page-head";
-import { Empty, More, Shown } from "@/components/ui/states";
+import { Empty } from "@/components/ui/states";
 import * as api from "@/lib/api";
 import { usePages } from "@/lib/load";
 import { useStore } from "@/lib/store";
@@ -44,23 +45,23 @@ export function Videos() {
     <>
       <PageHead title="Videos" lead="Upload a video to see who is in it, and from when to when." />
       {mayQuery && <UploadPanel />}
-      <h2>Sessions</h2>
-      <Shown of={sessions}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty icon="video" title="No video was looked at yet." />
-          ) : (
-            <>
-              <ul className="sessions" aria-label="Sessions">
-                {items.map((session) => (
-                  <SessionCard key={session.id} session={session} />
-                ))}
-              </ul>
-              <More pages={sessions} />
-            </>
-          )
-        }
-      </Shown>
+      <section aria-labelledby="sessions">
+        <div className="section-head">
+          <h2 id="sessions">Sessions</h2>
+        </div>
+        <Listed
+          of={sessions}
+          className="sessions"
+          label="Sessions"
+          empty={
+            <Empty icon="video" title="No video was looked at yet.">
+              <p>Each uploaded video becomes a session: who is in it, from when to when, with the best shots.</p>
+            </Empty>
+          }
+        >
+          {(session) => <SessionCard key={session.id} session={session} />}
+        </Listed>
+      </section>
     </>
   );
 }

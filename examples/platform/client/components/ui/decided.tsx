@@ -1,0 +1,19 @@
+import type { ReactNode } from "react";
+import type { Decision } from "@/lib/types";
+import { decisionWords } from "@/lib/words";
+import { Badge } from "./states";
+
+/** Who it was taken for, whether that is somebody, and why. */
+export function Decided({ of, label, children }: { of: Decision; label?: string; children?: ReactNode }) {
+  const known = of.person !== null;
+  return (
+    <>
+      <div className="result-head">
+        <h3>{label ?? of.person ?? "Unknown"}</h3>
+        <Badge tone={known ? "good" : "quiet"}>{known ? "Recognised" : "Unknown"}</Badge>
+      </div>
+      {children}
+      <p>{decisionWords(of)}</p>
+    </>
+  );
+}
