@@ -66,6 +66,8 @@ pub struct Limits {
     pub photo_pixels: u64,
     /// Largest video in bytes.
     pub upload_bytes: u64,
+    /// Days until an upload that nobody finished is removed.
+    pub keep_uploads_days: u32,
     /// Photos in memory at the same time.
     pub photos_at_once: usize,
     /// Seconds until a request's head, a photo, or the next piece of a video must have come.
@@ -88,8 +90,10 @@ pub struct Work {
     pub frames_at_once: usize,
     /// Milliseconds after which a silent worker counts as dead and its job goes to another.
     pub lease_ms: u64,
-    /// How often a job is tried.
+    /// How often a job is tried. A server that was away does not count against it.
     pub attempts: u32,
+    /// Hours from a job's beginning until servers that are away do count against it.
+    pub patience_hours: u32,
     /// Milliseconds that a call of detection or embedding waits for others to share its batch.
     pub batch_wait_ms: u64,
     /// Most images of a batch.
@@ -128,6 +132,7 @@ impl Default for Limits {
             photo_bytes: 20 << 20,
             photo_pixels: 50_000_000,
             upload_bytes: 8 << 30,
+            keep_uploads_days: 7,
             photos_at_once: 16,
             patience_s: 30,
             requests_per_second: 200.0,
@@ -138,7 +143,7 @@ impl Default for Limits {
 
 impl Default for Work {
     fn default() -> Self {
-        Self { query_workers: 1, enrolment_workers: 1, frames_at_once: 0, lease_ms: 15_000, attempts: 4, batch_wait_ms: 3, batch: 16 }
+        Self { query_workers: 1, enrolment_workers: 1, frames_at_once: 0, lease_ms: 15_000, attempts: 4, patience_hours: 24, batch_wait_ms: 3, batch: 16 }
     }
 }
 
@@ -197,9 +202,11 @@ impl Config {
         require(self.tls_certificate.is_some() == self.tls_key.is_some(), "`tls_certificate` and `tls_key` are needed both or neither")?;
         let (limits, work) = (&self.limits, &self.work);
         require(limits.photo_bytes > 0 && limits.upload_bytes > 0 && limits.photos_at_once > 0, "`limits`: sizes must be above 0")?;
+        require(limits.keep_uploads_days > 0, "`limits.keep_uploads_days`: expected at least 1")?;
         require(limits.patience_s > 0, "`limits.patience_s`: expected at least 1")?;
         require(limits.requests_per_second > 0.0 && limits.burst >= 1.0, "`limits`: requests_per_second above 0 and burst of at least 1")?;
         require(work.attempts > 0 && work.batch > 0, "`work`: attempts and batch must be at least 1")?;
+        require(work.patience_hours > 0, "`work.patience_hours`: expected at least 1")?;
         require(work.lease_ms >= 1000, "`work.lease_ms`: expected at least 1000: shorter ones end while a worker is only busy")?;
         require(work.batch_wait_ms <= 1000, "`work.batch_wait_ms`: expected at most 1000")?;
         require(
@@ -263,6 +270,8 @@ mod tests {
             ("cors_origins = ['*']", "cors_origins"),
             ("[work]\nlease_ms = 10", "lease_ms"),
             ("[limits]\nburst = 0.0", "burst"),
+            ("[limits]\nkeep_uploads_days = 0", "keep_uploads_days"),
+            ("[work]\npatience_hours = 0", "patience_hours"),
             ("listen = 'here'", "listen"),
         ] {
             let message = read(text).unwrap_err();

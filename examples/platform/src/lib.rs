@@ -19,5 +19,6 @@ pub mod queue;
 pub mod results;
 pub mod run;
 pub mod tls;
+pub mod unwanted;
 pub mod vision;
 pub mod workers;

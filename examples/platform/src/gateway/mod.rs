@@ -10,6 +10,7 @@ mod merge;
 mod observe;
 mod openapi;
 mod persons;
+mod ranges;
 mod rate;
 pub mod routes;
 mod search;
@@ -19,9 +20,8 @@ mod unknown;
 mod uploads;
 mod web;
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -46,8 +46,6 @@ pub struct Gateway {
     metrics: Arc<observe::Metrics>,
     /// Photos in memory at the same time.
     photos: Arc<Semaphore>,
-    /// Uploads that are being written to.
-    writing: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Gateway {
@@ -60,7 +58,7 @@ impl Gateway {
         let limits = &app.config.limits;
         let auth = Arc::new(auth::Auth::new(secret, (limits.requests_per_second, limits.burst)));
         let photos = Arc::new(Semaphore::new(limits.photos_at_once));
-        Ok(Self { app, auth, metrics: Arc::default(), photos, writing: Arc::default() })
+        Ok(Self { app, auth, metrics: Arc::default(), photos })
     }
 
     /// The HTTP service.
@@ -83,7 +81,7 @@ impl Gateway {
             .route("/v1/enrolments/{id}/photo", get(enrolments::photo))
             .route("/v1/search", post(search::search))
             .route("/v1/uploads", post(uploads::create))
-            .route("/v1/uploads/{id}", get(uploads::one).patch(uploads::append))
+            .route("/v1/uploads/{id}", get(uploads::one).patch(uploads::append).delete(uploads::remove))
             .route("/v1/sessions", get(sessions::list).post(sessions::create))
             .route("/v1/sessions/{id}", get(sessions::one).delete(sessions::remove))
             .route("/v1/sessions/{id}/cancel", post(sessions::cancel))
@@ -120,6 +118,7 @@ impl Gateway {
 /// `config` when the address or the certificate cannot be used.
 pub async fn serve(app: App, bound: impl FnOnce(SocketAddr)) -> Result<()> {
     let gateway = Gateway::new(app.clone()).await?;
+    tokio::spawn(uploads::expire(gateway.clone()));
     let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
     let listener = std::net::TcpListener::bind(app.config.listen)
         .map_err(|error| Error::Config(format!("`listen`: cannot listen on {}: {error}", app.config.listen)))?;

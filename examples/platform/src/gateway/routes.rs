@@ -115,6 +115,7 @@ pub const ROUTES: &[Route] = &[
     route("PATCH", "/v1/uploads/{id}", QUERY, "The next bytes of an upload, from header Upload-Offset on")
         .body("bytes")
         .gives(200, "Upload"),
+    route("DELETE", "/v1/uploads/{id}", QUERY, "Give up an upload").gives(204, ""),
     route("POST", "/v1/sessions", QUERY, "Look through an uploaded video").body("SessionRequest").gives(202, "Accepted"),
     route("GET", "/v1/sessions", READ, "Sessions, newest first").query(PAGE).gives(200, "page:Session"),
     route("GET", "/v1/sessions/{id}", READ, "A session").gives(200, "Session"),
