@@ -3,6 +3,7 @@
 
 mod deploy;
 mod doors;
+mod files;
 mod flow;
 mod harness;
 mod many;
@@ -12,5 +13,7 @@ mod people;
 #[path = "../../../../facerec-core/tests/postgres_server/mod.rs"]
 mod postgres_server;
 mod process;
+mod queue;
 mod services;
 mod tls;
+mod uploads;
