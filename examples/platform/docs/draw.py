@@ -83,7 +83,7 @@ def data_model():
     tables.append(("person (gallery)", ["id", "name", "created_ms"]))
     tables.append(("face (gallery)", ["id", "person", "vector", "quality", "source", "created_ms"]))
     links += [("face (gallery)", "person (gallery)"), ("photo", "face (gallery)"), ("track", "person (gallery)")]
-    order = [["photo", "face (gallery)", "person (gallery)"], ["job", "session", "track"], ["upload", "result", "event", "forgotten"], ["api_key", "webhook", "delivery", "setting"]]
+    order = [["photo", "face (gallery)", "person (gallery)"], ["job", "session", "track"], ["upload", "result", "set_aside", "event", "unwanted"], ["api_key", "webhook", "delivery", "setting", "forgotten"]]
     columns, places, bodies = dict(tables), {}, []
     assert sorted(columns) == sorted(sum(order, [])), "a table has no place in the drawing"
     for number, names in enumerate(order):

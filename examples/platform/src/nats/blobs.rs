@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
@@ -18,7 +19,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::copies::Copies;
 use super::pieces::Pieces;
@@ -89,7 +90,7 @@ impl NatsBlobs {
             (Ok(()), before) => before.map(|info| info.nuid),
         };
         if let Some(stale) = stale
-            && let Err(error) = self.purge(&format!("$O.{BUCKET}.C.{stale}")).await
+            && let Err(error) = self.purge(format!("$O.{BUCKET}.C.{stale}")).await
         {
             // They go with the key.
             tracing::warn!(%error, "pieces of a file stay that nobody reads");
@@ -138,8 +139,8 @@ impl NatsBlobs {
         sent.await.map(|_| ()).map_err(unavailable("the object store"))
     }
 
-    async fn purge(&self, subject: &str) -> Result<()> {
-        let purged = tokio::time::timeout(6 * PATIENCE, self.stream.purge().filter(subject)).await;
+    async fn purge(&self, subject: String) -> Result<()> {
+        let purged = tokio::time::timeout(6 * PATIENCE, self.stream.purge().filter(&subject)).await;
         purged.map_err(unavailable("the object store"))?.map(|_| ()).map_err(unavailable("the object store"))
     }
 
@@ -202,7 +203,7 @@ impl Blobs for NatsBlobs {
     async fn put_file(&self, key: &str, path: &Path) -> Result<()> {
         if self.info(key).await?.is_none() {
             // What somebody left there who was killed.
-            self.purge(&format!("$O.{BUCKET}.C.{}.*", tokens(key)?)).await?;
+            self.purge(format!("$O.{BUCKET}.C.{}.*", tokens(key)?)).await?;
         }
         self.write(key, tokio::fs::File::open(path).await?).await?;
         Ok(tokio::fs::remove_file(path).await?)
@@ -216,7 +217,7 @@ impl Blobs for NatsBlobs {
         let whole = async {
             let Some(reading) = self.reading(key).await? else { return Ok(None) };
             let mut bytes = Vec::with_capacity(reading.info.size);
-            reading.whole(async |piece: Bytes| Ok(bytes.extend_from_slice(&piece))).await?;
+            reading.copy_to(&mut bytes).await?;
             Ok(Some(bytes.into()))
         };
         tokio::time::timeout(6 * PATIENCE, whole).await.map_err(unavailable("the object store"))?
@@ -235,7 +236,7 @@ impl Blobs for NatsBlobs {
         }
         let unfinished = self.copies.begin();
         let mut file = tokio::fs::File::create(&unfinished.0).await?;
-        reading.whole(async |piece: Bytes| Ok(file.write_all(&piece).await?)).await?;
+        reading.copy_to(&mut file).await?;
         file.flush().await?;
         Ok(Some(self.copies.finish(unfinished, &name).await?))
     }
@@ -243,13 +244,13 @@ impl Blobs for NatsBlobs {
     /// The names first, so that nobody finds what is half gone; the pieces last, by which whoever is interrupted finds the rest.
     async fn remove(&self, prefix: &str) -> Result<()> {
         let found = self.below(prefix).await?;
-        let keys: BTreeSet<&String> = found.iter().map(|(key, _)| key).collect();
-        let purged = futures_util::stream::iter(keys).map(async |key| self.purge(&meta(key)).await);
+        let names: BTreeSet<String> = found.iter().map(|(key, _)| meta(key)).collect();
+        let purged = futures_util::stream::iter(names).map(|name| self.purge(name));
         purged.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         for (key, version) in &found {
             self.copies.remove(&format!("{}.{version}", tokens(key)?)).await;
         }
-        self.purge(&format!("$O.{BUCKET}.C.{}.>", tokens(prefix)?)).await
+        self.purge(format!("$O.{BUCKET}.C.{}.>", tokens(prefix)?)).await
     }
 }
 
@@ -284,16 +285,21 @@ impl NatsReading {
         if ours && bytes.len() as u64 == length { Ok(bytes) } else { Err(missing()) }
     }
 
-    /// Hands over one piece after the other, and then knows whether they were what was written.
-    async fn whole(&self, mut take: impl AsyncFnMut(Bytes) -> Result<()>) -> Result<()> {
+    /// Writes all of it, and then knows whether it is what was put.
+    async fn copy_to(self, to: &mut (impl AsyncWrite + Unpin + Send)) -> Result<()> {
+        let reading = Arc::new(self);
+        let piece = |number: u64| {
+            let reading = Arc::clone(&reading);
+            async move { reading.piece(number).await }
+        };
         let mut digest = Sha256::new();
-        let mut pieces = futures_util::stream::iter(0..self.pieces.count()).map(|number| self.piece(number)).buffered(AT_ONCE);
+        let mut pieces = futures_util::stream::iter(0..reading.pieces.count()).map(piece).buffered(AT_ONCE);
         while let Some(piece) = pieces.try_next().await? {
             digest.update(&piece);
-            take(piece).await?;
+            to.write_all(&piece).await?;
         }
-        let same = self.info.digest.as_ref().is_none_or(|known| *known == digest_of(digest));
-        if same { Ok(()) } else { Err(damaged(&self.key, "its bytes are not those that were written")) }
+        let same = reading.info.digest.as_ref().is_none_or(|known| *known == digest_of(digest));
+        if same { Ok(()) } else { Err(damaged(&reading.key, "its bytes are not those that were put")) }
     }
 }
 

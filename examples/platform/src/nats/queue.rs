@@ -14,7 +14,7 @@ use super::{PATIENCE, unavailable};
 use crate::db::Db;
 use crate::error::Result;
 use crate::jobs::{self, Claim, Kind};
-use crate::queue::{HANDOVER_MS, Queue};
+use crate::queue::Queue;
 
 const STREAM: &str = "facerec-jobs";
 
