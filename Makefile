@@ -35,6 +35,7 @@ test: setup
 	scripts/test-python.sh
 	scripts/package-node.sh
 	scripts/check-package-node.sh
+	scripts/platform-schemathesis.sh
 	scripts/test-client.sh
 
 test-client: setup

@@ -1,6 +1,6 @@
-//! The gateway under small requests at a steady rate: how long they take, and what memory it needs; then under one large upload.
+//! The gateway under small requests at a steady rate: how long they take, and what memory it needs.
 //!
-//!     cargo bench -p facerec-platform --bench gateway -- [REQUESTS_PER_SECOND] [SECONDS] [UPLOAD_MIB]
+//!     cargo bench -p facerec-platform --bench gateway -- [REQUESTS_PER_SECOND] [SECONDS]
 //!
 //! Each request is due at its own time, and its latency counts from then: a gateway that stalls cannot hide behind clients that wait.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
@@ -46,68 +46,37 @@ fn memory(process: u32) -> (f64, f64) {
     (field("VmRSS:"), field("VmHWM:"))
 }
 
-/// The body of the next answer, which must have this status.
-async fn answer(stream: &mut BufReader<TcpStream>, status: &str) -> Vec<u8> {
-    let (mut line, mut length, mut first) = (String::new(), 0, true);
-    loop {
-        line.clear();
-        assert_ne!(stream.read_line(&mut line).await.unwrap(), 0, "the gateway hung up");
-        assert!(!first || line.starts_with(&format!("HTTP/1.1 {status}")), "{line}");
-        first = false;
-        if let Some(value) = line.strip_prefix("content-length: ") {
-            length = value.trim().parse().unwrap();
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.unwrap();
-    body
-}
-
 /// Sends one request after the other on a connection that is kept, and reads each answer whole.
 async fn connection(address: SocketAddr, key: String, due: Vec<(Instant, usize)>, took: Arc<Mutex<Vec<Duration>>>) {
     let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
-    let mut mine = Vec::with_capacity(due.len());
+    let (mut mine, mut body) = (Vec::with_capacity(due.len()), Vec::new());
     for (at, path) in due {
         tokio::time::sleep_until(at.into()).await;
         let head = format!("GET {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n", PATHS[path]);
         stream.get_mut().write_all(head.as_bytes()).await.unwrap();
-        answer(&mut stream, "200").await;
+        let (mut line, mut length, mut first) = (String::new(), 0, true);
+        loop {
+            line.clear();
+            assert_ne!(stream.read_line(&mut line).await.unwrap(), 0, "the gateway hung up");
+            assert!(!first || line.starts_with("HTTP/1.1 200"), "{line}");
+            first = false;
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        body.resize(length, 0);
+        stream.read_exact(&mut body).await.unwrap();
         mine.push(at.elapsed());
     }
     took.lock().unwrap().append(&mut mine);
 }
 
-/// Uploads `mib` MiB in one request and says what memory the gateway has meanwhile.
-async fn upload(address: SocketAddr, key: &str, process: u32, mib: u32) {
-    let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
-    let bytes = u64::from(mib) << 20;
-    let body = format!("{{\"file_name\": \"large.mp4\", \"bytes\": {bytes}}}");
-    let bearer = format!("host: x\r\nauthorization: Bearer {key}\r\n");
-    let head = format!("POST /v1/uploads HTTP/1.1\r\n{bearer}content-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-    stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-    let made = answer(&mut stream, "201").await;
-    let id = serde_json::from_slice::<serde_json::Value>(&made).unwrap()["id"].as_str().unwrap().to_owned();
-    let start = Instant::now();
-    let head = format!("PATCH /v1/uploads/{id} HTTP/1.1\r\n{bearer}upload-offset: 0\r\ncontent-length: {bytes}\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let (piece, mut resident) = (vec![7_u8; 1 << 20], Vec::new());
-    for sent in 0..mib {
-        if sent % (mib / 8).max(1) == 0 {
-            resident.push(format!("{:.0}", memory(process).0));
-        }
-        stream.write_all(&piece).await.unwrap();
-    }
-    answer(&mut stream, "200").await;
-    let seconds = start.elapsed().as_secs_f64();
-    println!("upload of {mib} MiB: {seconds:.1} s, resident MB at each eighth: {}, {:.0} at most", resident.join(" "), memory(process).1);
-}
-
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u32>().ok());
-    let (rate, seconds, mib) = (numbers.next().unwrap_or(2000), numbers.next().unwrap_or(20), numbers.next().unwrap_or(2048));
+    let (rate, seconds) = (numbers.next().unwrap_or(2000), numbers.next().unwrap_or(20));
     let folder = tempfile::tempdir().unwrap();
     let (running, address, key) = start(folder.path());
     let before = memory(running.0.id());
@@ -134,5 +103,4 @@ fn main() {
     println!("ms: p50 {:.2}, p90 {:.2}, p99 {:.2}, p99.9 {:.2}, most {:.2}", at(0.5), at(0.9), at(0.99), at(0.999), at(1.0));
     let after = memory(running.0.id());
     println!("resident MB: {:.0} before, {:.0} after, {:.0} at most", before.0, after.0, after.1);
-    runtime.block_on(upload(address, &key, running.0.id(), mib));
 }

@@ -56,11 +56,7 @@ impl App {
     pub async fn open(config: Config, vision: Vision, stop: watch::Receiver<bool>) -> Result<Self> {
         config.check()?;
         config.folder("uploads")?;
-        let db = if config.database.is_empty() {
-            Db::open_file(&config.data.join("platform.db")).await?
-        } else {
-            Db::open(&config.database).await?
-        };
+        let db = Db::of(&config).await?;
         let (queue, results, blobs): (Arc<dyn Queue>, Arc<dyn Results>, Arc<dyn Blobs>) = if config.nats.is_empty() {
             let (queue, results) = (SqlQueue::new(db.clone(), config.lease()), SqlResults::new(db.clone()));
             (Arc::new(queue), Arc::new(results), Arc::new(FileBlobs::new(config.folder("files")?)?))

@@ -8,6 +8,7 @@ use facerec_core::QualityGate;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::inference::MOST_BYTES;
 
 /// Everything that can be set. The defaults bring up the whole platform in one process without any other server.
 #[derive(Debug, Clone, Deserialize)]
@@ -203,6 +204,8 @@ impl Config {
         let (limits, work) = (&self.limits, &self.work);
         require(limits.photo_bytes > 0 && limits.upload_bytes > 0 && limits.photos_at_once > 0, "`limits`: sizes must be above 0")?;
         require(limits.keep_uploads_days > 0, "`limits.keep_uploads_days`: expected at least 1")?;
+        let fits = self.detection.is_empty() || limits.photo_pixels.saturating_mul(3) < MOST_BYTES as u64;
+        require(fits, "`limits.photo_pixels`: a photo of this size is more than one message to `detection` can hold (89,000,000 pixels)")?;
         require(limits.patience_s > 0, "`limits.patience_s`: expected at least 1")?;
         require(limits.requests_per_second > 0.0 && limits.burst >= 1.0, "`limits`: requests_per_second above 0 and burst of at least 1")?;
         require(work.attempts > 0 && work.batch > 0, "`work`: attempts and batch must be at least 1")?;
@@ -266,6 +269,7 @@ mod tests {
             ("gate = 'mild'", "mild"),
             ("detection = 'localhost:1'\ndata_processing = 'http://x:1'", "detection"),
             ("detection = 'http://x:1'", "data_processing"),
+            ("detection = 'http://x:1'\ndata_processing = 'http://x:1'\n[limits]\nphoto_pixels = 100000000", "photo_pixels"),
             ("tls_key = 'k.pem'", "tls_certificate"),
             ("cors_origins = ['*']", "cors_origins"),
             ("[work]\nlease_ms = 10", "lease_ms"),

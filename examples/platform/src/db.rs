@@ -1,5 +1,6 @@
 //! The database: SQLite in a file or PostgreSQL, one schema and one set of statements for both.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,6 +8,7 @@ use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// A row of an answer.
@@ -54,6 +56,17 @@ impl Db {
         Ok(Self { pool, postgres })
     }
 
+    /// The database that the configuration names.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn of(config: &Config) -> Result<Self> {
+        if config.database.is_empty() {
+            return Self::open_file(&config.folder("")?.join("platform.db")).await;
+        }
+        Self::open(&with_tls(&config.database)).await
+    }
+
     /// SQLite in the file `path`, made when missing.
     ///
     /// # Errors
@@ -93,6 +106,21 @@ impl Db {
     }
 }
 
+/// The address of a PostgreSQL server: without a word about `sslmode`, TLS with a checked certificate is required for every host but
+/// this machine's own, as facerec-core does it for a gallery on a server.
+fn with_tls(url: &str) -> String {
+    let (address, query) = url.split_once('?').unwrap_or((url, ""));
+    let host = address.split_once("://").map_or("", |(_, rest)| rest).split('/').next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    let here = ["", "localhost"].contains(&name) || name.starts_with("%2F") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    match query {
+        _ if here || query.split('&').any(|pair| pair.starts_with("sslmode=")) => url.to_owned(),
+        "" => format!("{address}?sslmode=verify-full"),
+        query => format!("{address}?{query}&sslmode=verify-full"),
+    }
+}
+
 /// Milliseconds since 1970 UTC.
 pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -102,6 +130,16 @@ pub fn now_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_hosts_need_tls_unless_the_address_says_otherwise() {
+        for here in ["postgres://a@localhost/d", "postgres://a@127.0.0.1:5433/d", "postgres://a:p@[::1]:5432/d?x=1", "postgres:///d"] {
+            assert_eq!(with_tls(here), here);
+        }
+        assert_eq!(with_tls("postgres://a:p@db:5432/d"), "postgres://a:p@db:5432/d?sslmode=verify-full");
+        assert_eq!(with_tls("postgres://db/d?x=1"), "postgres://db/d?x=1&sslmode=verify-full");
+        assert_eq!(with_tls("postgres://db/d?sslmode=disable"), "postgres://db/d?sslmode=disable");
+    }
 
     #[tokio::test]
     async fn a_file_is_made_once_and_opens_again() {

@@ -137,6 +137,17 @@ impl Error {
         }
     }
 
+    /// What callers are told. What went wrong inside is for the log: it may hold addresses and paths.
+    pub fn public(&self) -> String {
+        match self.status() {
+            StatusCode::INTERNAL_SERVER_ERROR => "something went wrong inside; the log has the details".into(),
+            StatusCode::SERVICE_UNAVAILABLE if !matches!(self, Self::Unavailable(_)) => {
+                "a server that is needed does not answer; try again".into()
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether another try may help: the fault is not the input's.
     pub fn is_transient(&self) -> bool {
         self.status().is_server_error()
@@ -162,17 +173,12 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, code) = (self.status(), self.code());
         let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
-        // What went wrong inside is for the log, not for callers: it may hold addresses and paths.
-        let message = if !matches!(self, Self::Unavailable(_)) && status == StatusCode::SERVICE_UNAVAILABLE {
-            tracing::warn!(%request_id, error = %self, "a server is away");
-            "a server that is needed does not answer; try again".to_owned()
-        } else if status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(%request_id, error = %self, "request failed");
-            "something went wrong inside; the log has the details under this request id".to_owned()
-        } else {
-            self.to_string()
-        };
-        let body = json!({"error": {"code": code, "message": message, "request_id": request_id}});
+        match status {
+            StatusCode::INTERNAL_SERVER_ERROR => tracing::error!(%request_id, error = %self, "request failed"),
+            StatusCode::SERVICE_UNAVAILABLE => tracing::warn!(%request_id, error = %self, "a server is away"),
+            _ => {}
+        }
+        let body = json!({"error": {"code": code, "message": self.public(), "request_id": request_id}});
         let mut response = (status, axum::Json(body)).into_response();
         if let Self::RateLimited(seconds) = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

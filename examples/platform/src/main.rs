@@ -50,6 +50,8 @@ enum Role {
     Detection,
     /// Only embedding and a gallery, as a gRPC service.
     DataProcessing,
+    /// Make a further admin key, show it, and end: for whoever has lost all of them.
+    Key,
     /// Check the configuration and end.
     Check,
 }
@@ -73,11 +75,13 @@ fn start(arguments: Arguments) -> Result<()> {
     config.grpc_listen = arguments.grpc_listen.unwrap_or(config.grpc_listen);
     config.web = arguments.web.unwrap_or(config.web);
     config.check()?;
-    if let Role::Check = arguments.role {
-        return Ok(());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match arguments.role {
+        Role::Check => return Ok(()),
+        Role::Key => return runtime.block_on(run::further_key(&config)).map(|key| say(&format!("API key (admin), shown only now: {key}"))),
+        _ => {}
     }
     let scheme = if config.tls_certificate.is_some() { "https" } else { "http" };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (stopper, stop) = watch::channel(false);
         tokio::spawn(async move {
@@ -91,7 +95,7 @@ fn start(arguments: Arguments) -> Result<()> {
             Role::Enrolment => Roles { enrolment: true, ..none },
             Role::Query => Roles { query: true, ..none },
             Role::Forwarder => Roles { forwarder: true, ..none },
-            Role::All | Role::Check => Roles::ALL,
+            Role::All | Role::Key | Role::Check => Roles::ALL,
             Role::Detection | Role::DataProcessing => none,
         };
         let service = match arguments.role {
@@ -107,16 +111,18 @@ fn start(arguments: Arguments) -> Result<()> {
     })
 }
 
-/// What a person who starts it wants to know, on standard output: the log is on standard error.
-#[allow(clippy::print_stdout)]
+/// What a person who starts it wants to know.
 fn announce(scheme: &str, address: Option<SocketAddr>, key: Option<String>) {
-    match address {
-        Some(address) => println!("facerec-platform: {scheme}://{address}/"),
-        None => println!("facerec-platform: works"),
-    }
+    say(&address.map_or("works".to_owned(), |address| format!("{scheme}://{address}/")));
     if let Some(key) = key {
-        println!("facerec-platform: first API key (admin), shown only now: {key}");
+        say(&format!("first API key (admin), shown only now: {key}"));
     }
+}
+
+/// On standard output: the log is on standard error.
+#[allow(clippy::print_stdout)]
+fn say(text: &str) {
+    println!("facerec-platform: {text}");
 }
 
 /// Waits for Ctrl-C or the signal that service managers send.

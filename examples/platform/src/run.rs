@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, open_gallery};
 use crate::config::Config;
+use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::forwarder;
 use crate::gateway::{self, auth, routes::Scope};
@@ -86,7 +87,16 @@ pub async fn platform(
         let message = "roles in processes of their own need `database` and `gallery` on a server that they share";
         return Err(Error::Config(message.into()));
     }
-    let app = App::open(config, vision, stop).await?;
+    // Ends when the process is to end, and when any part ends too early: half a platform helps nobody, and whoever looks after the
+    // process can start it again.
+    let (end, ending) = watch::channel(false);
+    let (outer, mut stop) = (end.clone(), stop);
+    tokio::spawn(async move {
+        // An error: whoever could say so is gone, which says the same.
+        drop(stop.wait_for(|stop| *stop).await);
+        outer.send_replace(true);
+    });
+    let app = App::open(config, vision, ending).await?;
     let mut tasks = JoinSet::new();
     for number in 0..if roles.enrolment { app.config.work.enrolment_workers } else { 0 } {
         tasks.spawn(workers::enrolment(app.clone(), number));
@@ -101,8 +111,11 @@ pub async fn platform(
     }
     let serve = async {
         if roles.gateway {
+            // A key is shown once: it is made when nothing can keep the gateway from being used any more.
+            let listener = gateway::bind(&app.config)?;
             let key = first_key(&app).await?;
-            return gateway::serve(app.clone(), |address| started(Some(address), key)).await;
+            started(Some(listener.local_addr()?), key);
+            return gateway::serve(app.clone(), listener).await;
         }
         started(None, None);
         app.stopped().await;
@@ -112,6 +125,7 @@ pub async fn platform(
         served = serve => served,
         ended = tasks.join_next(), if !tasks.is_empty() => ended_early(&app, ended),
     };
+    end.send_replace(true);
     // Workers give their jobs back and end; who still looks at something is waited for.
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -127,6 +141,15 @@ fn ended_early(app: &App, ended: Option<Result<(), tokio::task::JoinError>>) -> 
         _ if app.stopping() => Ok(()),
         _ => Err(Error::Internal("a role ended without a reason".into())),
     }
+}
+
+/// A further admin key, for whoever can start programs here but has none.
+///
+/// # Errors
+/// `config` when the database cannot be opened, `database`.
+pub async fn further_key(config: &Config) -> Result<String> {
+    let db = Db::of(config).await?;
+    auth::make_key(&db, None, "made by `facerec-platform key`", &[Scope::Admin]).await.map(|(key, _)| key)
 }
 
 /// A new admin key when there is no key at all: the first start.

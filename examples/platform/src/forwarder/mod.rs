@@ -88,7 +88,7 @@ async fn set_aside(app: &App, claim: Option<Claim>, message: &str, error: &str) 
     if let Some(claim) = claim
         && let Some(claim) = jobs::counts(&mut tx, &claim).await?
     {
-        again(app, &mut tx, &claim, &format!("a result could not be used: {error}")).await?;
+        again(app, &mut tx, &claim, "a result could not be used; the log has the details").await?;
     }
     Ok(tx.commit().await?)
 }

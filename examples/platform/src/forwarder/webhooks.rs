@@ -1,11 +1,13 @@
 //! Signed webhooks: who subscribed hears of every final state, at least once, or the delivery is found among the dead ones.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
 use sqlx::{Any, Row as _, Transaction};
+use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::db::now_ms;
@@ -44,23 +46,47 @@ pub fn signature(secret: &str, seconds: i64, body: &str) -> String {
     format!("t={seconds},v1={}", hex(&mac.finalize().into_bytes()))
 }
 
-/// Sends what is due until the process is to end.
+/// Sends what is due until the process is to end: to each webhook one after the other, to different ones at the same time, so that a
+/// receiver that does not answer holds up nobody else.
 pub async fn deliver(app: App) {
+    let mut busy: HashMap<String, JoinHandle<()>> = HashMap::new();
     while !app.stopping() {
-        if let Err(error) = round(&app).await {
-            tracing::warn!(%error, "webhooks cannot be sent; trying again");
+        busy.retain(|_, sending| !sending.is_finished());
+        let statement = "SELECT DISTINCT webhook FROM delivery WHERE state = 'pending' AND next_ms <= $1";
+        let due: sqlx::Result<Vec<String>> = sqlx::query_scalar(statement).bind(now_ms()).fetch_all(app.db.pool()).await;
+        let due = due.unwrap_or_else(|error| {
+            tracing::warn!(%error, "webhooks cannot be looked for; trying again");
+            Vec::new()
+        });
+        for webhook in due {
+            let app = app.clone();
+            busy.entry(webhook.clone()).or_insert_with(|| {
+                tokio::spawn(async move {
+                    if let Err(error) = deliver_to(&app, &webhook).await {
+                        tracing::warn!(webhook, %error, "deliveries cannot be sent; trying again");
+                    }
+                })
+            });
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(500)) => {}
             () = app.stopped() => break,
         }
     }
+    // What is under way has its answer written, or comes again.
+    for sending in busy.into_values() {
+        let _ = sending.await; // a panic was said on standard error
+    }
 }
 
-async fn round(app: &App) -> Result<()> {
+/// Sends what is due to one webhook, until it fails: then the rest has time too.
+async fn deliver_to(app: &App, webhook: &str) -> Result<()> {
     let statement = "SELECT delivery.id AS id, url, secret, event, payload, attempts FROM delivery JOIN webhook ON webhook.id = delivery.webhook \
-                     WHERE state = 'pending' AND next_ms <= $1 ORDER BY next_ms LIMIT 20";
-    for row in sqlx::query(statement).bind(now_ms()).fetch_all(app.db.pool()).await? {
+                     WHERE webhook = $1 AND state = 'pending' AND next_ms <= $2 ORDER BY delivery.created_ms, delivery.id LIMIT 100";
+    for row in sqlx::query(statement).bind(webhook).bind(now_ms()).fetch_all(app.db.pool()).await? {
+        if app.stopping() {
+            break;
+        }
         let (id, url, secret): (String, String, String) = (row.try_get("id")?, row.try_get("url")?, row.try_get("secret")?);
         let (event, payload): (String, String) = (row.try_get("event")?, row.try_get("payload")?);
         let attempts: i64 = row.try_get::<i64, _>("attempts")? + 1;
@@ -73,14 +99,17 @@ async fn round(app: &App) -> Result<()> {
         let next = now_ms() + (FIRST_WAIT_MS << (attempts - 1).clamp(0, 16));
         let statement = "UPDATE delivery SET state = $1, attempts = $2, next_ms = $3, answer = $4 WHERE id = $5";
         sqlx::query(statement).bind(state).bind(attempts).bind(next).bind(text).bind(id).execute(app.db.pool()).await?;
+        if state != "delivered" {
+            break;
+        }
     }
     Ok(())
 }
 
 /// One call. Redirects are not followed: the address is the one that an administrator gave.
 fn send(url: &str, secret: &str, event: &str, payload: &str) -> Result<(), String> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).max_redirects(0).build();
-    let request = ureq::Agent::new_with_config(config)
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).max_redirects(0);
+    let request = ureq::Agent::new_with_config(config.http_status_as_error(false).build())
         .post(url)
         .header("content-type", "application/json")
         .header("x-facerec-event", event)

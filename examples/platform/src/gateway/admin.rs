@@ -1,4 +1,6 @@
-//! Health, the caller's key, tickets; keys, webhooks and the log of changes.
+//! Health, the caller's key, tickets; keys and the log of changes.
+
+use std::time::Instant;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -12,6 +14,7 @@ use super::Gateway;
 use super::auth::{self, Caller};
 use super::bodies::{Json, Page, idempotency_key, params};
 use super::enrolments::page_of;
+use super::observe::FRESH;
 use super::routes::{Scope, access_of_path};
 use crate::db::{Row, now_ms};
 use crate::error::{Error, Result};
@@ -25,11 +28,16 @@ pub(super) async fn health() -> Answer<Value> {
 
 /// `GET /readyz`.
 pub(super) async fn ready(State(gateway): State<Gateway>) -> Result<Answer<Value>> {
+    let mut last = gateway.metrics.ready.lock().await;
+    if last.is_some_and(|at| at.elapsed() < FRESH) {
+        return Ok(Answer(json!({"status": "ok"})));
+    }
     let down = |what: &str| Error::Unavailable(format!("{what} does not answer"));
     sqlx::query("SELECT 1").execute(gateway.app.db.pool()).await.map_err(|_| down("the database"))?;
     gateway.app.blocking(|app| Ok(app.gallery.stats()?)).await.map_err(|_| down("the gallery"))?;
     // Nothing is kept under this key; the question alone tells.
     gateway.app.blobs.has("ready").await.map_err(|_| down("the store of files"))?;
+    *last = Some(Instant::now());
     Ok(Answer(json!({"status": "ok"})))
 }
 
@@ -59,7 +67,13 @@ pub(super) async fn ticket(
     Ok(Answer(json!({"ticket": gateway.auth.ticket(&wanted.path, &caller.key)})))
 }
 
-async fn list(gateway: &Gateway, statement: &'static str, of: &str, uri: &Uri, shown: fn(&Row) -> Result<Value>) -> Result<Answer<Value>> {
+pub(super) async fn list(
+    gateway: &Gateway,
+    statement: &'static str,
+    of: &str,
+    uri: &Uri,
+    shown: fn(&Row) -> Result<Value>,
+) -> Result<Answer<Value>> {
     let page: Page = params(uri)?;
     let (limit, (before, last)) = (page.limit()?, page.before()?);
     let rows = sqlx::query(statement).bind(before).bind(last).bind(limit + 1).bind(of).fetch_all(gateway.app.db.pool()).await?;
@@ -102,7 +116,7 @@ pub(super) async fn make_key(
     Ok((StatusCode::CREATED, Answer(json!({"id": id, "name": name, "scopes": names(&scopes), "key": key}))).into_response())
 }
 
-async fn record(gateway: &Gateway, caller: &Caller, kind: &str, subject: &str) -> Result<()> {
+pub(super) async fn record(gateway: &Gateway, caller: &Caller, kind: &str, subject: &str) -> Result<()> {
     let mut tx = gateway.app.db.begin().await?;
     forwarder::record(&mut tx, &caller.name, kind, subject).await?;
     Ok(tx.commit().await?)
@@ -123,89 +137,11 @@ pub(super) async fn revoke_key(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn remove(gateway: &Gateway, statement: &'static str, id: &str) -> Result<()> {
+pub(super) async fn remove(gateway: &Gateway, statement: &'static str, id: &str) -> Result<()> {
     match sqlx::query(statement).bind(id).execute(gateway.app.db.pool()).await?.rows_affected() {
         0 => Err(Error::NotFound("nothing of this id".into())),
         _ => Ok(()),
     }
-}
-
-fn shown_webhook(row: &Row) -> Result<Value> {
-    let events: String = row.try_get("events")?;
-    let (id, url): (String, String) = (row.try_get("id")?, row.try_get("url")?);
-    Ok(json!({"id": id, "url": url, "events": events.split(' ').collect::<Vec<_>>(), "created_ms": row.try_get::<i64, _>("created_ms")?}))
-}
-
-/// `GET /v1/webhooks`. Secrets are not shown again.
-pub(super) async fn webhooks(State(gateway): State<Gateway>, uri: Uri) -> Result<Answer<Value>> {
-    const WEBHOOKS: &str = "SELECT id, url, events, created_ms FROM webhook WHERE (created_ms < $1 OR (created_ms = $1 AND id < $2)) AND $4 = '' \
-                            ORDER BY created_ms DESC, id DESC LIMIT $3";
-    list(&gateway, WEBHOOKS, "", &uri, shown_webhook).await
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WebhookWanted {
-    url: String,
-    secret: String,
-    events: Vec<String>,
-}
-
-/// Events that a webhook can hear of; `*` is all of them.
-const EVENTS: [&str; 6] = ["*", "session.done", "session.failed", "enrolment.accepted", "enrolment.rejected", "enrolment.failed"];
-
-/// `POST /v1/webhooks`.
-pub(super) async fn make_webhook(
-    State(gateway): State<Gateway>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    Json(wanted): Json<WebhookWanted>,
-) -> Result<Response> {
-    let address = wanted.url.parse::<Uri>().ok().filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some());
-    if address.is_none() || wanted.url.len() > 2000 {
-        return Err(Error::Invalid("`url`: expected an address that starts with http:// or https://".into()));
-    }
-    if !(16..=200).contains(&wanted.secret.len()) {
-        return Err(Error::Invalid("`secret`: expected 16 to 200 characters; it signs what is sent".into()));
-    }
-    if wanted.events.is_empty() || !wanted.events.iter().all(|event| EVENTS.contains(&event.as_str())) {
-        return Err(Error::Invalid(format!("`events`: expected some of {}", EVENTS.join(", "))));
-    }
-    let id = id_for(&caller.key, "webhook", idempotency_key(&headers)?);
-    let statement = "INSERT INTO webhook (id, url, secret, events, created_ms) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING";
-    let insert = sqlx::query(statement).bind(&id).bind(&wanted.url).bind(&wanted.secret).bind(wanted.events.join(" "));
-    if insert.bind(now_ms()).execute(gateway.app.db.pool()).await?.rows_affected() == 1 {
-        record(&gateway, &caller, "webhook.made", &id).await?;
-    }
-    let row =
-        sqlx::query("SELECT id, url, events, created_ms FROM webhook WHERE id = $1").bind(&id).fetch_one(gateway.app.db.pool()).await?;
-    Ok((StatusCode::CREATED, Answer(shown_webhook(&row)?)).into_response())
-}
-
-/// `DELETE /v1/webhooks/{id}`.
-pub(super) async fn remove_webhook(
-    State(gateway): State<Gateway>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<StatusCode> {
-    remove(&gateway, "DELETE FROM webhook WHERE id = $1", &id).await?;
-    record(&gateway, &caller, "webhook.removed", &id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// `GET /v1/webhooks/{id}/deliveries`: those in state `dead` were given up.
-pub(super) async fn deliveries(State(gateway): State<Gateway>, Path(id): Path<String>, uri: Uri) -> Result<Answer<Value>> {
-    const DELIVERIES: &str = "SELECT id, event, state, attempts, next_ms, answer, created_ms FROM delivery \
-                              WHERE (created_ms < $1 OR (created_ms = $1 AND id < $2)) AND webhook = $4 ORDER BY created_ms DESC, id DESC LIMIT $3";
-    let shown = |row: &Row| {
-        let (id, event, state): (String, String, String) = (row.try_get("id")?, row.try_get("event")?, row.try_get("state")?);
-        let next = row.try_get::<i64, _>("next_ms").map(|next| (state == "pending").then_some(next))?;
-        Ok(json!({
-            "id": id, "event": event, "state": state, "attempts": row.try_get::<i64, _>("attempts")?, "next_ms": next,
-            "answer": row.try_get::<Option<String>, _>("answer")?, "created_ms": row.try_get::<i64, _>("created_ms")?,
-        }))
-    };
-    list(&gateway, DELIVERIES, &id, &uri, shown).await
 }
 
 /// `GET /v1/events`.

@@ -29,6 +29,9 @@ impl<T: DeserializeOwned> FromRequest<Gateway> for Json<T> {
             return Err(Error::Invalid(format!("expected content-type application/json, got `{}`", kind.escape_default())));
         }
         let bytes = read(&parts.headers, body, "the JSON body", JSON_BYTES, gateway.app.config.patience()).await?;
+        if bytes.windows(6).any(|six| six == b"\\u0000") {
+            return Err(Error::Invalid("expected a JSON body without the character NUL".into()));
+        }
         let value = serde_json::from_slice(&bytes).map_err(|error| Error::Invalid(format!("the JSON body does not fit: {error}")))?;
         Ok(Self(value))
     }

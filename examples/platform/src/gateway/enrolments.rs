@@ -1,5 +1,7 @@
 //! Photos to enrol: taken in, kept, and handed to the workers.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -9,6 +11,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::Row as _;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Gateway;
 use super::auth::Caller;
@@ -35,19 +38,19 @@ pub(super) async fn create(
 ) -> Result<Response> {
     let wanted: Wanted = params(&uri)?;
     let (person, file) = (person_name(&wanted.person)?, file_name(&wanted.file.unwrap_or_default()));
-    let (media_type, photo) = photo_of(&gateway, &headers, body).await?;
-    let (id, digest) = (id_for(&caller.key, "enrolment", idempotency_key(&headers)?), sha256(&photo));
+    let photo = photo_of(&gateway, &headers, body).await?;
+    let (id, digest) = (id_for(&caller.key, "enrolment", idempotency_key(&headers)?), sha256(&photo.bytes));
     let app = &gateway.app;
     let earlier = sqlx::query("SELECT person, sha256 FROM photo WHERE id = $1").bind(&id).fetch_optional(app.db.pool()).await?;
     if let Some(row) = earlier {
         let same = row.try_get::<String, _>("sha256")? == digest && row.try_get::<String, _>("person")? == person;
         return if same { accepted(&gateway, &id).await } else { Err(reused()) };
     }
-    app.blobs.put(&format!("photos/{id}"), photo).await?;
+    app.blobs.put(&format!("photos/{id}"), photo.bytes).await?;
     let mut tx = app.db.begin().await?;
     if jobs::insert(&mut tx, &id, Kind::Enrol).await? {
         let statement = "INSERT INTO photo (id, person, file_name, sha256, media_type, created_ms) VALUES ($1, $2, $3, $4, $5, $6)";
-        let insert = sqlx::query(statement).bind(&id).bind(person).bind(file).bind(digest).bind(media_type).bind(now_ms());
+        let insert = sqlx::query(statement).bind(&id).bind(person).bind(file).bind(digest).bind(photo.media_type).bind(now_ms());
         insert.execute(&mut *tx).await?;
     }
     tx.commit().await?;
@@ -65,8 +68,15 @@ pub(super) fn reused() -> Error {
     Error::Conflict("this `Idempotency-Key` was used for another request".into())
 }
 
-/// A photo as a body: its type and its bytes. Only a few are in memory at the same time; others wait.
-pub(super) async fn photo_of(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<(String, Bytes)> {
+/// A photo as a body. Only a few are in memory at the same time, until they are dropped; others wait.
+pub(super) struct Photo {
+    pub(super) media_type: String,
+    pub(super) bytes: Bytes,
+    _turn: OwnedSemaphorePermit,
+}
+
+/// The photo that a body holds.
+pub(super) async fn photo_of(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Photo> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
     let plain = media_type.len() <= 60 && media_type.bytes().all(|b| b.is_ascii_alphanumeric() || b"/+-.".contains(&b));
     if !media_type.starts_with("image/") || !plain {
@@ -74,13 +84,14 @@ pub(super) async fn photo_of(gateway: &Gateway, headers: &HeaderMap, body: Body)
     }
     let limits = &gateway.app.config.limits;
     let patience = gateway.app.config.patience();
-    let turn = tokio::time::timeout(patience, gateway.photos.acquire()).await;
-    let _turn = turn.map_err(|_| Error::Unavailable("too many photos at the same time; try again".into()))?;
-    let photo = read(headers, body, "the photo", limits.photo_bytes, patience).await?;
-    if photo.is_empty() {
+    let busy = || Error::Unavailable("too many photos at the same time; try again".into());
+    let turn = tokio::time::timeout(patience, Arc::clone(&gateway.photos).acquire_owned()).await;
+    let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+    let bytes = read(headers, body, "the photo", limits.photo_bytes, patience).await?;
+    if bytes.is_empty() {
         return Err(Error::Invalid("expected the bytes of a photo as the body, got none".into()));
     }
-    Ok((media_type, photo))
+    Ok(Photo { media_type, bytes, _turn: turn })
 }
 
 const COLUMNS: &str = "photo.id AS id, person, file_name, reason, person_id, face_id, photo.created_ms AS created_ms, state, error";

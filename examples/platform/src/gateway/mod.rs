@@ -19,8 +19,9 @@ mod tracks;
 mod unknown;
 mod uploads;
 mod web;
+mod webhooks;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ids::secret;
 use crate::tls;
@@ -46,6 +48,8 @@ pub struct Gateway {
     metrics: Arc<observe::Metrics>,
     /// Photos in memory at the same time.
     photos: Arc<Semaphore>,
+    /// Live status that somebody listens to.
+    streams: live::Streams,
 }
 
 impl Gateway {
@@ -58,7 +62,7 @@ impl Gateway {
         let limits = &app.config.limits;
         let auth = Arc::new(auth::Auth::new(secret, (limits.requests_per_second, limits.burst)));
         let photos = Arc::new(Semaphore::new(limits.photos_at_once));
-        Ok(Self { app, auth, metrics: Arc::default(), photos })
+        Ok(Self { app, auth, metrics: Arc::default(), photos, streams: Arc::default() })
     }
 
     /// The HTTP service.
@@ -94,9 +98,10 @@ impl Gateway {
             .route("/v1/sessions/{id}/events", get(live::events))
             .route("/v1/keys", get(admin::keys).post(admin::make_key))
             .route("/v1/keys/{id}", delete(admin::revoke_key))
-            .route("/v1/webhooks", get(admin::webhooks).post(admin::make_webhook))
-            .route("/v1/webhooks/{id}", delete(admin::remove_webhook))
-            .route("/v1/webhooks/{id}/deliveries", get(admin::deliveries))
+            .route("/v1/webhooks", get(webhooks::list).post(webhooks::make))
+            .route("/v1/webhooks/{id}", delete(webhooks::remove))
+            .route("/v1/webhooks/{id}/deliveries", get(webhooks::deliveries))
+            .route("/v1/webhooks/{id}/deliveries/{delivery}/retry", post(webhooks::retry))
             .route("/v1/events", get(admin::events))
             .route_layer(from_fn_with_state(self.clone(), auth::guard))
             // Limits are each route's own, in `bodies`: they also bound the time.
@@ -112,18 +117,25 @@ impl Gateway {
     }
 }
 
-/// Serves HTTP until the process is to end, then lets requests finish for a few seconds. `bound` hears of the address.
+/// Takes the address of the configuration.
 ///
 /// # Errors
-/// `config` when the address or the certificate cannot be used.
-pub async fn serve(app: App, bound: impl FnOnce(SocketAddr)) -> Result<()> {
+/// `config` when it cannot be used, `io`.
+pub fn bind(config: &Config) -> Result<TcpListener> {
+    let listener = TcpListener::bind(config.listen)
+        .map_err(|error| Error::Config(format!("`listen`: cannot listen on {}: {error}", config.listen)))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves HTTP until the process is to end, then lets requests finish for a few seconds.
+///
+/// # Errors
+/// `config` when the certificate cannot be used.
+pub async fn serve(app: App, listener: TcpListener) -> Result<()> {
     let gateway = Gateway::new(app.clone()).await?;
     tokio::spawn(uploads::expire(gateway.clone()));
     let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
-    let listener = std::net::TcpListener::bind(app.config.listen)
-        .map_err(|error| Error::Config(format!("`listen`: cannot listen on {}: {error}", app.config.listen)))?;
-    listener.set_nonblocking(true)?;
-    bound(listener.local_addr()?);
     let handle = axum_server::Handle::new();
     let (stopper, stopping) = (handle.clone(), app.clone());
     tokio::spawn(async move {

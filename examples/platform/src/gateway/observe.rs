@@ -1,6 +1,6 @@
 //! Around every request: its id, its line in the log, its numbers, its security headers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use sqlx::Row as _;
+use tokio::sync::Mutex;
 
 use super::Gateway;
 use crate::error::{Error, REQUEST_ID, Result};
@@ -38,6 +39,10 @@ pub(super) struct Metrics {
     requests: Family<Answered, Counter>,
     seconds: Histogram,
     jobs: Family<Jobs, Gauge>,
+    /// The last answer, and of when.
+    text: Mutex<Option<(Instant, String)>>,
+    /// When everything that the gateway needs answered last.
+    pub(super) ready: Mutex<Option<Instant>>,
 }
 
 impl Default for Metrics {
@@ -48,7 +53,7 @@ impl Default for Metrics {
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register("http_seconds", "Seconds until a request was answered", seconds.clone());
         registry.register("jobs", "Jobs by kind and state", jobs.clone());
-        Self { registry, requests, seconds, jobs }
+        Self { registry, requests, seconds, jobs, text: Mutex::default(), ready: Mutex::default() }
     }
 }
 
@@ -119,8 +124,20 @@ pub(super) async fn cors(State(gateway): State<Gateway>, request: Request, next:
     response
 }
 
+/// How long an answer of `/metrics` or `/readyz` is good: anybody may ask, as often as they like.
+pub(super) const FRESH: Duration = Duration::from_secs(1);
+
 /// `GET /metrics`.
 pub(super) async fn metrics(State(gateway): State<Gateway>) -> Result<Response> {
+    let mut known = gateway.metrics.text.lock().await;
+    let text = match known.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+        Some((_, text)) => text.clone(),
+        None => known.insert((Instant::now(), counted(&gateway).await?)).1.clone(),
+    };
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+async fn counted(gateway: &Gateway) -> Result<String> {
     let rows = sqlx::query("SELECT kind, state, COUNT(*) AS jobs FROM job GROUP BY kind, state").fetch_all(gateway.app.db.pool()).await?;
     gateway.metrics.jobs.clear();
     for row in rows {
@@ -129,5 +146,5 @@ pub(super) async fn metrics(State(gateway): State<Gateway>) -> Result<Response> 
     }
     let mut text = String::new();
     encode(&mut text, &gateway.metrics.registry).map_err(|_| Error::Internal("metrics cannot be written".into()))?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    Ok(text)
 }

@@ -67,7 +67,7 @@ fn operation(route: &Route) -> Value {
         });
         good["content"] = json!({"application/json": {"schema": page}});
     } else if route.answer.contains('/') {
-        good["content"] = json!({route.answer: {}});
+        good["content"] = route.answer.split(", ").map(|media_type| (media_type.to_owned(), json!({}))).collect::<Map<_, _>>().into();
     } else if !route.answer.is_empty() {
         good["content"] = json!({"application/json": {"schema": reference(route.answer)}});
     }

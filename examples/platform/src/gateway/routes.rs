@@ -57,7 +57,7 @@ pub struct Route {
     pub body: &'static str,
     /// The status when all is well.
     pub status: u16,
-    /// The answer: a schema's name, `page:NAME` for a page of them, a media type, or nothing.
+    /// The answer: a schema's name, `page:NAME` for a page of them, media types separated by commas, or nothing.
     pub answer: &'static str,
     /// Names of query parameters; required ones end in `!`.
     pub query: &'static [&'static str],
@@ -108,7 +108,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/persons/{id}/export", READ, "All that is kept about a person, as JSON lines").gives(200, "application/jsonl"),
     route("POST", "/v1/enrolments", ENROL, "Enrol a photo").query(&["person!", "file"]).body("image").gives(202, "Accepted"),
     route("GET", "/v1/enrolments/{id}", READ, "What became of a photo").gives(200, "Photo"),
-    route("GET", "/v1/enrolments/{id}/photo", READ, "The photo itself").gives(200, "image/*"),
+    route("GET", "/v1/enrolments/{id}/photo", READ, "The photo itself").gives(200, "image/*, application/octet-stream"),
     route("POST", "/v1/search", QUERY, "Who is in a photo").body("image").gives(200, "SearchResult"),
     route("POST", "/v1/uploads", QUERY, "Begin an upload").body("UploadRequest").gives(201, "Upload"),
     route("GET", "/v1/uploads/{id}", QUERY, "How far an upload is").gives(200, "Upload"),
@@ -124,7 +124,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/sessions/{id}/tracks", READ, "One result per person per track").query(PAGE).gives(200, "page:Track"),
     route("GET", "/v1/sessions/{id}/tracks/{track}/boxes", READ, "The box in every frame").gives(200, "Boxes"),
     route("GET", "/v1/sessions/{id}/tracks/{track}/shots/{n}", READ, "A best shot").gives(200, "image/jpeg"),
-    route("GET", "/v1/sessions/{id}/video", READ, "The video, with ranges").gives(200, "video/*"),
+    route("GET", "/v1/sessions/{id}/video", READ, "The video, with ranges").gives(200, "video/*, application/octet-stream"),
     route("GET", "/v1/sessions/{id}/unknown", READ, "Unknown people, grouped by what they look like").gives(200, "Unknown"),
     route("POST", "/v1/sessions/{id}/enrol", ENROL, "Give tracks of a session a name").body("EnrolTracks").gives(200, "EnrolledTracks"),
     route("GET", "/v1/sessions/{id}/events", READ, "Server-sent events: progress, track, state").gives(200, "text/event-stream"),
@@ -134,7 +134,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/webhooks", ADMIN, "Webhooks").query(PAGE).gives(200, "page:Webhook"),
     route("POST", "/v1/webhooks", ADMIN, "Subscribe an address to events").body("WebhookRequest").gives(201, "Webhook"),
     route("DELETE", "/v1/webhooks/{id}", ADMIN, "Remove a webhook").gives(204, ""),
-    route("GET", "/v1/webhooks/{id}/deliveries", ADMIN, "What was sent, newest first").query(PAGE).gives(200, "page:Delivery"),
+    route("GET", "/v1/webhooks/{id}/deliveries", ADMIN, "What was sent, newest first")
+        .query(&["state", "limit", "cursor"])
+        .gives(200, "page:Delivery"),
+    route("POST", "/v1/webhooks/{id}/deliveries/{delivery}/retry", ADMIN, "Send again what was given up").gives(200, "Delivery"),
     route("GET", "/v1/events", ADMIN, "The log of changes, newest first").query(PAGE).gives(200, "page:Event"),
 ];
 

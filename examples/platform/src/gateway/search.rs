@@ -14,8 +14,9 @@ use crate::error::Result;
 
 /// `POST /v1/search`: the photo is looked at and not kept.
 pub(super) async fn search(State(gateway): State<Gateway>, headers: HeaderMap, body: Body) -> Result<Answer<Value>> {
-    let (_, photo) = photo_of(&gateway, &headers, body).await?;
-    gateway.app.blocking(move |app| look(app, &photo)).await.map(Answer)
+    let photo = photo_of(&gateway, &headers, body).await?;
+    // The photo moves along: as many are decoded at the same time as may be in memory.
+    gateway.app.blocking(move |app| look(app, &photo.bytes)).await.map(Answer)
 }
 
 fn look(app: &App, photo: &[u8]) -> Result<Value> {

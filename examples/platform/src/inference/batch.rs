@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Error, Result};
 
@@ -17,6 +17,8 @@ type Call<I, O> = (I, oneshot::Sender<Result<O>>);
 /// Dropped, it finishes what it has.
 pub struct Batcher<I, O> {
     calls: Sender<Call<I, O>>,
+    /// Inputs that are here at the same time; further callers wait, so that a slow network does not fill the memory.
+    room: Semaphore,
 }
 
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
@@ -41,7 +43,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
             };
             std::thread::Builder::new().name(format!("batch-{number}")).spawn(run)?;
         }
-        Ok(Self { calls })
+        Ok(Self { calls, room: Semaphore::new(2 * most.max(1) * threads.max(1)) })
     }
 
     /// The output for one input.
@@ -49,8 +51,9 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     /// # Errors
     /// Those of the work.
     pub async fn call(&self, input: I) -> Result<O> {
-        let (send, receive) = oneshot::channel();
         let ended = || Error::Internal("a batch ended without an answer".into());
+        let _room = self.room.acquire().await.map_err(|_| ended())?;
+        let (send, receive) = oneshot::channel();
         self.calls.send((input, send)).map_err(|_| ended())?;
         receive.await.map_err(|_| ended())?
     }

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use facerec_core::{Detect, Detection, Embed, Embedding, Image, ImageView, Landmarks, ModelKey, Point, Rect, Result as CoreResult};
 use tokio::runtime::Handle;
 use tonic::service::interceptor::InterceptedService;
@@ -18,8 +19,12 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::vision::{Vision, remote_error};
 
-/// How often a call is made when the service does not answer, a second apart: as long as a restart takes.
-const ATTEMPTS: u32 = 15;
+/// How long a call is made again when the service does not answer: as long as a restart takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The first wait between two calls, and the longest. The very first repetition waits for nothing: of several services, another may
+/// answer.
+const WAITS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// A way to a service on which every call says the token.
 type Way = InterceptedService<Channel, Say>;
@@ -53,14 +58,16 @@ fn is_away(status: &Status) -> bool {
 
 /// Makes a call until the service answers.
 async fn patiently<T, F: Future<Output = Result<T, Status>>>(service: &str, call: impl Fn() -> F) -> CoreResult<T> {
-    let mut attempt = 1;
+    let (start, mut wait) = (Instant::now(), Duration::ZERO);
     loop {
         match call().await {
             Ok(answer) => return Ok(answer),
-            Err(status) if attempt < ATTEMPTS && is_away(&status) => {
-                tracing::warn!(service, %status, "does not answer; trying again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                attempt += 1;
+            Err(status) if start.elapsed() < PATIENCE && is_away(&status) => {
+                if wait == WAITS.1 {
+                    tracing::warn!(service, %status, "does not answer; trying again");
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).clamp(WAITS.0, WAITS.1);
             }
             Err(status) if is_away(&status) => {
                 let source = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, status.message().to_owned());
@@ -83,7 +90,7 @@ impl Detect for RemoteDetector {
             id: id as u64,
             width: image.width(),
             height: image.height(),
-            rgb: image.to_rgb().into_owned(),
+            rgb: image.to_rgb().into_owned().into(),
         };
         let frames: Vec<_> = images.iter().enumerate().map(frame).collect();
         let call = || {
@@ -126,7 +133,7 @@ impl Embed for RemoteEmbedder {
     }
 
     fn embed_batch(&self, aligned: &[Image]) -> CoreResult<Vec<Embedding>> {
-        let crops: Vec<Vec<u8>> = aligned.iter().map(|face| face.data().to_vec()).collect();
+        let crops: Vec<Bytes> = aligned.iter().map(|face| Bytes::copy_from_slice(face.data())).collect();
         let call = || {
             let (mut client, crops) = (self.client.clone(), wire::Crops { rgb: crops.clone() });
             async move { client.embed(crops).await.map(tonic::Response::into_inner) }

@@ -11,5 +11,5 @@ pub mod wire {
     tonic::include_proto!("facerec.v1");
 }
 
-/// The largest message in bytes: a batch of 16 frames of full HD.
-pub const MOST_BYTES: usize = 128 << 20;
+/// The largest message in bytes: a photo of the largest size by default, or a batch of 16 frames of full HD.
+pub const MOST_BYTES: usize = 256 << 20;

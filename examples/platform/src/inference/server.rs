@@ -16,13 +16,16 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
-use super::wire::data_processing_server::{DataProcessing, DataProcessingServer};
 use super::token::Ask;
+use super::wire::data_processing_server::{DataProcessing, DataProcessingServer};
 use super::wire::detection_server::{Detection as DetectionService, DetectionServer};
 use super::{MOST_BYTES, batch::Batcher, wire};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::vision::Vision;
+
+/// Calls of one caller that are answered at the same time; more wait.
+const CALLS_AT_ONCE: usize = 32;
 
 /// A frame's faces with their quality.
 type Found = Vec<(Detection, Option<facerec_core::Quality>)>;
@@ -50,11 +53,12 @@ pub async fn serve(
     let (most, wait) = (config.work.batch, Duration::from_millis(config.work.batch_wait_ms));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     if config.service_token.is_empty() && !config.grpc_listen.ip().is_loopback() {
-        let message = format!("`grpc_listen`: other machines can reach {}; set `service_token`, which callers must know", config.grpc_listen);
+        let message =
+            format!("`grpc_listen`: other machines can reach {}; set `service_token`, which callers must know", config.grpc_listen);
         return Err(Error::Config(message));
     }
     let ask = Ask::new(&config.service_token);
-    let mut server = Server::builder();
+    let mut server = Server::builder().concurrency_limit_per_connection(CALLS_AT_ONCE);
     if let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) {
         let identity = Identity::from_pem(std::fs::read(certificate)?, std::fs::read(key)?);
         server = server.tls_config(ServerTlsConfig::new().identity(identity)).map_err(|e| Error::Config(format!("TLS: {e}")))?;
@@ -110,7 +114,7 @@ fn status(error: Error) -> Status {
 
 impl Detecting {
     async fn detect(&self, frame: wire::Frame) -> Result<wire::Faces, Status> {
-        let image = Image::from_rgb(frame.width, frame.height, frame.rgb).map_err(|error| status(error.into()))?;
+        let image = Image::from_rgb(frame.width, frame.height, frame.rgb.into()).map_err(|error| status(error.into()))?;
         let found = self.0.call(image).await.map_err(status)?;
         Ok(wire::Faces { id: frame.id, faces: found.into_iter().map(sent).collect() })
     }
@@ -183,7 +187,7 @@ impl DataProcessing for Processing {
     async fn embed(&self, request: Request<wire::Crops>) -> Result<Response<wire::Vectors>, Status> {
         let (_, side) = self.vision.embedder.template();
         let calls = request.into_inner().rgb.into_iter().map(|rgb| async move {
-            let face = Image::from_rgb(side, side, rgb).map_err(|error| status(error.into()))?;
+            let face = Image::from_rgb(side, side, rgb.into()).map_err(|error| status(error.into()))?;
             let embedding = self.embed.call(face).await.map_err(status)?;
             Ok::<_, Status>(wire::Vector { values: embedding.as_slice().to_vec() })
         });

@@ -34,10 +34,11 @@ pub async fn connect(config: &Config) -> Result<Context> {
     // Without the address, which may hold a password.
     let addresses: Vec<&str> = config.nats.split(',').map(str::trim).collect();
     let client = options.connect(addresses).await.map_err(|error| Error::Config(format!("`nats`: cannot connect: {error}")))?;
+    if !client.server_info().jetstream {
+        return Err(Error::Config("`nats`: the server has no JetStream; start it with --jetstream".into()));
+    }
     let mut context = jetstream::new(client);
     context.set_timeout(PATIENCE);
-    let account = context.query_account().await;
-    account.map_err(|error| Error::Config(format!("`nats`: the server has no JetStream (start it with -js): {error}")))?;
     Ok(context)
 }
 

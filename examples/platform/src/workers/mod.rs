@@ -56,7 +56,7 @@ async fn finish(app: &App, claim: &Claim, outcome: Result<()>) -> Result<()> {
         return patiently(app, || app.queue.release(claim, &text, delay(claim), fault)).await;
     }
     tracing::warn!(job = claim.id, attempt = claim.attempt, %error, "failed");
-    report(app, claim, What::Failed { error: error.to_string() }).await?;
+    report(app, claim, What::Failed { error: error.public() }).await?;
     patiently(app, || app.queue.done(claim)).await
 }
 

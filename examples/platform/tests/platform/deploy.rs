@@ -99,7 +99,7 @@ fn compose_names_only_what_there_is() {
     assert!(texts(&gateway["ports"])[0].ends_with(&format!(":{}", config.listen.port())));
     assert!(texts(&gateway["healthcheck"]["test"]).concat().contains(&format!("/dev/tcp/127.0.0.1/{}", config.listen.port())));
     assert!(text(&get(gateway, "environment")["FACEREC_PLATFORM_NATS"]).ends_with("@nats:4222"));
-    let build = &gateway["build"];
+    let build = get(gateway, "build");
     assert!(here("").join(text(&build["context"])).join(text(&build["dockerfile"])).is_file());
 }
 
@@ -128,7 +128,7 @@ fn kubernetes_names_only_what_there_is() {
         let (name, pod) = (name(workload), &workload["spec"]["template"]);
         assert_eq!(workload["spec"]["selector"]["matchLabels"], pod["metadata"]["labels"], "{name}");
         let container = &pod["spec"]["containers"][0];
-        if text(&container["image"]) != IMAGE {
+        if text(&container["image"]) != format!("{IMAGE}:{}", env!("CARGO_PKG_VERSION")) {
             continue;
         }
         let arguments = texts(&container["args"]);

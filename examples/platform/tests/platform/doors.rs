@@ -27,7 +27,7 @@ fn key(platform: &Platform, scope: &str) -> String {
 
 /// Calls a route of the table with ids that lead nowhere.
 fn try_route(platform: &Platform, method: &str, path: &str, key: Option<&str>) -> Answer {
-    let path = path.replace("{id}", "0123456789abcdef").replace("{track}", "1").replace("{n}", "0");
+    let path = path.replace("{id}", "0123456789abcdef").replace("{track}", "1").replace("{delivery}", "1").replace("{n}", "0");
     let mut headers = vec![("content-type", "application/json")];
     headers.extend(key.map(|key| ("authorization", key)));
     call(platform.address, method, &path, &headers, if method == "GET" { b"" } else { b"{}" })
@@ -124,9 +124,9 @@ fn bad_bodies_are_the_callers_fault() {
     bomb[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
     assert_eq!(send("/v1/search", "image/png", &bomb).status, 422);
     assert_eq!(send("/v1/search", "image/png", b"PK\x03\x04zip").status, 422);
-    // A real one: 100 million pixels of one colour in 0.3 MB. As a search it is refused, as a photo rejected.
+    // A real one: 100 million pixels of one colour in 1.5 MB. As a search it is refused, as a photo rejected.
     let bomb = Image::filled(10_000, 10_000, [0; 3]).encode_png().unwrap();
-    assert!(bomb.len() < 1 << 20, "{}", bomb.len());
+    assert!(bomb.len() < 2 << 20, "{}", bomb.len());
     assert_eq!(send("/v1/search", "image/png", &bomb).code(422), "limit_exceeded");
     let rejected = platform.enrol("Bomb", &bomb);
     assert_eq!((&rejected["state"], &rejected["reason"]), (&json!("rejected"), &json!("decode_image")), "{rejected}");
@@ -155,6 +155,11 @@ fn bad_bodies_are_the_callers_fault() {
     let id = platform.photo(path, &photo(&[(RED, 40)])).expect(202)["id"].clone();
     let named = platform.get(&format!("/v1/enrolments/{}", id.as_str().unwrap())).expect(200);
     assert_eq!(named["file_name"], "<img src=x onerror=alert(1)>.png");
+    // PostgreSQL could not even look for a NUL.
+    for (path, body) in [("/v1/uploads", json!({"file_name": "a\u{0}", "bytes": 1})), ("/v1/sessions", json!({"upload_id": "\u{0}"}))] {
+        assert_eq!(platform.send("POST", path, &body).code(400), "invalid_argument", "{path}");
+    }
+    assert_eq!(platform.get("/v1/persons?q=%00").code(400), "invalid_argument");
     let upload = platform.send("POST", "/v1/uploads", &json!({"file_name": "../../../tmp/x.mp4", "bytes": 1})).expect(201);
     let id = upload["id"].as_str().unwrap();
     call(platform.address, "PATCH", &format!("/v1/uploads/{id}"), &[("authorization", &bearer), ("upload-offset", "0")], b"x").expect(200);
@@ -281,4 +286,30 @@ fn who_asks_too_often_waits() {
     let refused = answers.iter().find(|answer| answer.status == 429).expect("one is refused");
     assert_eq!((refused.code(429).as_str(), refused.header("retry-after")), ("rate_limited", "1"));
     assert_eq!(platform.get("/healthz").status, 200);
+}
+
+#[test]
+fn live_streams_are_limited_and_end_with_their_key() {
+    let (folder, platform) = open();
+    let file = folder.path().join("clip.mp4");
+    super::people::video(&file, &[(RED, 20)], 2000);
+    let session = platform.upload("clip.mp4", &std::fs::read(&file).unwrap());
+    let made = platform.send("POST", "/v1/keys", &json!({"name": "viewer", "scopes": ["read"]})).expect(201);
+    let path = format!("/v1/sessions/{session}/events");
+    let open = || {
+        let mut stream = TcpStream::connect(platform.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let key = made["key"].as_str().unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        (String::from_utf8_lossy(&status[9..]).into_owned(), stream)
+    };
+    let mut streams: Vec<_> = (0..32).map(|_| open()).collect();
+    assert!(streams.iter().all(|(status, _)| status == "200"));
+    assert_eq!(open().0, "429");
+    platform.send("DELETE", &format!("/v1/keys/{}", made["id"].as_str().unwrap()), &json!({}));
+    let mut rest = String::new();
+    streams[0].1.read_to_string(&mut rest).expect("the stream ends");
+    assert_eq!(platform.get(&format!("/v1/sessions/{session}")).expect(200)["state"], "running", "and not because the video is done");
 }

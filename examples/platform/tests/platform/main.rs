@@ -17,3 +17,4 @@ mod queue;
 mod services;
 mod tls;
 mod uploads;
+mod webhooks;

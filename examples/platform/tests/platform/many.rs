@@ -85,3 +85,26 @@ fn roles_apart_need_a_server() {
     let refused = runtime.block_on(facerec_platform::run::platform(roles, config(folder.path()), vision(), stopped, |_, _| {}));
     assert!(refused.unwrap_err().to_string().contains("gallery"));
 }
+
+#[test]
+fn a_busy_port_ends_the_platform_and_costs_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = config(folder.path());
+    config.listen = held.local_addr().unwrap();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (told, patience) = (|_, _| panic!("nobody can be told of an address"), Duration::from_secs(20));
+    let ended = runtime.block_on(async {
+        let running = facerec_platform::run::platform(Roles::ALL, config.clone(), vision(), stopped, told);
+        tokio::time::timeout(patience, running).await
+    });
+    let error = ended.expect("it ends by itself").unwrap_err();
+    assert!(error.to_string().contains("`listen`"), "{error}");
+    config.listen = ([127, 0, 0, 1], 0).into();
+    let platform = start_roles(config.clone(), vision(), Roles::ALL);
+    assert!(platform.key.starts_with("frk_"), "the first key is shown at the first start that works");
+    let further = runtime.block_on(facerec_platform::run::further_key(&config)).unwrap();
+    let me = call(platform.address, "GET", "/v1/me", &[("authorization", &format!("Bearer {further}"))], b"").expect(200);
+    assert_eq!(me["scopes"], json!(["admin"]));
+}

@@ -20,8 +20,17 @@ impl NatsServer {
         Self::start_with(&[])
     }
 
+    /// One without JetStream.
+    pub fn start_without_jetstream() -> Option<Self> {
+        Self::start_as(false, &[])
+    }
+
     /// With further options.
     pub fn start_with(options: &[&str]) -> Option<Self> {
+        Self::start_as(true, options)
+    }
+
+    fn start_as(jetstream: bool, options: &[&str]) -> Option<Self> {
         let places = std::env::var_os("PATH").unwrap_or_default();
         let program = std::env::split_paths(&places).chain([PathBuf::from("/usr/sbin")]).map(|place| place.join("nats-server"));
         let Some(program) = program.into_iter().find(|program| program.is_file()) else {
@@ -31,7 +40,11 @@ impl NatsServer {
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::Builder::new().prefix("facerec-nats").tempdir().unwrap();
-        let mut server = Self { folder, program, port, options: options.iter().map(ToString::to_string).collect(), process: None };
+        let mut options: Vec<String> = options.iter().map(ToString::to_string).collect();
+        if jetstream {
+            options.extend(["--jetstream".into(), "--store_dir".into(), folder.path().join("data").to_string_lossy().into_owned()]);
+        }
+        let mut server = Self { folder, program, port, options, process: None };
         server.run();
         Some(server)
     }
@@ -40,10 +53,7 @@ impl NatsServer {
     pub fn run(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut command = Command::new(&self.program);
-        command
-            .args(["--jetstream", "--addr", "127.0.0.1", "--port", &self.port.to_string(), "--store_dir"])
-            .arg(self.folder.path().join("data"))
-            .args(&self.options);
+        command.args(["--addr", "127.0.0.1", "--port", &self.port.to_string()]).args(&self.options);
         self.process = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {

@@ -120,8 +120,7 @@ async fn who_does_not_know_the_token_is_refused() {
     let processing = service_of(with_token("open sesame"), run::Service::DataProcessing).await;
     for (token, knows) in [("open sesame", true), ("open", false), ("", false)] {
         let mut config = with_token(token);
-        (config.detection, config.data_processing) =
-            (format!("http://{}", detection.address), format!("http://{}", processing.address));
+        (config.detection, config.data_processing) = (format!("http://{}", detection.address), format!("http://{}", processing.address));
         match client::connect(&config).await {
             Ok(_) => assert!(knows, "`{token}` is not the token"),
             Err(error) => assert!(!knows && error.to_string().contains("service_token"), "{error}"),

@@ -98,6 +98,10 @@ async fn nats_is_reached_over_tls_by_who_trusts_it() {
     assert!(nats::connect(&config).await.is_err(), "an authority that nobody knows");
     config.tls_authority = Some(certificate);
     nats::connect(&config).await.unwrap();
+    let Some(without) = NatsServer::start_without_jetstream() else { return };
+    config.nats = without.address();
+    let message = nats::connect(&config).await.unwrap_err().to_string();
+    assert!(message.contains("--jetstream"), "{message}");
     config.nats = "nats://127.0.0.1:1".into();
     let message = nats::connect(&config).await.unwrap_err().to_string();
     assert!(message.contains("`nats`"), "{message}");
