@@ -155,6 +155,16 @@ pub async fn release(db: &Db, claim: &Claim, error: &str, delay_ms: i64, fault: 
     Ok(())
 }
 
+/// Takes jobs from the workers of all other processes, for the only process there is: they ended with theirs.
+///
+/// # Errors
+/// `database`.
+pub async fn end_leases_of_others(db: &Db, process: &str) -> Result<u64> {
+    let statement = "UPDATE job SET state = 'queued', not_before_ms = 0, faults = faults + 1, error = 'its worker ended' \
+                     WHERE state = 'running' AND lease_until_ms IS NOT NULL AND worker NOT LIKE $1";
+    Ok(sqlx::query(statement).bind(format!("%-{process}-%")).execute(db.pool()).await?.rows_affected())
+}
+
 /// The job of `claim` when that is the attempt that counts, with its row locked until the transaction ends.
 ///
 /// # Errors
@@ -249,13 +259,22 @@ mod tests {
         let first = claim(&db, Kind::Query, "w", -1).await.unwrap().unwrap();
         reported(&db, &first).await.unwrap();
         assert!(!heartbeat(&db, &first, -1).await.unwrap(), "a late heartbeat brings no lease back");
-        assert_eq!(end_leases(&db).await.unwrap(), 0);
+        assert_eq!(end_leases(&db).await.unwrap() + end_leases_of_others(&db, "me").await.unwrap(), 0);
         assert_eq!(awaiting(&db).await.unwrap(), [first.clone()]);
         assert!(lost(&db, &first).await.unwrap());
         let second = claim(&db, Kind::Query, "w", -1).await.unwrap().unwrap();
         assert_eq!((second.attempt, second.faults), (2, 0), "a lost report is not the job's fault");
         assert!(!lost(&db, &first).await.unwrap());
         assert_eq!(awaiting(&db).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn the_only_process_knows_that_other_workers_ended() {
+        let (_folder, db) = with_job().await;
+        claim(&db, Kind::Query, "query-me-0", 60_000).await.unwrap().unwrap();
+        assert_eq!(end_leases_of_others(&db, "me").await.unwrap(), 0);
+        assert_eq!(end_leases_of_others(&db, "you").await.unwrap(), 1);
+        assert_eq!(claim(&db, Kind::Query, "query-you-0", 60_000).await.unwrap().unwrap().faults, 1);
     }
 
     #[tokio::test]

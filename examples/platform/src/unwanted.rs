@@ -21,6 +21,15 @@ pub async fn write_down(app: &App, tx: &mut Transaction<'static, Any>, prefix: &
     Ok(())
 }
 
+/// Whether `prefix` is still to go. Nothing new may come to lie there until it is gone.
+///
+/// # Errors
+/// `database`.
+pub async fn is_pending(app: &App, prefix: &str) -> Result<bool> {
+    let found = sqlx::query("SELECT prefix FROM unwanted WHERE prefix = $1").bind(prefix).fetch_optional(app.db.pool()).await?;
+    Ok(found.is_some())
+}
+
 /// Removes what was written down, after the transaction; what cannot be removed now is removed later.
 pub async fn remove(app: &App, prefix: &str) {
     if let Err(error) = app.blobs.remove(prefix).await {

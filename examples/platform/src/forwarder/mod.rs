@@ -10,7 +10,7 @@ use sqlx::{Any, Row as _, Transaction};
 use crate::app::App;
 use crate::db::now_ms;
 use crate::error::{Error, Result};
-use crate::ids::sha256;
+use crate::ids::{process, sha256};
 use crate::jobs::{self, Claim};
 use crate::results::{MOST, Message, Track, TrackDocument, What};
 use crate::unwanted;
@@ -107,10 +107,21 @@ async fn fail(tx: &mut Transaction<'static, Any>, claim: &Claim, error: &str) ->
     close(tx, claim, "failed", Some(error), subject).await
 }
 
+/// A message that was set aside tells of people too, and does not stay for ever: 30 days.
+const KEEP_SET_ASIDE_MS: i64 = 30 * 86_400_000;
+
 /// Brings back jobs whose worker fell silent, jobs that were lost on their way to a worker, and what else must not wait for ever, until the
 /// process is to end.
 pub async fn sweep(app: App) {
     let mut database = Answering::default();
+    if !app.db.is_postgres() {
+        // A database in a file is this process's alone: nobody need be waited for.
+        match jobs::end_leases_of_others(&app.db, process()).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::warn!(jobs = ended, "an earlier process ended in the middle of these"),
+            Err(error) => tracing::warn!(%error, "jobs of an earlier process cannot be looked for; they are found a little later"),
+        }
+    }
     while !app.stopping() {
         if let Err(error) = sweep_once(&app, &mut database).await {
             tracing::warn!(%error, "lost jobs cannot be looked for; trying again");
@@ -131,6 +142,8 @@ async fn sweep_once(app: &App, database: &mut Answering) -> Result<()> {
         }
     }
     unwanted::remove_due(app).await?;
+    let statement = "DELETE FROM set_aside WHERE at_ms < $1";
+    sqlx::query(statement).bind(now_ms() - KEEP_SET_ASIDE_MS).execute(app.db.pool()).await?;
     app.queue.sweep().await
 }
 

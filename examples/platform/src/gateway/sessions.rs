@@ -37,6 +37,9 @@ pub(super) async fn create(
     }
     let id = uploads::session_of(&upload.id);
     let key = format!("sessions/{id}/video");
+    if unwanted::is_pending(app, &format!("sessions/{id}")).await? {
+        return Err(Error::Unavailable("what this upload became before is still being removed; try again in a minute".into()));
+    }
     // Who asks at the same time waits here, and then finds the file moved.
     let held = uploads::hold(&gateway, &upload).await?;
     // Before the file is: whoever is cut off in between is not told that nothing has come.

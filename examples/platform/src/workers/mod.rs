@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::db::now_ms;
 use crate::error::{Error, Result};
+use crate::ids::process;
 use crate::jobs::{Claim, Kind};
 use crate::results::{Message, What};
 
@@ -18,7 +19,7 @@ pub use query::{query, track_key};
 
 /// Takes jobs of `kind` one after the other until the process is to end, and does them with `work`.
 async fn serve<F: Future<Output = Result<()>>>(app: App, kind: Kind, number: usize, work: impl Fn(App, Claim) -> F) {
-    let name = format!("{}-{}-{number}", kind.name(), std::process::id());
+    let name = format!("{}-{}-{number}", kind.name(), process());
     while !app.stopping() {
         let next = tokio::select! {
             next = app.queue.next(kind, &name) => next,

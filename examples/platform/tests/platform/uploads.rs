@@ -70,6 +70,32 @@ fn an_upload_that_became_a_session_is_complete_and_takes_nothing_more() {
 }
 
 #[test]
+fn the_same_upload_again_waits_until_its_old_files_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.work.lease_ms = 1000;
+    let platform = start(&config);
+    let again = || {
+        let headers = [("authorization", &*platform.bearer()), ("content-type", "application/json"), ("idempotency-key", "mine")];
+        let made = call(platform.address, "POST", "/v1/uploads", &headers, br#"{"file_name":"a.mp4","bytes":5}"#).expect(201);
+        let upload = made["id"].as_str().unwrap().to_owned();
+        append(&platform, &upload, 0, b"video");
+        upload
+    };
+    let session = ask(&platform, &again()).expect(202)["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sessions/{session}");
+    assert_eq!(platform.send("DELETE", &path, &json!({})).status, 204);
+    let upload = again();
+    assert_eq!(ask(&platform, &upload).code(503), "unavailable");
+    let start = Instant::now();
+    while ask(&platform, &upload).status != 202 {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(platform.get(&format!("{path}/video")).body, b"video", "what came later stays");
+}
+
+#[test]
 fn a_gateway_that_is_cut_off_while_it_makes_a_session_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path());
