@@ -144,7 +144,16 @@ impl Default for Limits {
 
 impl Default for Work {
     fn default() -> Self {
-        Self { query_workers: 1, enrolment_workers: 1, frames_at_once: 0, lease_ms: 15_000, attempts: 4, patience_hours: 24, batch_wait_ms: 3, batch: 16 }
+        Self {
+            query_workers: 1,
+            enrolment_workers: 1,
+            frames_at_once: 0,
+            lease_ms: 15_000,
+            attempts: 4,
+            patience_hours: 24,
+            batch_wait_ms: 3,
+            batch: 16,
+        }
     }
 }
 

@@ -97,7 +97,8 @@ pub async fn begin(db: &Db, id: &str, worker: &str, lease_ms: i64) -> Result<Opt
 /// `database`.
 pub async fn heartbeat(db: &Db, claim: &Claim, lease_ms: i64) -> Result<bool> {
     // One that comes late must not bring back a lease that was laid down.
-    let statement = "UPDATE job SET lease_until_ms = $1 WHERE id = $2 AND attempt = $3 AND state = 'running' AND lease_until_ms IS NOT NULL";
+    let statement =
+        "UPDATE job SET lease_until_ms = $1 WHERE id = $2 AND attempt = $3 AND state = 'running' AND lease_until_ms IS NOT NULL";
     let done = sqlx::query(statement).bind(now_ms() + lease_ms).bind(&claim.id).bind(claim.attempt).execute(db.pool()).await?;
     Ok(done.rows_affected() == 1)
 }
@@ -239,7 +240,11 @@ mod tests {
         assert_eq!((first.attempt, first.faults), (1, 0));
         assert_eq!(end_leases(&db).await.unwrap(), 0);
         tokio::time::sleep(std::time::Duration::from_millis(210)).await;
-        assert_eq!(claim(&db, Kind::Query, "w2", 200).await.unwrap(), None, "only whoever knows that the worker could be heard ends a lease");
+        assert_eq!(
+            claim(&db, Kind::Query, "w2", 200).await.unwrap(),
+            None,
+            "only whoever knows that the worker could be heard ends a lease"
+        );
         assert_eq!(end_leases(&db).await.unwrap(), 1);
         let second = claim(&db, Kind::Query, "w2", 60_000).await.unwrap().unwrap();
         assert_eq!((second.attempt, second.faults), (2, 1), "a worker that fell silent counts against the job");

@@ -14,7 +14,9 @@ pub(super) fn answer(reading: Box<dyn Reading>, headers: &HeaderMap, media_type:
     let (status, part) = match wanted(headers, size) {
         Wanted::Everything => (StatusCode::OK, 0..size),
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
-        Wanted::Nothing => return (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, format!("bytes */{size}"))]).into_response(),
+        Wanted::Nothing => {
+            return (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, format!("bytes */{size}"))]).into_response();
+        }
     };
     let mut answer = Response::builder()
         .status(status)

@@ -93,7 +93,8 @@ pub(super) async fn create(
         return Err(Error::TooLarge { what: "the video", limit });
     }
     let (id, name) = (id_for(&caller.key, "upload", idempotency_key(&headers)?), file_name(&wanted.file_name));
-    let statement = "INSERT INTO upload (id, owner, file_name, bytes, taken, created_ms) VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT (id) DO NOTHING";
+    let statement =
+        "INSERT INTO upload (id, owner, file_name, bytes, taken, created_ms) VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT (id) DO NOTHING";
     let insert = sqlx::query(statement).bind(&id).bind(&caller.key).bind(&name).bind(wanted.bytes).bind(now_ms());
     insert.execute(gateway.app.db.pool()).await?;
     let upload = find(&gateway, &id, &caller).await?;

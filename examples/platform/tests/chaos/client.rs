@@ -23,7 +23,8 @@ impl Client {
             request = request.header(*name, *value);
         }
         let agent = ureq::Agent::new_with_config(config);
-        let answer = if ["GET", "DELETE"].contains(&method) { agent.run(request.body(()).unwrap()) } else { agent.run(request.body(body).unwrap()) };
+        let answer =
+            if ["GET", "DELETE"].contains(&method) { agent.run(request.body(()).unwrap()) } else { agent.run(request.body(body).unwrap()) };
         let mut answer = answer.map_err(|error| error.to_string())?;
         let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
         let json = if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&text) };
@@ -129,7 +130,8 @@ impl Client {
         assert_eq!(done["state"], "done", "{done}");
         let tracks = self.list(&format!("/v1/sessions/{session}/tracks"));
         assert_eq!(done["tracks"], tracks.len(), "{done}");
-        let shown = |track: &Value| format!("{} {} {} {} {}", track["track"], track["person"], track["start_ms"], track["end_ms"], track["frames"]);
+        let shown =
+            |track: &Value| format!("{} {} {} {} {}", track["track"], track["person"], track["start_ms"], track["end_ms"], track["frames"]);
         let mut shown: Vec<String> = tracks.iter().map(shown).collect();
         shown.sort();
         shown

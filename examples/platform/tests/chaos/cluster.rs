@@ -84,9 +84,7 @@ impl Cluster {
             nats.address(),
         );
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
-        for (victim, address) in
-            [(Victim::Detection, detection), (Victim::SecondDetection, second), (Victim::DataProcessing, processing)]
-        {
+        for (victim, address) in [(Victim::Detection, detection), (Victim::SecondDetection, second), (Victim::DataProcessing, processing)] {
             std::fs::write(folder.path().join(format!("{victim:?}.toml")), format!("grpc_listen = '{address}'\n")).unwrap();
         }
         let models = models.to_path_buf();

@@ -117,5 +117,8 @@ fn nothing_is_lost_while_everything_is_killed() {
     let load = checks::Load { enrolled, queried, undone, tracks };
     checks::everything_is_final_once(&client, &cluster, &load);
     checks::nothing_is_left_of_what_was_undone(&client, &cluster, &load.undone);
-    eprintln!("chaos: all final {:.1} s after the last kill, nothing lost, nothing twice, nothing left over", settled.elapsed().as_secs_f64());
+    eprintln!(
+        "chaos: all final {:.1} s after the last kill, nothing lost, nothing twice, nothing left over",
+        settled.elapsed().as_secs_f64()
+    );
 }

@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 use facerec_platform::app::App;
 use facerec_platform::forwarder;
 use facerec_platform::jobs::{self, Claim, Kind};
+use facerec_platform::nats;
 use facerec_platform::results::{Message, What};
-use facerec_platform::{nats, run::Roles};
 use serde_json::json;
 
-use super::harness::{config, start_roles};
+use super::harness::{config, start};
 use super::nats_server::NatsServer;
 use super::once::{count, open_with_session, state, track};
-use super::people::vision;
 use super::postgres_server::PgServer;
 
 /// Waits until it holds.
@@ -215,7 +214,8 @@ fn files_of_a_removed_session_go_even_when_they_come_late() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path());
     config.work.lease_ms = 1000;
-    let platform = start_roles(config.clone(), vision(), Roles { query: false, ..Roles::ALL });
+    config.work.query_workers = 0;
+    let platform = start(config.clone());
     let session = platform.upload("clip.mp4", b"no video");
     assert_eq!(platform.send("DELETE", &format!("/v1/sessions/{session}"), &json!({})).status, 204);
     let files = config.data.join("files/sessions").join(&session);
