@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::object_store::{Config, ObjectInfo, ObjectOptions};
-use async_nats::jetstream::stream::{DirectGetErrorKind, LastRawMessageErrorKind, StorageType, Stream};
+use async_nats::jetstream::stream::{DeleteMessageErrorKind, DirectGetErrorKind, LastRawMessageErrorKind, StorageType, Stream};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
@@ -144,6 +144,33 @@ impl NatsBlobs {
         purged.map_err(unavailable("the object store"))?.map(|_| ()).map_err(unavailable("the object store"))
     }
 
+    /// Overwrites pieces on the server's disk.
+    async fn erase(&self, pieces: Pieces) -> Result<()> {
+        let erase = |sequence: u64| async move {
+            match tokio::time::timeout(PATIENCE, self.stream.delete_message(sequence)).await.map_err(unavailable("the object store"))? {
+                // Refused: it is gone already.
+                Err(error) if !matches!(error.kind(), DeleteMessageErrorKind::JetStream(_)) => Err(unavailable("the object store")(error)),
+                _ => Ok(()),
+            }
+        };
+        let numbers = (0..pieces.count()).filter_map(|piece| pieces.sequence(piece)).collect::<Vec<_>>();
+        futures_util::stream::iter(numbers).map(erase).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn remove_one(&self, key: String, version: String) -> Result<()> {
+        match self.info(&key).await {
+            Ok(info) => {
+                let pieces = info.and_then(|info| Pieces::parse(info.metadata.get(NUMBERS)?));
+                self.erase(pieces.unwrap_or_default()).await?;
+            }
+            Err(error) if error.is_outage() => return Err(error),
+            Err(_) => {} // what is damaged goes too
+        }
+        self.purge(meta(&key)).await?;
+        self.copies.remove(&format!("{}.{version}", tokens(&key)?)).await;
+        Ok(())
+    }
+
     /// Every key that is `prefix` or below it, finished or not, and the versions of its pieces.
     async fn below(&self, prefix: &str) -> Result<BTreeSet<(String, String)>> {
         let start = format!("$O.{BUCKET}.C.");
@@ -241,15 +268,12 @@ impl Blobs for NatsBlobs {
         Ok(Some(self.copies.finish(unfinished, &name).await?))
     }
 
-    /// The names first, so that nobody finds what is half gone; the pieces last, by which whoever is interrupted finds the rest.
+    /// The pieces are overwritten first, since a purge leaves their bytes on the server's disk until it needs the room. Then the names
+    /// go, and last whatever else has the subject, by which whoever is interrupted finds the rest.
     async fn remove(&self, prefix: &str) -> Result<()> {
         let found = self.below(prefix).await?;
-        let names: BTreeSet<String> = found.iter().map(|(key, _)| meta(key)).collect();
-        let purged = futures_util::stream::iter(names).map(|name| self.purge(name));
-        purged.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        for (key, version) in &found {
-            self.copies.remove(&format!("{}.{version}", tokens(key)?)).await;
-        }
+        let removed = futures_util::stream::iter(found).map(|(key, version)| self.remove_one(key, version));
+        removed.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         self.purge(format!("$O.{BUCKET}.C.{}.>", tokens(prefix)?)).await
     }
 }

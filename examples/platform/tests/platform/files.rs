@@ -1,5 +1,6 @@
 //! Files in JetStream: what is removed is gone, what is damaged is told apart from a server that is away, and parts are read alone.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_nats::jetstream::Context;
@@ -12,7 +13,7 @@ use super::harness::config;
 use super::nats_server::NatsServer;
 
 struct Store {
-    _server: NatsServer,
+    server: NatsServer,
     folder: tempfile::TempDir,
     context: Context,
     blobs: Arc<NatsBlobs>,
@@ -26,7 +27,7 @@ impl Store {
         config.nats = server.address();
         let context = nats::connect(&config).await.unwrap();
         let blobs = Arc::new(NatsBlobs::open(context.clone(), config.folder("copies").unwrap()).await.unwrap());
-        Some(Self { _server: server, folder, context, blobs })
+        Some(Self { server, folder, context, blobs })
     }
 
     /// How many messages the server has of subjects like this.
@@ -74,12 +75,11 @@ async fn what_is_removed_is_gone_though_an_earlier_try_was_cut_off() {
     for key in ["sessions/a/video", "sessions/a/1/1/0", "sessions/a/1/1/boxes", "sessions/ab/video", "photos/a", "photos/ab"] {
         blobs.put(key, large()).await.unwrap();
     }
-    // As after a process that was killed when it had removed the names and not yet the pieces, as async-nats marks it and as we do.
+    // As after a process that was killed when it had removed the names and not yet the pieces.
     let stream = store.context.get_stream("OBJ_facerec-files").await.unwrap();
     let bucket = store.context.get_object_store("facerec-files").await.unwrap();
-    let video = bucket.info("sessions/a/video").await.unwrap();
     stream.purge().filter("$O.facerec-files.M.c2Vzc2lvbnMvYS92aWRlbw==").await.unwrap();
-    assert_eq!(bucket.info("sessions/a/video").await.is_err(), !video.deleted);
+    assert!(bucket.info("sessions/a/video").await.is_err());
     assert_eq!(blobs.get("sessions/a/video").await.unwrap(), None);
     let pieces = store.messages("$O.facerec-files.C.photos.a.*").await;
     assert_eq!(pieces, 3);
@@ -96,6 +96,26 @@ async fn what_is_removed_is_gone_though_an_earlier_try_was_cut_off() {
     for bad in ["", "../x", "a//b", "a.b", "a/*", "a/>"] {
         assert!(blobs.put(bad, Bytes::new()).await.is_err() && blobs.remove(bad).await.is_err(), "{bad}");
     }
+}
+
+/// Whether these bytes are in a file in the folder or below it.
+fn lies_in(folder: &Path, bytes: &[u8]) -> bool {
+    folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).any(|path| {
+        if path.is_dir() { lies_in(&path, bytes) } else { std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes) }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bytes_of_what_was_removed_are_not_on_the_servers_disk() {
+    let Some(store) = Store::open().await else { return };
+    let face = |name: &str| Bytes::from(format!("the face of {name}, ").repeat(1000));
+    for name in ["ana", "ben", "cyd"] {
+        store.blobs.put(&format!("faces/{name}"), face(name)).await.unwrap();
+    }
+    let lies = |name: &str| lies_in(store.server.folder(), format!("the face of {name}").as_bytes());
+    assert!(lies("ana") && lies("ben"));
+    store.blobs.remove("faces/ben").await.unwrap();
+    assert!(lies("ana") && !lies("ben") && lies("cyd"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
