@@ -84,7 +84,7 @@ def data_model():
     tables.append(("face (gallery)", ["id", "person", "vector", "quality", "source", "created_ms"]))
     links += [("face (gallery)", "person (gallery)"), ("photo", "face (gallery)"), ("track", "person (gallery)")]
     order = [["photo", "face (gallery)", "person (gallery)"], ["job", "session", "track", "mention"]]
-    order += [["upload", "result", "event", "forgotten", "known_as"], ["api_key", "webhook", "delivery", "setting", "litter", "answer"]]
+    order += [["upload", "result", "set_aside", "event", "forgotten", "known_as"], ["api_key", "webhook", "delivery", "setting", "litter", "answer"]]
     columns, places, bodies = dict(tables), {}, []
     assert sorted(columns) == sorted(sum(order, [])), "a table has no place in the drawing"
     for number, names in enumerate(order):

@@ -21,7 +21,7 @@ CREATE TABLE job (
     state TEXT NOT NULL,           -- queued, running; final: done, accepted, rejected, failed, cancelled
     attempt BIGINT NOT NULL,       -- how often a worker has begun; results of earlier attempts count nothing
     faults BIGINT NOT NULL,        -- attempts that ended by the job's own fault: its worker died, or could not do it
-    lease_until_ms BIGINT NOT NULL,
+    lease_until_ms BIGINT,         -- of a running job; none when its worker is done and its report waits to be written
     not_before_ms BIGINT NOT NULL,
     worker TEXT,
     error TEXT,
@@ -50,6 +50,7 @@ CREATE TABLE upload (
     owner TEXT NOT NULL,           -- the key that made it
     file_name TEXT NOT NULL,
     bytes BIGINT NOT NULL,
+    taken BIGINT NOT NULL,         -- 1 once it was complete and a session was asked for: the file may be the session's already
     created_ms BIGINT NOT NULL
 );
 
@@ -63,6 +64,7 @@ CREATE TABLE session (
     created_ms BIGINT NOT NULL
 );
 CREATE INDEX session_newest ON session (created_ms, id);
+CREATE INDEX session_upload ON session (upload);
 
 CREATE TABLE track (
     session TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE,
@@ -93,6 +95,15 @@ CREATE TABLE result (
     message TEXT NOT NULL
 );
 
+-- Reports that could not be read or written, kept for whoever repairs. Their jobs were tried again.
+CREATE TABLE set_aside (
+    id TEXT PRIMARY KEY,
+    job TEXT,
+    message TEXT NOT NULL,
+    error TEXT NOT NULL,
+    at_ms BIGINT NOT NULL
+);
+
 -- People who were forgotten: results that were on their way must not name them again. Ids are never used twice.
 CREATE TABLE forgotten (
     person_id TEXT PRIMARY KEY,
@@ -107,7 +118,7 @@ CREATE TABLE known_as (
 );
 CREATE INDEX known_as_now ON known_as (now_id);
 
--- Files that are to go. Written with what makes them nobody's, and removed from here when they are gone.
+-- Files that are to go, with all below them. Written with what makes them nobody's, and removed from here when they are gone.
 CREATE TABLE litter (
     key TEXT PRIMARY KEY,
     due_ms BIGINT NOT NULL

@@ -1,12 +1,14 @@
 //! Large things: photos, videos, pictures of faces, boxes.
 
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::error::{Error, Result};
+use crate::ids::new_id;
 
 /// Keeps large things under keys made of the platform's own ids, such as `sessions/ID/video`. Names that callers give are
 /// never part of a key.
@@ -24,12 +26,48 @@ pub trait Blobs: Send + Sync {
     /// What is kept under `key`.
     async fn get(&self, key: &str) -> Result<Option<Bytes>>;
 
+    /// What is kept under `key`, to be read piece by piece.
+    async fn open(&self, key: &str) -> Result<Option<Box<dyn Reading>>>;
+
     /// A file on this machine with what is kept under `key`.
     async fn fetch(&self, key: &str) -> Result<Option<PathBuf>>;
 
     /// Removes `prefix` and all keys below it.
     async fn remove(&self, prefix: &str) -> Result<()>;
 }
+
+/// Something large that is read from wherever it is wanted.
+#[async_trait]
+pub trait Reading: Send {
+    /// How many bytes there are.
+    fn size(&self) -> u64;
+
+    /// Some bytes from `at` on, which must be less than the size; at least one, and no more than fit well into memory.
+    async fn read(&mut self, at: u64) -> Result<Bytes>;
+}
+
+struct FileReading {
+    file: tokio::fs::File,
+    size: u64,
+}
+
+#[async_trait]
+impl Reading for FileReading {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    async fn read(&mut self, at: u64) -> Result<Bytes> {
+        const PIECE: u64 = 256 << 10;
+        self.file.seek(std::io::SeekFrom::Start(at)).await?;
+        let mut bytes = vec![0; usize::try_from(PIECE.min(self.size - at)).unwrap_or_default()];
+        self.file.read_exact(&mut bytes).await?;
+        Ok(bytes.into())
+    }
+}
+
+/// Where files are written until they are whole; what a process left there when it was killed is removed by a later one.
+const UNFINISHED: &str = ".unfinished";
 
 /// A folder as the store.
 #[derive(Debug)]
@@ -43,7 +81,9 @@ impl FileBlobs {
     /// # Errors
     /// `io`.
     pub fn new(folder: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(&folder)?;
+        let unfinished = folder.join(UNFINISHED);
+        std::fs::create_dir_all(&unfinished)?;
+        remove_older(&unfinished, Duration::from_secs(3600))?;
         Ok(Self { folder })
     }
 
@@ -60,12 +100,10 @@ impl FileBlobs {
 #[async_trait]
 impl Blobs for FileBlobs {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let path = self.path(key)?;
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        // Named by chance and not by the process: in containers all have the same number, and the folder may be shared.
+        let (path, temporary) = (self.path(key)?, self.folder.join(UNFINISHED).join(new_id()));
         blocking(move || {
             make_parent(&path)?;
-            let temporary = path.with_file_name(format!(".{}-{number}.tmp", std::process::id()));
             let write = || {
                 let mut file = std::fs::File::create(&temporary)?;
                 std::io::Write::write_all(&mut file, &bytes)?;
@@ -102,6 +140,16 @@ impl Blobs for FileBlobs {
         }
     }
 
+    async fn open(&self, key: &str) -> Result<Option<Box<dyn Reading>>> {
+        let file = match tokio::fs::File::open(self.path(key)?).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let size = file.metadata().await?.len();
+        Ok(Some(Box::new(FileReading { file, size })))
+    }
+
     async fn fetch(&self, key: &str) -> Result<Option<PathBuf>> {
         let path = self.path(key)?;
         Ok(tokio::fs::try_exists(&path).await?.then_some(path))
@@ -132,6 +180,18 @@ fn make_parent(path: &Path) -> std::io::Result<()> {
 /// A new name in a folder survives a power cut once the folder is synced.
 fn sync_parent(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
+}
+
+/// Removes the files in a folder that nobody has touched for so long.
+pub(crate) fn remove_older(folder: &Path, than: Duration) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // Another process may have removed it meanwhile.
+        if entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|age| age > than)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

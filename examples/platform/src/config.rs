@@ -67,6 +67,8 @@ pub struct Limits {
     pub photo_pixels: u64,
     /// Largest video in bytes.
     pub upload_bytes: u64,
+    /// Days until an upload that nobody finished is removed.
+    pub keep_uploads_days: u32,
     /// Photos in memory at the same time.
     pub photos_at_once: usize,
     /// Seconds until a request's head, a photo, or the next piece of a video must have come.
@@ -89,11 +91,13 @@ pub struct Work {
     pub frames_at_once: usize,
     /// Milliseconds after which a silent worker counts as dead and its job goes to another.
     pub lease_ms: u64,
-    /// How often a job is tried.
+    /// How often a job is tried. A server that was away does not count against it.
     pub attempts: u32,
     /// Days that refused and failed photos are listed with their reason (their files go at once), and that answers are known for
     /// repeated requests.
     pub keep_days: i64,
+    /// Hours from a job's beginning until servers that are away do count against it.
+    pub patience_hours: u32,
     /// Milliseconds that a call of detection or embedding waits for others to share its batch.
     pub batch_wait_ms: u64,
     /// Most images of a batch.
@@ -132,6 +136,7 @@ impl Default for Limits {
             photo_bytes: 20 << 20,
             photo_pixels: 50_000_000,
             upload_bytes: 8 << 30,
+            keep_uploads_days: 7,
             photos_at_once: 16,
             patience_s: 30,
             requests_per_second: 200.0,
@@ -149,6 +154,7 @@ impl Default for Work {
             lease_ms: 15_000,
             attempts: 4,
             keep_days: 30,
+            patience_hours: 24,
             batch_wait_ms: 3,
             batch: 16,
         }
@@ -210,11 +216,13 @@ impl Config {
         require(self.tls_certificate.is_some() == self.tls_key.is_some(), "`tls_certificate` and `tls_key` are needed both or neither")?;
         let (limits, work) = (&self.limits, &self.work);
         require(limits.photo_bytes > 0 && limits.upload_bytes > 0 && limits.photos_at_once > 0, "`limits`: sizes must be above 0")?;
+        require(limits.keep_uploads_days > 0, "`limits.keep_uploads_days`: expected at least 1")?;
         let fits = self.detection.is_empty() || limits.photo_pixels.saturating_mul(3) < MOST_BYTES as u64;
         require(fits, "`limits.photo_pixels`: a photo of this size is more than one message to `detection` can hold (89,000,000 pixels)")?;
         require(limits.patience_s > 0, "`limits.patience_s`: expected at least 1")?;
         require(limits.requests_per_second > 0.0 && limits.burst >= 1.0, "`limits`: requests_per_second above 0 and burst of at least 1")?;
         require(work.attempts > 0 && work.batch > 0, "`work`: attempts and batch must be at least 1")?;
+        require(work.patience_hours > 0, "`work.patience_hours`: expected at least 1")?;
         require(work.lease_ms >= 1000, "`work.lease_ms`: expected at least 1000: shorter ones end while a worker is only busy")?;
         require((1..=36_500).contains(&work.keep_days), "`work.keep_days`: expected 1 to 36500")?;
         require(work.batch_wait_ms <= 1000, "`work.batch_wait_ms`: expected at most 1000")?;
@@ -281,6 +289,8 @@ mod tests {
             ("[work]\nlease_ms = 10", "lease_ms"),
             ("[work]\nkeep_days = 0", "keep_days"),
             ("[limits]\nburst = 0.0", "burst"),
+            ("[limits]\nkeep_uploads_days = 0", "keep_uploads_days"),
+            ("[work]\npatience_hours = 0", "patience_hours"),
             ("listen = 'here'", "listen"),
         ] {
             let message = read(text).unwrap_err();

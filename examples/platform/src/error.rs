@@ -1,5 +1,7 @@
 //! The one error type of the platform, with the code and the HTTP status of each.
 
+use std::io::ErrorKind;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -111,22 +113,26 @@ impl Error {
         }
     }
 
-    /// Whether a server that is needed is away: the fault is neither the input's nor ours.
+    /// Whether a server that is needed is away or has no room: the fault is neither the input's nor ours, and ends by itself or
+    /// when somebody looks after the server. A server that answers and refuses is not away.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Unavailable(_) => true,
             Self::Database(error) => match error {
-                sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Io(source) => is_away(source.kind()),
+                sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
                 // 57: the server shuts down or comes up; 08: the connection broke; 53: it has no room.
                 sqlx::Error::Database(error) => {
                     error.code().is_some_and(|code| ["57", "08", "53"].iter().any(|class| code.starts_with(class)))
                 }
                 _ => false,
             },
-            // The gallery's server, or a service that detects and embeds.
-            Self::Core(facerec_core::Error::Io { path, source, .. }) => {
-                path.to_str().is_some_and(|path| path.starts_with("postgres")) || source.kind() == std::io::ErrorKind::ConnectionRefused
+            // The gallery's server.
+            Self::Core(facerec_core::Error::Io { path, source, .. }) if path.to_str().is_some_and(|path| path.starts_with("postgres")) => {
+                is_away(source.kind())
             }
+            // A service that detects and embeds.
+            Self::Core(facerec_core::Error::Io { source, .. }) => source.kind() == ErrorKind::ConnectionRefused,
             _ => false,
         }
     }
@@ -148,6 +154,21 @@ impl Error {
     }
 }
 
+/// Whether a server that gave such an error is away. Not so when it answered with a refusal, or with something that is not known to end;
+/// a name that cannot be looked up has a kind that cannot be written down, and counts as away.
+fn is_away(kind: ErrorKind) -> bool {
+    let refused = [
+        ErrorKind::AlreadyExists,
+        ErrorKind::InvalidData,
+        ErrorKind::InvalidInput,
+        ErrorKind::NotFound,
+        ErrorKind::Other,
+        ErrorKind::PermissionDenied,
+        ErrorKind::Unsupported,
+    ];
+    !refused.contains(&kind)
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, code) = (self.status(), self.code());
@@ -166,5 +187,26 @@ impl IntoResponse for Error {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_refuses_is_not_away() {
+        let gallery = |kind: ErrorKind| {
+            let (path, source) = ("postgres://facerec@db/people".into(), std::io::Error::new(kind, "as the server said"));
+            Error::Core(facerec_core::Error::Io { action: "write", path, source })
+        };
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::ConnectionAborted, ErrorKind::TimedOut, ErrorKind::StorageFull] {
+            assert!(gallery(kind).is_outage(), "{kind}");
+        }
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::NotFound, ErrorKind::Other] {
+            assert!(!gallery(kind).is_outage() && gallery(kind).is_transient(), "{kind}");
+        }
+        let folder = facerec_core::Error::Io { action: "write", path: "/data/gallery".into(), source: ErrorKind::StorageFull.into() };
+        assert!(!Error::Core(folder).is_outage(), "a folder is no server");
     }
 }

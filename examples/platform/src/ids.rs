@@ -1,5 +1,7 @@
 //! Ids and secrets.
 
+use std::sync::LazyLock;
+
 use sha2::{Digest, Sha256};
 
 /// Lower-case hex.
@@ -26,6 +28,12 @@ pub fn secret() -> String {
 /// An id that cannot be guessed: 128 random bits as hex.
 pub fn new_id() -> String {
     secret()[..32].to_owned()
+}
+
+/// The name of this process, as long as it runs: its number is no name, since in containers all have the same.
+pub fn process() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| new_id()[..12].to_owned());
+    &NAME
 }
 
 /// The id of what a request makes: the same for a repeated request with the same idempotency key, so that it is made once

@@ -2,6 +2,7 @@
 //!
 //! A worker holds a job by a lease that its heartbeats prolong. Every time a worker begins, the job's attempt goes up by one,
 //! and what earlier attempts still report counts nothing: a worker that was taken for dead cannot add to another's results.
+//! A worker that is done lays its lease down: the job then waits, without a time limit, for its report to be written.
 
 use sqlx::{Any, Row as _, Transaction};
 
@@ -31,7 +32,7 @@ impl Kind {
 }
 
 /// A job in a worker's hands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claim {
     /// The job's id.
     pub id: String,
@@ -39,11 +40,14 @@ pub struct Claim {
     pub attempt: i64,
     /// How many attempts ended by the job's own fault, as far as anybody knows: its worker died, or could not do it.
     pub faults: i64,
+    /// When the job was made.
+    pub created_ms: i64,
 }
 
 impl Claim {
     fn read(row: &Row) -> Result<Self> {
-        Ok(Self { id: row.try_get("id")?, attempt: row.try_get("attempt")?, faults: row.try_get("faults")? })
+        let (id, attempt) = (row.try_get("id")?, row.try_get("attempt")?);
+        Ok(Self { id, attempt, faults: row.try_get("faults")?, created_ms: row.try_get("created_ms")? })
     }
 }
 
@@ -58,33 +62,30 @@ pub async fn insert(tx: &mut Transaction<'static, Any>, id: &str, kind: Kind) ->
     Ok(done.rows_affected() == 1)
 }
 
-/// The next job that waits, or whose worker has been silent for longer than its lease.
+/// The next job that waits.
 ///
 /// # Errors
 /// `database`.
 pub async fn claim(db: &Db, kind: Kind, worker: &str, lease_ms: i64) -> Result<Option<Claim>> {
-    const ONE_WRITER: &str = "UPDATE job SET faults = faults + CASE state WHEN 'running' THEN 1 ELSE 0 END, \
-        state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = (\
-        SELECT id FROM job WHERE kind = $3 AND ((state = 'queued' AND not_before_ms <= $4) OR (state = 'running' AND lease_until_ms < $4)) \
-        ORDER BY created_ms, id LIMIT 1) RETURNING id, attempt, faults";
-    const MANY_WRITERS: &str = "UPDATE job SET faults = faults + CASE state WHEN 'running' THEN 1 ELSE 0 END, \
-        state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = (\
-        SELECT id FROM job WHERE kind = $3 AND ((state = 'queued' AND not_before_ms <= $4) OR (state = 'running' AND lease_until_ms < $4)) \
-        ORDER BY created_ms, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, attempt, faults";
+    const ONE_WRITER: &str = "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = (\
+        SELECT id FROM job WHERE kind = $3 AND state = 'queued' AND not_before_ms <= $4 ORDER BY created_ms, id LIMIT 1) \
+        RETURNING id, attempt, faults, created_ms";
+    const MANY_WRITERS: &str = "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = (\
+        SELECT id FROM job WHERE kind = $3 AND state = 'queued' AND not_before_ms <= $4 ORDER BY created_ms, id LIMIT 1 \
+        FOR UPDATE SKIP LOCKED) RETURNING id, attempt, faults, created_ms";
     let now = now_ms();
     let statement = sqlx::query(if db.is_postgres() { MANY_WRITERS } else { ONE_WRITER });
     let row = statement.bind(now + lease_ms).bind(worker).bind(kind.name()).bind(now).fetch_optional(db.pool()).await?;
     row.as_ref().map(Claim::read).transpose()
 }
 
-/// Begins a job that a queue delivered; `None` when it is final, was deleted, or another worker is at it.
+/// Begins a job that a queue delivered; `None` when it is final, was deleted, is to wait, or another worker is at it.
 ///
 /// # Errors
 /// `database`.
 pub async fn begin(db: &Db, id: &str, worker: &str, lease_ms: i64) -> Result<Option<Claim>> {
-    let statement = "UPDATE job SET faults = faults + CASE state WHEN 'running' THEN 1 ELSE 0 END, \
-                     state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 WHERE id = $3 \
-                     AND (state = 'queued' OR (state = 'running' AND lease_until_ms < $4)) RETURNING id, attempt, faults";
+    let statement = "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until_ms = $1, worker = $2 \
+                     WHERE id = $3 AND state = 'queued' AND not_before_ms <= $4 RETURNING id, attempt, faults, created_ms";
     let now = now_ms();
     let row = sqlx::query(statement).bind(now + lease_ms).bind(worker).bind(id).bind(now).fetch_optional(db.pool()).await?;
     row.as_ref().map(Claim::read).transpose()
@@ -95,9 +96,52 @@ pub async fn begin(db: &Db, id: &str, worker: &str, lease_ms: i64) -> Result<Opt
 /// # Errors
 /// `database`.
 pub async fn heartbeat(db: &Db, claim: &Claim, lease_ms: i64) -> Result<bool> {
-    let statement = "UPDATE job SET lease_until_ms = $1 WHERE id = $2 AND attempt = $3 AND state = 'running'";
+    // One that comes late must not bring back a lease that was laid down.
+    let statement =
+        "UPDATE job SET lease_until_ms = $1 WHERE id = $2 AND attempt = $3 AND state = 'running' AND lease_until_ms IS NOT NULL";
     let done = sqlx::query(statement).bind(now_ms() + lease_ms).bind(&claim.id).bind(claim.attempt).execute(db.pool()).await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Lays the lease down: the worker is done, and its final result is on its way.
+///
+/// # Errors
+/// `database`.
+pub async fn reported(db: &Db, claim: &Claim) -> Result<()> {
+    let statement = "UPDATE job SET lease_until_ms = NULL WHERE id = $1 AND attempt = $2 AND state = 'running'";
+    sqlx::query(statement).bind(&claim.id).bind(claim.attempt).execute(db.pool()).await?;
+    Ok(())
+}
+
+/// Jobs whose worker is done and whose final result is not written yet.
+///
+/// # Errors
+/// `database`.
+pub async fn awaiting(db: &Db) -> Result<Vec<Claim>> {
+    let statement = "SELECT id, attempt, faults, created_ms FROM job WHERE state = 'running' AND lease_until_ms IS NULL";
+    sqlx::query(statement).fetch_all(db.pool()).await?.iter().map(Claim::read).collect()
+}
+
+/// Lets a job be tried again whose final result was lost on its way. That is nobody's fault. False: it came after all.
+///
+/// # Errors
+/// `database`.
+pub async fn lost(db: &Db, claim: &Claim) -> Result<bool> {
+    let statement = "UPDATE job SET state = 'queued', not_before_ms = 0, error = 'its final result was lost' \
+                     WHERE id = $1 AND attempt = $2 AND state = 'running' AND lease_until_ms IS NULL";
+    let done = sqlx::query(statement).bind(&claim.id).bind(claim.attempt).execute(db.pool()).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes jobs from workers that have been silent for longer than their lease; each counts against its job. Only for whoever
+/// knows that the database answered all that time: a worker cannot be heard while it does not.
+///
+/// # Errors
+/// `database`.
+pub async fn end_leases(db: &Db) -> Result<u64> {
+    let statement = "UPDATE job SET state = 'queued', not_before_ms = 0, faults = faults + 1, error = 'its worker fell silent' \
+                     WHERE state = 'running' AND lease_until_ms < $1";
+    Ok(sqlx::query(statement).bind(now_ms()).execute(db.pool()).await?.rows_affected())
 }
 
 /// Gives a job back to be tried again after `delay_ms`; `fault` when it was the job's own.
@@ -112,15 +156,36 @@ pub async fn release(db: &Db, claim: &Claim, error: &str, delay_ms: i64, fault: 
     Ok(())
 }
 
-/// Whether `claim` is the attempt that counts, with its row locked until the transaction ends.
+/// Takes jobs from the workers of all other processes, for the only process there is: they ended with theirs.
 ///
 /// # Errors
 /// `database`.
-pub async fn counts(tx: &mut Transaction<'static, Any>, claim: &Claim) -> Result<bool> {
+pub async fn end_leases_of_others(db: &Db, process: &str) -> Result<u64> {
+    let statement = "UPDATE job SET state = 'queued', not_before_ms = 0, faults = faults + 1, error = 'its worker ended' \
+                     WHERE state = 'running' AND lease_until_ms IS NOT NULL AND worker NOT LIKE $1";
+    Ok(sqlx::query(statement).bind(format!("%-{process}-%")).execute(db.pool()).await?.rows_affected())
+}
+
+/// The job of `claim` when that is the attempt that counts, with its row locked until the transaction ends.
+///
+/// # Errors
+/// `database`.
+pub async fn counts(tx: &mut Transaction<'static, Any>, claim: &Claim) -> Result<Option<Claim>> {
     // An update that changes nothing takes the lock on both databases.
-    let statement = "UPDATE job SET attempt = attempt WHERE id = $1 AND attempt = $2 AND state = 'running'";
-    let done = sqlx::query(statement).bind(&claim.id).bind(claim.attempt).execute(&mut **tx).await?;
-    Ok(done.rows_affected() == 1)
+    let statement = "UPDATE job SET attempt = attempt WHERE id = $1 AND attempt = $2 AND state = 'running' \
+                     RETURNING id, attempt, faults, created_ms";
+    let row = sqlx::query(statement).bind(&claim.id).bind(claim.attempt).fetch_optional(&mut **tx).await?;
+    row.as_ref().map(Claim::read).transpose()
+}
+
+/// Takes a job back whose results cannot be used, to be tried again: a fault.
+///
+/// # Errors
+/// `database`.
+pub async fn again(tx: &mut Transaction<'static, Any>, claim: &Claim, error: &str) -> Result<()> {
+    let statement = "UPDATE job SET state = 'queued', not_before_ms = 0, faults = faults + 1, error = $1 WHERE id = $2 AND attempt = $3";
+    sqlx::query(statement).bind(error).bind(&claim.id).bind(claim.attempt).execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// Gives a job its final state, once: false when it has one, or when another attempt counts.
@@ -142,13 +207,13 @@ pub async fn cancel(tx: &mut Transaction<'static, Any>, id: &str) -> Result<bool
     Ok(sqlx::query(statement).bind(now_ms()).bind(id).execute(&mut **tx).await?.rows_affected() == 1)
 }
 
-/// Ids of jobs that wait and were not delivered for `older_ms`, or whose worker is silent: a queue may have lost them.
+/// Ids of jobs that wait and were not delivered for `older_ms`, the oldest first: a queue may have lost them.
 ///
 /// # Errors
 /// `database`.
 pub async fn stranded(db: &Db, kind: Kind, older_ms: i64) -> Result<Vec<String>> {
-    let statement = "SELECT id FROM job WHERE kind = $1 AND ((state = 'queued' AND created_ms < $2 AND not_before_ms <= $3) \
-                     OR (state = 'running' AND lease_until_ms < $3)) ORDER BY created_ms LIMIT 1000";
+    let statement = "SELECT id FROM job WHERE kind = $1 AND state = 'queued' AND created_ms < $2 AND not_before_ms <= $3 \
+                     ORDER BY created_ms LIMIT 1000";
     let now = now_ms();
     Ok(sqlx::query_scalar(statement).bind(kind.name()).bind(now - older_ms).bind(now).fetch_all(db.pool()).await?)
 }
@@ -171,10 +236,16 @@ mod tests {
     async fn a_job_has_one_worker_until_its_lease_ends() {
         let (_folder, db) = with_job().await;
         assert_eq!(claim(&db, Kind::Enrol, "w", 50).await.unwrap(), None);
-        let first = claim(&db, Kind::Query, "w1", 2000).await.unwrap().unwrap();
+        let first = claim(&db, Kind::Query, "w1", 200).await.unwrap().unwrap();
         assert_eq!((first.attempt, first.faults), (1, 0));
-        assert_eq!(claim(&db, Kind::Query, "w2", 2000).await.unwrap(), None);
-        tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+        assert_eq!(end_leases(&db).await.unwrap(), 0);
+        tokio::time::sleep(std::time::Duration::from_millis(210)).await;
+        assert_eq!(
+            claim(&db, Kind::Query, "w2", 200).await.unwrap(),
+            None,
+            "only whoever knows that the worker could be heard ends a lease"
+        );
+        assert_eq!(end_leases(&db).await.unwrap(), 1);
         let second = claim(&db, Kind::Query, "w2", 60_000).await.unwrap().unwrap();
         assert_eq!((second.attempt, second.faults), (2, 1), "a worker that fell silent counts against the job");
         assert!(!heartbeat(&db, &first, 50).await.unwrap(), "the first worker is told that it lost the job");
@@ -185,6 +256,30 @@ mod tests {
         assert!(!finish(&mut tx, &second, "failed", None).await.unwrap(), "final is final");
         tx.commit().await.unwrap();
         assert_eq!(begin(&db, "a", "w3", 50).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_report_is_on_its_way_has_no_lease_that_could_end() {
+        let (_folder, db) = with_job().await;
+        let first = claim(&db, Kind::Query, "w", -1).await.unwrap().unwrap();
+        reported(&db, &first).await.unwrap();
+        assert!(!heartbeat(&db, &first, -1).await.unwrap(), "a late heartbeat brings no lease back");
+        assert_eq!(end_leases(&db).await.unwrap() + end_leases_of_others(&db, "me").await.unwrap(), 0);
+        assert_eq!(awaiting(&db).await.unwrap(), [first.clone()]);
+        assert!(lost(&db, &first).await.unwrap());
+        let second = claim(&db, Kind::Query, "w", -1).await.unwrap().unwrap();
+        assert_eq!((second.attempt, second.faults), (2, 0), "a lost report is not the job's fault");
+        assert!(!lost(&db, &first).await.unwrap());
+        assert_eq!(awaiting(&db).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn the_only_process_knows_that_other_workers_ended() {
+        let (_folder, db) = with_job().await;
+        claim(&db, Kind::Query, "query-me-0", 60_000).await.unwrap().unwrap();
+        assert_eq!(end_leases_of_others(&db, "me").await.unwrap(), 0);
+        assert_eq!(end_leases_of_others(&db, "you").await.unwrap(), 1);
+        assert_eq!(claim(&db, Kind::Query, "query-you-0", 60_000).await.unwrap().unwrap().faults, 1);
     }
 
     #[tokio::test]

@@ -38,11 +38,8 @@ pub struct SqlQueue {
     wake: Notify,
 }
 
-/// How often the database is asked for jobs that nobody announced: another process's, retries, ended leases.
+/// How often the database is asked for jobs that nobody announced: another process's, retries.
 const POLL: Duration = Duration::from_millis(250);
-
-/// The forwarder may be away for this long without a finished job being tried again.
-pub(crate) const HANDOVER_MS: i64 = 3_600_000;
 
 impl SqlQueue {
     /// A queue in `db` whose workers may be silent for `lease`.
@@ -72,7 +69,7 @@ impl Queue for SqlQueue {
     }
 
     async fn done(&self, claim: &Claim) -> Result<()> {
-        jobs::heartbeat(&self.db, claim, HANDOVER_MS).await.map(|_| ())
+        jobs::reported(&self.db, claim).await
     }
 
     async fn release(&self, claim: &Claim, error: &str, delay: Duration, fault: bool) -> Result<()> {

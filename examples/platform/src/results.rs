@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::jobs::Claim;
 
 /// What a worker reports about a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,14 +114,57 @@ pub struct CandidateDocument {
     pub similarity: f32,
 }
 
+impl Message {
+    /// The message as it travels. One that could not be read again, such as one with a number that is not finite, is refused here,
+    /// where it is the fault of one job, and not at the other end.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub fn write(&self) -> Result<String> {
+        let text = serde_json::to_string(self).map_err(|e| e.to_string());
+        let text = text.and_then(|text| Self::read(text.as_bytes()).map(|_| text).map_err(|unreadable| unreadable.error));
+        text.map_err(|why| Error::Internal(format!("a result cannot be sent, a number in it may not be finite: {why}")))
+    }
+
+    /// The message that travelled as `text`.
+    ///
+    /// # Errors
+    /// The text again, with what is wrong with it.
+    pub fn read(text: &[u8]) -> Result<Self, Unreadable> {
+        // PostgreSQL keeps every character but this one.
+        let whole = || String::from_utf8_lossy(text).replace('\0', "\u{fffd}");
+        serde_json::from_slice(text).map_err(|error| Unreadable { text: whole(), error: error.to_string() })
+    }
+}
+
+/// A message that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// As it came.
+    pub text: String,
+    /// What is wrong with it.
+    pub error: String,
+}
+
+impl Unreadable {
+    /// Whose message it is, if so much can be read of it.
+    pub fn claim(&self) -> Option<Claim> {
+        let whole: serde_json::Value = serde_json::from_str(&self.text).ok()?;
+        Some(Claim { id: whole["job"].as_str()?.to_owned(), attempt: whole["attempt"].as_i64()?, ..Claim::default() })
+    }
+}
+
 /// A message that was taken and not yet acknowledged.
 #[derive(Debug, Clone)]
 pub struct Taken {
     /// The message.
-    pub message: Message,
+    pub message: Result<Message, Unreadable>,
     /// What acknowledges it.
     pub token: i64,
 }
+
+/// Most messages that are taken at once. Fewer: there were no others at that moment.
+pub const MOST: usize = 200;
 
 /// Carries messages from workers to the forwarder: each at least once, those of one worker in order.
 #[async_trait]
@@ -128,10 +172,10 @@ pub trait Results: Send + Sync {
     /// Hands over a message; when it returns, the message is safe.
     async fn publish(&self, message: &Message) -> Result<()>;
 
-    /// The oldest messages; empty when there were none for a while.
+    /// The oldest messages, up to [`MOST`]; empty when there were none for a while.
     async fn take(&self) -> Result<Vec<Taken>>;
 
-    /// The message was written and need not come again.
+    /// The message was written or set aside and need not come again.
     async fn acknowledge(&self, taken: &Taken) -> Result<()>;
 }
 
@@ -154,14 +198,14 @@ impl SqlResults {
 #[async_trait]
 impl Results for SqlResults {
     async fn publish(&self, message: &Message) -> Result<()> {
-        let text = serde_json::to_string(message).map_err(|e| Error::Internal(format!("a result cannot be written: {e}")))?;
+        let text = message.write()?;
         sqlx::query("INSERT INTO result (message) VALUES ($1)").bind(text).execute(self.db.pool()).await?;
         self.wake.notify_one();
         Ok(())
     }
 
     async fn take(&self) -> Result<Vec<Taken>> {
-        let select = || sqlx::query("SELECT seq, message FROM result ORDER BY seq LIMIT 200").fetch_all(self.db.pool());
+        let select = || sqlx::query("SELECT seq, message FROM result ORDER BY seq LIMIT $1").bind(MOST as i64).fetch_all(self.db.pool());
         let mut rows = select().await?;
         if rows.is_empty() {
             let _ = tokio::time::timeout(POLL, self.wake.notified()).await;
@@ -170,8 +214,7 @@ impl Results for SqlResults {
         let mut taken = Vec::with_capacity(rows.len());
         for row in rows {
             let text: String = row.try_get("message")?;
-            let message = serde_json::from_str(&text).map_err(|e| Error::Internal(format!("a result cannot be read: {e}")))?;
-            taken.push(Taken { message, token: row.try_get("seq")? });
+            taken.push(Taken { message: Message::read(text.as_bytes()), token: row.try_get("seq")? });
         }
         Ok(taken)
     }
@@ -179,5 +222,22 @@ impl Results for SqlResults {
     async fn acknowledge(&self, taken: &Taken) -> Result<()> {
         sqlx::query("DELETE FROM result WHERE seq = $1").bind(taken.token).execute(self.db.pool()).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_sent() {
+        let message = |progress| Message { job: "a".into(), attempt: 2, what: What::Progress { progress, frames: 3 } };
+        let good = message(0.5);
+        assert_eq!(Message::read(good.write().unwrap().as_bytes()).unwrap(), good);
+        assert_eq!(message(f64::NAN).write().unwrap_err().code(), "internal");
+        // As another version might write it.
+        let other = Message::read(br#"{"job":"a","attempt":2,"what":{"type":"smell"}}"#).unwrap_err();
+        assert_eq!(other.claim().map(|claim| (claim.id, claim.attempt)), Some(("a".into(), 2)));
+        assert_eq!(Message::read(b"\0").unwrap_err().claim(), None);
     }
 }

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::forwarder::record;
 use crate::ids::{id_for, new_id, sha256};
 use crate::jobs::{self, Kind};
+use crate::litter;
 use crate::people;
 use crate::workers::enrolled_from;
 
@@ -51,7 +52,7 @@ pub(super) async fn create(
     // A file of its own for every request: of two at once under one key, each writes its own, and one is thrown away.
     let key = format!("photos/{}", new_id());
     let mut tx = app.db.begin().await?;
-    people::discard(&mut tx, &key, now_ms() + LOST_MS).await?;
+    litter::discard(&mut tx, &key, now_ms() + LOST_MS).await?;
     tx.commit().await?;
     app.blobs.put(&key, photo.bytes).await?;
     let mut tx = app.db.begin().await?;
@@ -61,12 +62,12 @@ pub(super) async fn create(
         let insert =
             sqlx::query(statement).bind(&id).bind(&person).bind(file).bind(&digest).bind(photo.media_type).bind(&key).bind(now_ms());
         insert.execute(&mut *tx).await?;
-        people::keep(&mut tx, &key).await?;
+        litter::keep(&mut tx, &key).await?;
         tx.commit().await?;
         app.queue.push(Kind::Enrol, &id).await?;
         return accepted(&gateway, &id).await;
     }
-    people::discard(&mut tx, &key, now_ms()).await?;
+    litter::discard(&mut tx, &key, now_ms()).await?;
     tx.commit().await?;
     match repeated(&gateway, &id, &digest, &person).await? {
         Some(answer) => Ok(answer),
@@ -196,40 +197,41 @@ pub(super) async fn photo(State(gateway): State<Gateway>, Path(id): Path<String>
     Ok(([(header::CONTENT_TYPE, media_type)], photo).into_response())
 }
 
-/// `DELETE /v1/enrolments/{id}`: one that waits, was refused or failed. What became a face goes with the face's person.
+/// `DELETE /v1/enrolments/{id}`: the photo, and the face that it became. A person's last face goes with the person: they may be
+/// named in results.
 pub(super) async fn remove(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
     let app = gateway.app.clone();
-    gateway.app.whole(async move { drop_waiting(&app, &caller.name, &id).await }).await?;
+    gateway.app.whole(async move { drop_with_face(&app, &caller.name, &id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn drop_waiting(app: &App, actor: &str, id: &str) -> Result<()> {
+async fn drop_with_face(app: &App, actor: &str, id: &str) -> Result<()> {
     let mut tx = people::changing(&app.db).await?;
     let statement = "SELECT person, state FROM photo JOIN job ON job.id = photo.id WHERE photo.id = $1";
     let row = sqlx::query(statement).bind(id).fetch_optional(&mut *tx).await?;
     let row = row.ok_or_else(|| Error::NotFound("no photo of this id".into()))?;
-    let (person, state): (String, String) = (row.try_get("person")?, row.try_get("state")?);
-    if state == "accepted" {
-        return Err(Error::Conflict("this photo was accepted; forget its person instead".into()));
-    }
-    // A worker may have got as far as the gallery, and has not said so yet.
+    let (person, accepted): (String, bool) = (row.try_get("person")?, row.try_get::<String, _>("state")? == "accepted");
+    // The gallery is asked: a worker may have got that far, and has not said so yet.
     let photo = id.to_owned();
     let face = app.blocking(move |app| {
         let face = enrolled_from(&app.gallery, &person, &photo)?.and_then(|(_, face)| face.parse().ok()).map(FaceId);
+        if accepted && face.is_some() && app.gallery.person(&person)?.faces == 1 {
+            return Err(Error::Conflict("this is the person's last face; forget the person instead".into()));
+        }
         face.map(|face| app.gallery.remove_face(face)).transpose()?;
         Ok(face)
     });
     if let Some(face) = face.await? {
-        people::discard(&mut tx, &format!("faces/{face}"), now_ms()).await?;
+        litter::discard(&mut tx, &format!("faces/{face}"), now_ms()).await?;
     }
     people::drop_photo(&mut tx, id).await?;
     record(&mut tx, actor, "enrolment.removed", id).await?;
     tx.commit().await?;
-    people::remove_files(app).await?;
+    litter::remove_due(app).await?;
     app.db.soil();
     app.db.scrub().await;
     Ok(())

@@ -11,6 +11,7 @@ mod merge;
 mod observe;
 mod openapi;
 mod persons;
+mod ranges;
 mod rate;
 mod repeats;
 pub mod routes;
@@ -22,9 +23,8 @@ mod uploads;
 mod web;
 mod webhooks;
 
-use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -50,8 +50,6 @@ pub struct Gateway {
     metrics: Arc<observe::Metrics>,
     /// Photos in memory at the same time.
     photos: Arc<Semaphore>,
-    /// Uploads that are being written to.
-    writing: Arc<Mutex<HashSet<String>>>,
     /// Live status that somebody listens to.
     streams: live::Streams,
 }
@@ -66,7 +64,7 @@ impl Gateway {
         let limits = &app.config.limits;
         let auth = Arc::new(auth::Auth::new(secret, (limits.requests_per_second, limits.burst)));
         let photos = Arc::new(Semaphore::new(limits.photos_at_once));
-        Ok(Self { app, auth, metrics: Arc::default(), photos, writing: Arc::default(), streams: Arc::default() })
+        Ok(Self { app, auth, metrics: Arc::default(), photos, streams: Arc::default() })
     }
 
     /// The HTTP service.
@@ -89,7 +87,7 @@ impl Gateway {
             .route("/v1/enrolments/{id}/photo", get(enrolments::photo))
             .route("/v1/search", post(search::search))
             .route("/v1/uploads", post(uploads::create))
-            .route("/v1/uploads/{id}", get(uploads::one).patch(uploads::append))
+            .route("/v1/uploads/{id}", get(uploads::one).patch(uploads::append).delete(uploads::remove))
             .route("/v1/sessions", get(sessions::list).post(sessions::create))
             .route("/v1/sessions/{id}", get(sessions::one).delete(sessions::remove))
             .route("/v1/sessions/{id}/cancel", post(sessions::cancel))
@@ -138,6 +136,7 @@ pub fn bind(config: &Config) -> Result<TcpListener> {
 /// `config` when the certificate cannot be used.
 pub async fn serve(app: App, listener: TcpListener) -> Result<()> {
     let gateway = Gateway::new(app.clone()).await?;
+    tokio::spawn(uploads::expire(gateway.clone()));
     let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
     let handle = axum_server::Handle::new();
     let (stopper, stopping) = (handle.clone(), app.clone());

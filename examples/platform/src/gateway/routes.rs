@@ -117,7 +117,7 @@ pub const ROUTES: &[Route] = &[
         .without_ticket(),
     route("POST", "/v1/enrolments", ENROL, "Enrol a photo").query(&["person!", "file"]).body("image").gives(202, "Accepted"),
     route("GET", "/v1/enrolments/{id}", READ, "What became of a photo").gives(200, "Photo"),
-    route("DELETE", "/v1/enrolments/{id}", ENROL, "Remove a photo that waits, was refused or failed").gives(204, ""),
+    route("DELETE", "/v1/enrolments/{id}", ENROL, "Remove a photo, and the face that it became").gives(204, ""),
     route("GET", "/v1/enrolments/{id}/photo", READ, "The photo itself; not of one that was refused or failed")
         .gives(200, "image/*, application/octet-stream"),
     route("POST", "/v1/search", QUERY, "Who is in a photo").body("image").gives(200, "SearchResult"),
@@ -126,6 +126,7 @@ pub const ROUTES: &[Route] = &[
     route("PATCH", "/v1/uploads/{id}", QUERY, "The next bytes of an upload, from header Upload-Offset on")
         .body("bytes")
         .gives(200, "Upload"),
+    route("DELETE", "/v1/uploads/{id}", QUERY, "Give up an upload").gives(204, ""),
     route("POST", "/v1/sessions", QUERY, "Look through an uploaded video").body("SessionRequest").gives(202, "Accepted"),
     route("GET", "/v1/sessions", READ, "Sessions, newest first").query(PAGE).gives(200, "page:Session"),
     route("GET", "/v1/sessions/{id}", READ, "A session").gives(200, "Session"),

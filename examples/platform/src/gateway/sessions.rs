@@ -15,8 +15,8 @@ use super::{Gateway, uploads};
 use crate::db::{Db, Row, now_ms};
 use crate::error::{Error, Result};
 use crate::forwarder;
-use crate::ids::sha256;
 use crate::jobs::{self, Kind};
+use crate::litter;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,15 +32,26 @@ pub(super) async fn create(
 ) -> Result<Response> {
     let upload = uploads::find(&gateway, &wanted.upload_id, &caller).await?;
     let app = &gateway.app;
-    let id = sha256(format!("session of {}", upload.id).as_bytes())[..32].to_owned();
+    if upload.offset != upload.bytes {
+        return Err(Error::Conflict(format!("the upload is not complete: {} of {} bytes", upload.offset, upload.bytes)));
+    }
+    let id = uploads::session_of(&upload.id);
     let key = format!("sessions/{id}/video");
+    if litter::is_pending(app, &format!("sessions/{id}")).await? {
+        return Err(Error::Unavailable("what this upload became before is still being removed; try again in a minute".into()));
+    }
+    // Who asks at the same time waits here, and then finds the file moved.
+    let held = uploads::hold(&gateway, &upload).await?;
+    // Before the file is: whoever is cut off in between is not told that nothing has come.
+    sqlx::query("UPDATE upload SET taken = 1 WHERE id = $1").bind(&upload.id).execute(app.db.pool()).await?;
     // An earlier request may have got as far as moving the file.
     if !app.blobs.has(&key).await? {
-        if upload.offset != upload.bytes {
-            return Err(Error::Conflict(format!("the upload is not complete: {} of {} bytes", upload.offset, upload.bytes)));
+        if held.is_none() {
+            return Err(Error::Conflict("the upload's file is gone; upload it again".into()));
         }
         app.blobs.put_file(&key, &uploads::path(&gateway, &upload.id)).await?;
     }
+    uploads::remove_file(&gateway, &upload.id).await?;
     let mut tx = app.db.begin().await?;
     if jobs::insert(&mut tx, &id, Kind::Query).await? {
         let statement =
@@ -135,12 +146,20 @@ pub(super) async fn remove(
         let row = sqlx::query("SELECT upload FROM session WHERE id = $1").bind(&id).fetch_optional(app.db.pool()).await?;
         row.ok_or_else(|| Error::NotFound("no session of this id".into()))?.try_get("upload")?
     };
-    app.blobs.remove(&format!("sessions/{id}")).await?;
+    let prefix = format!("sessions/{id}");
     let mut tx = app.db.begin().await?;
-    sqlx::query("DELETE FROM job WHERE id = $1").bind(&id).execute(&mut *tx).await?;
-    sqlx::query("DELETE FROM upload WHERE id = $1").bind(upload).execute(&mut *tx).await?;
+    for (statement, id) in [
+        ("DELETE FROM job WHERE id = $1", &id),
+        ("DELETE FROM set_aside WHERE job = $1", &id),
+        ("DELETE FROM upload WHERE id = $1", &upload),
+    ] {
+        sqlx::query(statement).bind(id).execute(&mut *tx).await?;
+    }
+    litter::discard(&mut tx, &prefix, litter::after_workers(app)).await?;
     forwarder::record(&mut tx, &caller.name, "session.removed", &id).await?;
     tx.commit().await?;
+    litter::remove_now(app, &prefix).await;
+    uploads::remove_file(&gateway, &upload).await?;
     app.db.soil();
     app.db.scrub().await;
     Ok(StatusCode::NO_CONTENT)

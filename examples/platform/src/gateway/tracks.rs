@@ -1,16 +1,14 @@
 //! What was found in a session.
 
 use axum::Json as Answer;
-use axum::extract::{Path, Request, State};
-use axum::http::{Uri, header};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sqlx::Row as _;
-use tower::ServiceExt;
-use tower_http::services::ServeFile;
 
 use super::bodies::{Page, params};
-use super::{Gateway, sessions};
+use super::{Gateway, ranges, sessions};
 use crate::db::{Db, Row};
 use crate::error::{Error, Result};
 use crate::people::read_document;
@@ -76,10 +74,10 @@ pub(super) async fn shot(State(gateway): State<Gateway>, Path((id, track, number
 }
 
 /// `GET /v1/sessions/{id}/video`, with ranges, so that players can jump.
-pub(super) async fn video(State(gateway): State<Gateway>, Path(id): Path<String>, request: Request) -> Result<Response> {
+pub(super) async fn video(State(gateway): State<Gateway>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response> {
     let name: String = sessions::row(&gateway.app.db, &id).await?.try_get("file_name")?;
-    let file = gateway.app.blobs.fetch(&format!("sessions/{id}/video")).await?;
-    let file = file.ok_or_else(|| Error::NotFound("the video is gone".into()))?;
+    let video = gateway.app.blobs.open(&format!("sessions/{id}/video")).await?;
+    let video = video.ok_or_else(|| Error::NotFound("the video is gone".into()))?;
     // By its name, from a short list: nothing that a browser would run.
     let kind = match name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
         "mp4" | "m4v" => "video/mp4",
@@ -88,9 +86,5 @@ pub(super) async fn video(State(gateway): State<Gateway>, Path(id): Path<String>
         "mkv" => "video/x-matroska",
         _ => "application/octet-stream",
     };
-    let served =
-        ServeFile::new(file).oneshot(request).await.map_err(|error| Error::Internal(format!("the video cannot be served: {error}")))?;
-    let mut response = served.into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    Ok(response)
+    Ok(ranges::answer(video, &headers, kind))
 }

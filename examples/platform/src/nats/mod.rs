@@ -1,6 +1,8 @@
 //! NATS JetStream between machines: work queues, the stream of results, and large files in its object store.
 
 mod blobs;
+mod copies;
+mod pieces;
 mod queue;
 mod results;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
@@ -14,12 +14,15 @@ use super::{PATIENCE, unavailable};
 use crate::db::Db;
 use crate::error::Result;
 use crate::jobs::{self, Claim, Kind};
-use crate::queue::{HANDOVER_MS, Queue};
+use crate::queue::Queue;
 
 const STREAM: &str = "facerec-jobs";
 
 /// How long the server is asked to wait for a job.
 const WAIT: Duration = Duration::from_secs(1);
+
+/// How many messages the sweep has on their way at the same time.
+const AT_ONCE: usize = 64;
 
 /// JetStream as the queue. There is at most one message of a job at any time, so that whoever fears that one was lost may send it
 /// again without a thought.
@@ -29,6 +32,8 @@ pub struct NatsQueue {
     context: Context,
     consumers: HashMap<Kind, PullConsumer>,
     held: Mutex<HashMap<String, Message>>,
+    /// Jobs that the sweep has sent again, and when.
+    again: Mutex<HashMap<String, Instant>>,
 }
 
 impl NatsQueue {
@@ -45,8 +50,6 @@ impl NatsQueue {
             discard: DiscardPolicy::New,
             discard_new_per_subject: true,
             max_messages_per_subject: 1,
-            // Else a job that comes back within the window would be taken for a repeated message.
-            duplicate_window: Duration::from_secs(1),
             ..Config::default()
         };
         let stream = context.get_or_create_stream(config).await.map_err(unavailable("the queue"))?;
@@ -65,7 +68,7 @@ impl NatsQueue {
             consumers.insert(kind, consumer.map_err(unavailable("the queue"))?);
         }
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        Ok(Self { db, lease_ms, context, consumers, held: Mutex::default() })
+        Ok(Self { db, lease_ms, context, consumers, held: Mutex::default(), again: Mutex::default() })
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Message>> {
@@ -86,9 +89,33 @@ impl NatsQueue {
     /// Answers for the message of a job; without an answer it comes again, which does no harm.
     async fn answer(&self, message: Option<Message>, kind: AckKind) {
         let Some(message) = message else { return };
-        if let Err(error) = message.ack_with(kind).await {
-            tracing::debug!(%error, "a job's message could not be answered for");
+        match tokio::time::timeout(PATIENCE, message.ack_with(kind)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a job's message could not be answered for"),
+            Err(_) => tracing::debug!("a job's message could not be answered for: no answer"),
         }
+    }
+
+    /// Of `jobs`, which may all have lost their messages, those that were not sent again lately: the rest only wait for a worker.
+    fn not_lately(&self, jobs: Vec<String>) -> Vec<String> {
+        let lately = Duration::from_millis(self.lease_ms.unsigned_abs()).max(Duration::from_secs(10));
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        again.retain(|_, at| at.elapsed() < lately);
+        jobs.into_iter().filter(|id| !again.contains_key(id)).collect()
+    }
+
+    /// Sends messages again. One that is refused does not keep the others back; a server that is away is not waited for each time.
+    async fn send_again(&self, kind: Kind, jobs: Vec<String>) -> Result<()> {
+        let sent = futures_util::stream::iter(jobs).map(async |id| {
+            let sent = self.send(kind, &id).await;
+            if sent.is_ok() {
+                self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
+            }
+            sent
+        });
+        let all = sent.buffer_unordered(AT_ONCE).filter_map(async |sent| sent.err()).collect::<Vec<_>>();
+        let failed = tokio::time::timeout(2 * PATIENCE, all).await.map_err(unavailable("the queue"))?;
+        failed.into_iter().next().map_or(Ok(()), |error| Err(unavailable("the queue")(error)))
     }
 }
 
@@ -130,34 +157,35 @@ impl Queue for NatsQueue {
     }
 
     async fn heartbeat(&self, claim: &Claim) -> Result<bool> {
-        let message = self.held().get(&claim.id).cloned();
-        self.answer(message, AckKind::Progress).await;
+        // The lease first: it is what counts.
         let ours = jobs::heartbeat(&self.db, claim, self.lease_ms).await?;
-        if !ours {
+        let message = self.held().get(&claim.id).cloned();
+        if ours {
+            self.answer(message, AckKind::Progress).await;
+        } else {
             self.held().remove(&claim.id);
         }
         Ok(ours)
     }
 
     async fn done(&self, claim: &Claim) -> Result<()> {
+        jobs::reported(&self.db, claim).await?;
         let message = self.held().remove(&claim.id);
-        jobs::heartbeat(&self.db, claim, HANDOVER_MS).await?;
         self.answer(message, AckKind::Ack).await;
         Ok(())
     }
 
     async fn release(&self, claim: &Claim, error: &str, delay: Duration, fault: bool) -> Result<()> {
-        let message = self.held().remove(&claim.id);
         jobs::release(&self.db, claim, error, i64::try_from(delay.as_millis()).unwrap_or(i64::MAX), fault).await?;
+        let message = self.held().remove(&claim.id);
         self.answer(message, AckKind::Nak(Some(delay))).await;
         Ok(())
     }
 
     async fn sweep(&self) -> Result<()> {
         for kind in [Kind::Enrol, Kind::Query] {
-            for id in jobs::stranded(&self.db, kind, self.lease_ms).await? {
-                self.send(kind, &id).await.map_err(unavailable("the queue"))?;
-            }
+            let waiting = jobs::stranded(&self.db, kind, self.lease_ms).await?;
+            self.send_again(kind, self.not_lately(waiting)).await?;
         }
         Ok(())
     }

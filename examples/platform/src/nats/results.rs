@@ -7,13 +7,12 @@ use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, RetentionPo
 use async_trait::async_trait;
 
 use super::{PATIENCE, unavailable};
-use crate::error::{Error, Result};
-use crate::results::{Message, Results, Taken};
+use crate::error::Result;
+use crate::results::{MOST, Message, Results, Taken};
 
 const SUBJECT: &str = "facerec.results";
 /// How often an empty stream is asked again.
 const POLL: Duration = Duration::from_millis(100);
-const MOST: usize = 200;
 
 /// JetStream as the stream. No consumer is kept on the server: its redeliveries would overtake each other, and results are
 /// written in order.
@@ -50,8 +49,7 @@ impl NatsResults {
             };
             from = message.sequence + 1;
             let token = i64::try_from(message.sequence).unwrap_or(i64::MAX);
-            let message = serde_json::from_slice(&message.payload);
-            taken.push(Taken { message: message.map_err(|e| Error::Internal(format!("a result cannot be read: {e}")))?, token });
+            taken.push(Taken { message: Message::read(&message.payload), token });
         }
         Ok(taken)
     }
@@ -60,7 +58,7 @@ impl NatsResults {
 #[async_trait]
 impl Results for NatsResults {
     async fn publish(&self, message: &Message) -> Result<()> {
-        let text = serde_json::to_vec(message).map_err(|e| Error::Internal(format!("a result cannot be written: {e}")))?;
+        let text = message.write()?;
         let sent = async { self.context.publish(SUBJECT, text.into()).await?.await };
         let sent = tokio::time::timeout(PATIENCE, sent).await.map_err(unavailable("the stream of results"))?;
         sent.map(|_| ()).map_err(unavailable("the stream of results"))

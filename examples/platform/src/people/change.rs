@@ -3,11 +3,12 @@
 use facerec_core::gallery::Person;
 use sqlx::{Any, Transaction};
 
-use super::{Now, changing, discard, drop_photo, find, find_lasting, now, tracks};
+use super::{Now, changing, drop_photo, find, find_lasting, now, tracks};
 use crate::app::App;
 use crate::db::now_ms;
 use crate::error::{Error, Result};
 use crate::forwarder::record;
+use crate::litter::discard;
 
 /// Renames a person. Who is interrupted asks again.
 ///

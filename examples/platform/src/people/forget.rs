@@ -2,11 +2,12 @@
 
 use sqlx::{Any, Row as _, Transaction};
 
-use super::{changing, discard, find, remove_files, tracks};
+use super::{changing, find, tracks};
 use crate::app::App;
 use crate::db::now_ms;
 use crate::error::{Error, Result};
 use crate::forwarder::record;
+use crate::litter::{discard, remove_due};
 
 /// Forgets a person and everybody who was merged into them; returns how many faces there were. From the first step on no result names
 /// them and nothing is enrolled as them; the gallery comes last, so that who is interrupted finds the person and can ask again, and the
@@ -61,6 +62,7 @@ async fn remove_photos(app: &App, tx: &mut Transaction<'static, Any>, id: &str) 
     for face in &faces {
         discard(tx, &format!("faces/{}", face.id), now_ms()).await?;
     }
+    drop_set_aside(tx, id, name.as_deref()).await?;
     let statement = "SELECT id FROM photo WHERE person_id = $1 OR (person_id IS NULL AND person = $2)";
     let photos: Vec<String> = sqlx::query_scalar(statement).bind(id).bind(name).fetch_all(&mut **tx).await?;
     for photo in &photos {
@@ -70,10 +72,19 @@ async fn remove_photos(app: &App, tx: &mut Transaction<'static, Any>, id: &str) 
     Ok(faces.len())
 }
 
+/// Removes reports that could not be used and may tell of a person: they hold names and vectors, and are few.
+async fn drop_set_aside(tx: &mut Transaction<'static, Any>, id: &str, name: Option<&str>) -> Result<()> {
+    let statement = "DELETE FROM set_aside WHERE message LIKE $1 ESCAPE '!' OR message LIKE $2 ESCAPE '!'";
+    let written = serde_json::json!(name.unwrap_or("\u{0}")).to_string(); // in quotes, as JSON writes it
+    let plain = written.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    sqlx::query(statement).bind(format!("%\"{id}\"%")).bind(format!("%{plain}%")).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Everything that may take long, in steps that can be repeated.
 async fn finish(app: &App, id: &str) -> Result<()> {
     tracks::refresh(app, id).await?;
-    remove_files(app).await?;
+    remove_due(app).await?;
     let mut tx = changing(&app.db).await?;
     match find(app, id).await {
         Ok(person) => drop(app.blocking(move |app| Ok(app.gallery.remove_person(&person.name)?)).await?),
@@ -130,8 +141,15 @@ pub async fn sweep(app: &App) -> Result<()> {
         tx.commit().await?;
         app.db.soil();
     }
-    sqlx::query("DELETE FROM answer WHERE created_ms < $1").bind(old).execute(app.db.pool()).await?;
-    remove_files(app).await?;
+    for statement in [
+        "DELETE FROM answer WHERE created_ms < $1",
+        "DELETE FROM set_aside WHERE at_ms < $1",
+        // Those that were given up stay until somebody has seen to them.
+        "DELETE FROM delivery WHERE state = 'delivered' AND created_ms < $1",
+    ] {
+        sqlx::query(statement).bind(old).execute(app.db.pool()).await?;
+    }
+    remove_due(app).await?;
     app.db.scrub().await;
     Ok(())
 }

@@ -5,7 +5,6 @@
 //! were an hour ago, the database remembers what became of everybody who was renamed or merged ([`now`]) or forgotten.
 
 mod change;
-mod files;
 mod forget;
 mod tracks;
 
@@ -17,7 +16,6 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 
 pub use change::{accepted, merge, rename};
-pub use files::{discard, keep, remove_files};
 pub use forget::{drop_file, drop_photo, forget, sweep};
 pub use tracks::{FORGOTTEN, add, enrolled, read_document};
 

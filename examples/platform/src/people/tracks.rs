@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use sqlx::{Any, Row as _, Transaction};
 
-use super::files::discard;
 use super::{Now, changing, now};
 use crate::app::App;
 use crate::db::{Row, now_ms};
 use crate::error::{Error, Result};
 use crate::jobs::Claim;
+use crate::litter::discard;
 use crate::results::{Track, TrackDocument};
 use crate::workers::track_key;
 

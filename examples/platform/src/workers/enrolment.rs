@@ -29,7 +29,7 @@ async fn enrol(app: &App, claim: &Claim) -> Result<()> {
     };
     // From here on nobody is renamed, merged or forgotten, and no other attempt can begin.
     let mut tx = people::watching(&app.db).await?;
-    if !jobs::counts(&mut tx, claim).await? {
+    if jobs::counts(&mut tx, claim).await?.is_none() {
         return Err(gone());
     }
     let person: String = sqlx::query_scalar("SELECT person FROM photo WHERE id = $1").bind(&claim.id).fetch_one(&mut *tx).await?;

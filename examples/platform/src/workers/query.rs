@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use facerec_core::{CancelToken, Sighting, VideoPipeline, VideoReader, VideoSummary};
+use facerec_core::{CancelToken, Rect, Sighting, VideoPipeline, VideoReader, VideoSummary};
 use tokio::sync::mpsc;
 
 use super::{check_attempts, holding, report, serve};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{Claim, Kind};
+use crate::litter;
 use crate::results::{CandidateDocument, Shot, Track, TrackDocument, What};
 
 /// Looks through videos until the process is to end.
@@ -20,8 +21,8 @@ pub async fn query(app: App, number: usize) {
         let cancel = CancelToken::new();
         let outcome = holding(&app, &claim, || cancel.cancel(), look_through(&app, &claim, &cancel)).await;
         // A session that was removed meanwhile: what was written since must not stay behind.
-        if cancel.is_cancelled() && !exists(&app, &claim).await? {
-            app.blobs.remove(&format!("sessions/{}", claim.id)).await?;
+        if exists(&app, &claim).await.is_ok_and(|exists| !exists) {
+            litter::remove_now(&app, &format!("sessions/{}", claim.id)).await;
         }
         outcome
     };
@@ -131,12 +132,13 @@ pub fn track_key(session: &str, attempt: i64, track: i64) -> String {
 }
 
 /// Keeps pictures and boxes of a track, then reports it.
-async fn keep(app: &App, claim: &Claim, sighting: Sighting) -> Result<()> {
+async fn keep(app: &App, claim: &Claim, mut sighting: Sighting) -> Result<()> {
     let track = i64::try_from(sighting.track).unwrap_or(i64::MAX);
     let key = track_key(&claim.id, claim.attempt, track);
     let boxes: Vec<[f64; 6]> = sighting
         .boxes
         .iter()
+        .filter(|at| is_finite(&at.rect))
         .map(|at| {
             let round = |value: f32| (f64::from(value) * 10.0).round() / 10.0;
             [at.frame as f64, at.time.as_millis() as f64, round(at.rect.x1), round(at.rect.y1), round(at.rect.x2), round(at.rect.y2)]
@@ -144,6 +146,8 @@ async fn keep(app: &App, claim: &Claim, sighting: Sighting) -> Result<()> {
         .collect();
     let boxes = serde_json::to_vec(&boxes).map_err(|e| Error::Internal(format!("boxes cannot be written: {e}")))?;
     app.blobs.put(&format!("{key}/boxes"), boxes.into()).await?;
+    // JSON has no word for a number that is not finite, and nothing can be done with such a shot.
+    sighting.best_shots.retain(|shot| is_finite(&shot.rect) && shot.quality.score.is_finite());
     for (number, shot) in sighting.best_shots.iter().enumerate() {
         if let Some(picture) = &shot.picture {
             let jpeg: Bytes = picture.encode_jpeg(88)?.into();
@@ -151,6 +155,10 @@ async fn keep(app: &App, claim: &Claim, sighting: Sighting) -> Result<()> {
         }
     }
     report(app, claim, What::Track(Box::new(as_track(track, &sighting)))).await
+}
+
+fn is_finite(rect: &Rect) -> bool {
+    [rect.x1, rect.y1, rect.x2, rect.y2].into_iter().all(f32::is_finite)
 }
 
 fn as_track(track: i64, sighting: &Sighting) -> Track {

@@ -23,10 +23,12 @@ impl Client {
             request = request.header(*name, *value);
         }
         let agent = ureq::Agent::new_with_config(config);
-        let answer = if method == "GET" { agent.run(request.body(()).unwrap()) } else { agent.run(request.body(body).unwrap()) };
+        let answer =
+            if ["GET", "DELETE"].contains(&method) { agent.run(request.body(()).unwrap()) } else { agent.run(request.body(body).unwrap()) };
         let mut answer = answer.map_err(|error| error.to_string())?;
         let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
-        Ok((answer.status().as_u16(), serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?))
+        let json = if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&text) };
+        Ok((answer.status().as_u16(), json.map_err(|error| format!("{error}: {text}"))?))
     }
 
     /// Repeats until the answer is `wanted`. Refusals of the client's own fault are not repeated.
@@ -70,6 +72,24 @@ impl Client {
         Ok(answer["id"].as_str().unwrap().to_owned())
     }
 
+    /// Asks until it is done: what was done already, by a try whose answer was lost, is not found again.
+    pub fn undo(&self, method: &str, path: &str, body: &Value) -> Result<(), String> {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let start = Instant::now();
+        loop {
+            match self.once(method, path, &[("content-type", "application/json")], &body) {
+                Ok((200 | 204 | 404, _)) => return Ok(()),
+                said if start.elapsed() > PATIENCE => return Err(format!("{method} {path}: {said:?}")),
+                _ => std::thread::sleep(Duration::from_millis(200)),
+            }
+        }
+    }
+
+    /// The status of a question that need not be answered with 200.
+    pub fn status(&self, path: &str) -> u16 {
+        self.once("GET", path, &[], b"").unwrap().0
+    }
+
     /// Uploads a video, going on where the last try ended, and asks for it to be looked through; the session's id once it is acknowledged.
     pub fn query(&self, key: &str, video: &[u8]) -> Result<String, String> {
         let json = |body: &Value| body.to_string().into_bytes();
@@ -104,13 +124,14 @@ impl Client {
         }
     }
 
-    /// The tracks of a session that must become done, without what may differ: who is known at that moment, and the order of arrival.
+    /// The tracks of a session that must become done, without what may differ: the order of arrival.
     pub fn tracks(&self, session: &str) -> Vec<String> {
         let done = self.settled(&format!("/v1/sessions/{session}"), Duration::from_secs(300));
         assert_eq!(done["state"], "done", "{done}");
         let tracks = self.list(&format!("/v1/sessions/{session}/tracks"));
         assert_eq!(done["tracks"], tracks.len(), "{done}");
-        let shown = |track: &Value| format!("{} {} {} {}", track["track"], track["start_ms"], track["end_ms"], track["frames"]);
+        let shown =
+            |track: &Value| format!("{} {} {} {} {}", track["track"], track["person"], track["start_ms"], track["end_ms"], track["frames"]);
         let mut shown: Vec<String> = tracks.iter().map(shown).collect();
         shown.sort();
         shown

@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use futures_util::StreamExt;
+
 use super::nats_server::NatsServer;
 use super::postgres_server::PgServer;
 
@@ -17,13 +19,25 @@ pub enum Victim {
     Query,
     SecondQuery,
     Detection,
+    SecondDetection,
+    DataProcessing,
     Nats,
     Postgres,
 }
 
 impl Victim {
-    pub const ALL: [Self; 8] =
-        [Self::Gateway, Self::Forwarder, Self::Enrolment, Self::Query, Self::SecondQuery, Self::Detection, Self::Nats, Self::Postgres];
+    pub const ALL: [Self; 10] = [
+        Self::Gateway,
+        Self::Forwarder,
+        Self::Enrolment,
+        Self::Query,
+        Self::SecondQuery,
+        Self::Detection,
+        Self::SecondDetection,
+        Self::DataProcessing,
+        Self::Nats,
+        Self::Postgres,
+    ];
 
     /// The role of a process of the platform.
     fn role(self) -> Option<&'static str> {
@@ -32,7 +46,8 @@ impl Victim {
             Self::Forwarder => Some("forwarder"),
             Self::Enrolment => Some("enrolment"),
             Self::Query | Self::SecondQuery => Some("query"),
-            Self::Detection => Some("detection"),
+            Self::Detection | Self::SecondDetection => Some("detection"),
+            Self::DataProcessing => Some("data-processing"),
             Self::Nats | Self::Postgres => None,
         }
     }
@@ -46,7 +61,6 @@ pub struct Cluster {
     processes: BTreeMap<Victim, Child>,
     /// Killed on purpose, and not to be started by who looks after the rest.
     down: Vec<Victim>,
-    processing: Option<Child>,
     nats: NatsServer,
     postgres: PgServer,
 }
@@ -60,23 +74,23 @@ impl Cluster {
     pub fn start(models: &Path) -> Option<Self> {
         let (nats, postgres) = (NatsServer::start()?, PgServer::start()?);
         let folder = tempfile::Builder::new().prefix("facerec-chaos").tempdir().unwrap();
-        let (gateway, detection, processing) = (free(), free(), free());
+        let (gateway, detection, second, processing) = (free(), free(), free(), free());
         let config = format!(
             "listen = '{gateway}'\ngate = 'off'\ndatabase = 'postgres://facerec@127.0.0.1:{}/postgres'\ngallery = '{}'\nnats = '{}'\n\
-             detection = 'http://{detection}'\ndata_processing = 'http://{processing}'\n\
-             [limits]\nrequests_per_second = 1000.0\nburst = 1000.0\n[work]\nlease_ms = 3000\nattempts = 50\n",
+             detection = 'http://{detection}, http://{second}'\ndata_processing = 'http://{processing}'\n\
+             [limits]\nrequests_per_second = 1000.0\nburst = 1000.0\n[work]\nlease_ms = 3000\n",
             postgres.port,
             postgres.address("people").display(),
             nats.address(),
         );
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
-        let alone = format!("grpc_listen = '{detection}'\n");
-        std::fs::write(folder.path().join("detection.toml"), alone).unwrap();
-        std::fs::write(folder.path().join("processing.toml"), format!("grpc_listen = '{processing}'\n")).unwrap();
+        for (victim, address) in [(Victim::Detection, detection), (Victim::SecondDetection, second), (Victim::DataProcessing, processing)] {
+            std::fs::write(folder.path().join(format!("{victim:?}.toml")), format!("grpc_listen = '{address}'\n")).unwrap();
+        }
         let models = models.to_path_buf();
         let (processes, down) = (BTreeMap::new(), Vec::new());
-        let mut cluster = Self { gateway, key: String::new(), folder, models, processes, down, processing: None, nats, postgres };
-        cluster.processing = Some(cluster.spawn("data-processing", "processing", Stdio::null()));
+        let mut cluster = Self { gateway, key: String::new(), folder, models, processes, down, nats, postgres };
+        cluster.revive(Victim::DataProcessing);
         cluster.revive(Victim::Detection);
         // The first start makes the schema and the first key.
         let mut child = cluster.spawn("gateway", "Gateway", Stdio::piped());
@@ -101,11 +115,8 @@ impl Cluster {
     }
 
     fn spawn(&self, role: &str, name: &str, stdout: Stdio) -> Child {
-        let config = match role {
-            "detection" => "detection.toml",
-            "data-processing" => "processing.toml",
-            _ => "config.toml",
-        };
+        let own = format!("{name}.toml");
+        let config = if self.folder.path().join(&own).exists() { &own } else { "config.toml" };
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join(format!("{name}.log"))).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_facerec-platform"));
         command.arg(role).arg("--config").arg(self.folder.path().join(config));
@@ -116,6 +127,22 @@ impl Cluster {
 
     fn log(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(format!("{name}.log"))).unwrap_or_default()
+    }
+
+    /// What `psql` prints for `sql`.
+    pub fn sql(&self, sql: &str) -> String {
+        self.postgres.sql(sql)
+    }
+
+    /// How many files, or pieces of some, the store has whose subject is like this.
+    pub fn files(&self, subject: &str) -> usize {
+        let subject = format!("$O.facerec-files.C.{subject}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = async_nats::connect(self.nats.address()).await.unwrap();
+            let stream = async_nats::jetstream::new(client).get_stream("OBJ_facerec-files").await.unwrap();
+            stream.info_builder().subjects(subject).fetch().await.unwrap().count().await
+        })
     }
 
     /// `kill -9`.
@@ -163,7 +190,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for process in self.processes.values_mut().chain(&mut self.processing) {
+        for process in self.processes.values_mut() {
             let _ = process.kill();
             let _ = process.wait();
         }

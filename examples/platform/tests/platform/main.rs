@@ -3,6 +3,7 @@
 
 mod deploy;
 mod doors;
+mod files;
 mod flow;
 mod harness;
 mod many;
@@ -14,6 +15,8 @@ mod photos;
 mod postgres_server;
 mod privacy;
 mod process;
+mod queue;
 mod services;
 mod tls;
+mod uploads;
 mod webhooks;

@@ -71,6 +71,10 @@ impl NatsServer {
         }
     }
 
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

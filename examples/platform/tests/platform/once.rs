@@ -1,6 +1,7 @@
 //! Exactly one final state and one set of results per job, whoever dies and whatever comes twice.
 
 use facerec_platform::app::App;
+use facerec_platform::config::Config;
 use facerec_platform::forwarder::apply;
 use facerec_platform::jobs::{self, Claim, Kind};
 use facerec_platform::results::{Message, Track, TrackDocument, What};
@@ -11,8 +12,15 @@ use super::people::vision;
 
 async fn with_session() -> (tempfile::TempDir, watch::Sender<bool>, App) {
     let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let (stop, app) = open_with_session(config).await;
+    (folder, stop, app)
+}
+
+/// A platform without any role, and a session `s` that waits.
+pub async fn open_with_session(config: Config) -> (watch::Sender<bool>, App) {
     let (stop, stopped) = watch::channel(false);
-    let app = App::open(config(folder.path()), vision(), stopped).await.unwrap();
+    let app = App::open(config, vision(), stopped).await.unwrap();
     let mut tx = app.db.begin().await.unwrap();
     jobs::insert(&mut tx, "s", Kind::Query).await.unwrap();
     for statement in [
@@ -22,10 +30,10 @@ async fn with_session() -> (tempfile::TempDir, watch::Sender<bool>, App) {
         sqlx::query(statement).execute(&mut *tx).await.unwrap();
     }
     tx.commit().await.unwrap();
-    (folder, stop, app)
+    (stop, app)
 }
 
-fn track(number: i64, person: Option<&str>) -> What {
+pub fn track(number: i64, person: Option<&str>) -> What {
     let document = TrackDocument {
         similarity: 0.9,
         threshold: 0.5,
@@ -46,11 +54,11 @@ async fn send(app: &App, claim: &Claim, what: What) {
     apply(app, &Message { job: claim.id.clone(), attempt: claim.attempt, what }).await.unwrap();
 }
 
-async fn count(app: &App, statement: &'static str) -> i64 {
+pub async fn count(app: &App, statement: &'static str) -> i64 {
     sqlx::query_scalar(statement).fetch_one(app.db.pool()).await.unwrap()
 }
 
-async fn state(app: &App) -> String {
+pub async fn state(app: &App) -> String {
     sqlx::query_scalar("SELECT state FROM job WHERE id = 's'").fetch_one(app.db.pool()).await.unwrap()
 }
 
@@ -61,6 +69,7 @@ async fn a_dead_workers_results_do_not_mix_with_its_successors() {
     send(&app, &first, track(1, None)).await;
     send(&app, &first, track(2, None)).await;
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    assert_eq!(jobs::end_leases(&app.db).await.unwrap(), 1);
     let second = jobs::claim(&app.db, Kind::Query, "two", 60_000).await.unwrap().expect("the lease of the first has ended");
     send(&app, &second, track(1, None)).await;
     // The first was only slow: nothing that it still says counts.
@@ -90,5 +99,12 @@ async fn a_final_message_without_its_tracks_is_not_believed() {
     send(&app, &claim, track(1, None)).await;
     send(&app, &claim, What::Done { tracks: 2, frames: 9, duration_ms: 9 }).await;
     assert_eq!(state(&app).await, "queued", "the video is looked through again");
-    assert_eq!(jobs::claim(&app.db, Kind::Query, "two", 60_000).await.unwrap().unwrap().attempt, 2);
+    let mut claim = jobs::claim(&app.db, Kind::Query, "two", 60_000).await.unwrap().unwrap();
+    assert_eq!((claim.attempt, claim.faults), (2, 1), "it counts: what goes wrong every time must end");
+    while state(&app).await == "running" {
+        send(&app, &claim, What::Done { tracks: 2, frames: 9, duration_ms: 9 }).await;
+        claim = jobs::claim(&app.db, Kind::Query, "two", 60_000).await.unwrap().unwrap_or(claim);
+    }
+    assert_eq!((state(&app).await.as_str(), claim.attempt), ("failed", i64::from(app.config.work.attempts)));
+    assert_eq!(count(&app, "SELECT COUNT(*) FROM event WHERE kind = 'session.failed'").await, 1);
 }

@@ -129,7 +129,12 @@ async fn of_a_refused_photo_only_the_reason_is_kept_and_not_for_ever() {
     assert_eq!(platform.send("DELETE", &path(&refused[0]), &json!({})).status, 204);
     assert_eq!(platform.send("DELETE", &path(&refused[0]), &json!({})).code(404), "not_found");
     let accepted = platform.enrol("Ana", &photo(&[(RED, 40)]));
-    assert_eq!(platform.send("DELETE", &path(&accepted), &json!({})).code(409), "conflict");
+    assert_eq!(platform.send("DELETE", &path(&accepted), &json!({})).code(409), "conflict", "the last face goes with its person");
+    let another = platform.enrol("Ana", &photo(&[(RED, 90)]));
+    assert_eq!(platform.send("DELETE", &path(&another), &json!({})).status, 204);
+    let ana = platform.get(&format!("/v1/persons/{}", accepted["person_id"].as_str().unwrap())).expect(200);
+    assert_eq!(ana["faces"], 1, "the other photo's face is gone");
+    assert_eq!(platform.get(another["url"].as_str().unwrap()).status, 404);
     assert!(accepted["url"].is_string() && platform.get(accepted["url"].as_str().unwrap()).status == 200, "{accepted}");
     // A month later.
     let db = Db::open_file(&folder.path().join("data/platform.db")).await.unwrap();

@@ -63,6 +63,8 @@ impl Failure {
             _ => Retry::Never,
         };
         let error = match code {
+            // By the kind too, a caller sees that this ends by itself.
+            _ if retry == Retry::Lost => io(ErrorKind::ConnectionAborted, text),
             SqlState::QUERY_CANCELED => io(ErrorKind::TimedOut, format!("{text}; `timeout_s` in the address allows more")),
             SqlState::LOCK_NOT_AVAILABLE => Error::GalleryLocked { path: place.into(), holder: text },
             SqlState::DISK_FULL => io(ErrorKind::StorageFull, format!("{text}; nothing was changed")),
