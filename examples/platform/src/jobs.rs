@@ -265,7 +265,7 @@ mod tests {
         reported(&db, &first).await.unwrap();
         assert!(!heartbeat(&db, &first, -1).await.unwrap(), "a late heartbeat brings no lease back");
         assert_eq!(end_leases(&db).await.unwrap() + end_leases_of_others(&db, "me").await.unwrap(), 0);
-        assert_eq!(awaiting(&db).await.unwrap(), [first.clone()]);
+        assert_eq!(awaiting(&db).await.unwrap(), std::slice::from_ref(&first));
         assert!(lost(&db, &first).await.unwrap());
         let second = claim(&db, Kind::Query, "w", -1).await.unwrap().unwrap();
         assert_eq!((second.attempt, second.faults), (2, 0), "a lost report is not the job's fault");
