@@ -39,6 +39,8 @@ export const persons = (q: string, cursor: string | null, signal?: Signal, limit
 export const person = (id: Id, signal?: Signal) => ask<Person>(`/v1/persons/${part(id)}`, { signal });
 export const renamePerson = (id: Id, name: string) =>
   ask<Person>(`/v1/persons/${part(id)}`, { method: "PATCH", json: { name } });
+/** The photo, and the face that it became. */
+export const removePhoto = (id: Id) => ask<unknown>(`/v1/enrolments/${part(id)}`, { method: "DELETE" });
 export const forgetPerson = (id: Id) => ask<{ removed_faces: number }>(`/v1/persons/${part(id)}`, { method: "DELETE" });
 export const mergePersons = (into: Id, from: Id) =>
   ask<unknown>(`/v1/persons/${part(into)}/merge`, { method: "POST", json: { from } });

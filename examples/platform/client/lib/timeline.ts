@@ -1,4 +1,5 @@
 import type { Id, Track, UnknownGroup } from "./types";
+import { isForgotten } from "./words";
 
 /** A line of the timeline: a person, or an unknown one, with all their tracks. */
 export interface Row {
@@ -29,7 +30,7 @@ export function timelineRows(tracks: readonly Track[], groups: readonly UnknownG
           `track ${group?.tracks[0] ?? track.track}`;
     let row = rows.get(key);
     if (!row) {
-      const label = track.person ?? `Unknown ${++unknown}`;
+      const label = track.person ?? (isForgotten(track) ? "Forgotten" : `Unknown ${++unknown}`);
       row = { key, label, personId: track.person_id, group, tracks: [], colour: 0 };
       rows.set(key, row);
     }

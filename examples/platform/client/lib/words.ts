@@ -29,13 +29,13 @@ const decisions = words({
   seen_elsewhere: "The most similar person was in view elsewhere at the same time.",
   no_evidence: "No shot is good enough to look anybody up.",
   enrolled: "Enrolled from this video.",
+  forgotten: "This person was forgotten. Only when somebody was there is kept.",
 });
 
-export function decisionWords({ person, reason }: Pick<Decision, "person" | "reason">): string {
-  // Whoever was named and has no name now was forgotten since.
-  if (person === null && (reason === "match" || reason === "enrolled")) return "This person was forgotten.";
-  return decisions(reason);
-}
+export const decisionWords = ({ reason }: Pick<Decision, "reason">): string => decisions(reason);
+
+/** Whether the person was forgotten: nothing is left that tells who it was, and nobody can be enrolled from it. */
+export const isForgotten = ({ reason }: Pick<Decision, "reason">): boolean => reason === "forgotten";
 
 /** What happened, in the history and to webhooks. */
 export const eventWords = words({
@@ -51,10 +51,12 @@ export const eventWords = words({
   "enrolment.accepted": "A photo was accepted",
   "enrolment.rejected": "A photo was not accepted",
   "enrolment.failed": "A photo could not be looked at",
+  "enrolment.removed": "A photo was removed",
   "key.made": "A key was made",
   "key.revoked": "A key was revoked",
   "webhook.made": "A webhook was set up",
   "webhook.removed": "A webhook was removed",
+  "delivery.retried": "A delivery was sent again",
 });
 
 /** What becomes of a photo. */

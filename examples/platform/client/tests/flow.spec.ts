@@ -288,10 +288,34 @@ test("a person is forgotten, everywhere", async ({ page }) => {
   await expect(page.locator(".result[data-person=Obama]")).toHaveCount(1);
   await expect(page.getByRole("main").getByText("Joe Biden")).toHaveCount(0);
   expect((await trackItems(page)).filter((item) => item.person === "Joe Biden")).toHaveLength(0);
+  const forgotten = page.locator(".result").filter({ hasText: "This person was forgotten." });
+  await expect(forgotten).toHaveCount(1);
+  await expect(forgotten.getByRole("button")).toHaveCount(0);
+  await expect(page.getByRole("list", { name: "Unknown people" }).getByText("Forgotten")).toHaveCount(0);
   await visit(page, "Search");
   await page.getByLabel("Drop a photo here").setInputFiles(photo("biden.jpg"));
   await expect(page.locator(".face")).toContainText("Unknown");
   await expect(page.getByRole("main").getByText("Joe Biden")).toHaveCount(0);
+});
+
+test("one photo of a person is removed, and not their last", async ({ page }) => {
+  await signIn(page, "/people/");
+  await page.getByRole("link", { name: /Obama/ }).click();
+  const photos = page.getByRole("list", { name: "Photos" }).getByRole("listitem");
+  const accepted = photos.filter({ hasText: "Accepted" });
+  const before = await accepted.count();
+  expect(before).toBe(2);
+  await accepted
+    .first()
+    .getByRole("button", { name: /^Remove/ })
+    .click();
+  await accessible(page);
+  await page.getByRole("button", { name: "Remove", exact: true }).click();
+  await expect(accepted).toHaveCount(before - 1);
+  // The person has the photo's face alone now.
+  await accepted.getByRole("button", { name: /^Remove/ }).click();
+  await page.getByRole("button", { name: "Remove", exact: true }).click();
+  await expect(page.getByRole("dialog")).toContainText("This is the person's last face.");
 });
 
 test("two names of one person are merged", async ({ page }) => {

@@ -156,8 +156,8 @@ function Forget({ person, onClose, done }: DeedProps) {
   return (
     <AskDialog title={`Forget ${person.name}?`} label="Forget" onClose={onClose} act={forget} danger>
       <p>
-        Faces, photos and thumbnails are erased from the disk, and videos no longer show the name. This cannot be
-        undone.
+        Faces, photos and best shots are erased from the disk, and results keep only when somebody was there. This
+        cannot be undone.
       </p>
     </AskDialog>
   );

@@ -5,16 +5,19 @@ import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { ById } from "@/components/shell/by-id";
 import { useMay } from "@/components/shell/me";
+import { AskDialog } from "@/components/ui/dialog";
 import { Listed } from "@/components/ui/listed";
 import { PageHead } from "@/components/ui/page-head";
 import { Photo } from "@/components/ui/photo";
 import { Badge, Empty, Shown } from "@/components/ui/states";
-import { tellError } from "@/components/ui/toasts";
+import { tell, tellError } from "@/components/ui/toasts";
 import * as api from "@/lib/api";
+import { ApiError } from "@/lib/http";
 import { useLoad, usePages } from "@/lib/load";
+import { forgetPictures } from "@/lib/pictures";
 import { save } from "@/lib/save";
 import type { Id, Photo as PhotoItem } from "@/lib/types";
-import { count, enrolmentWords, rejectWords, when } from "@/lib/words";
+import { count, enrolmentWords, errorWords, rejectWords, when } from "@/lib/words";
 import { type Deed, deedKinds, deedLabel, PersonDeeds } from "./deeds";
 
 export function PersonPage() {
@@ -31,7 +34,8 @@ function One({ id }: { id: Id }) {
   const photos = usePages(`photos ${id}`, (cursor, signal) => api.photos(id, cursor, signal));
   const [deed, setDeed] = useState<Deed | null>(null);
   const mayEnrol = useMay("enrol");
-  const mayExport = useMay("read");
+  const mayExport = useMay("admin");
+  const [unwanted, setUnwanted] = useState<PhotoItem | null>(null);
   const done = ({ kind }: Deed) => {
     if (kind === "forget") return router.replace("/people/");
     person.reload();
@@ -86,9 +90,21 @@ function One({ id }: { id: Id }) {
                 </Empty>
               }
             >
-              {(photo) => <PhotoCard key={photo.id} photo={photo} />}
+              {(photo) => (
+                <PhotoCard key={photo.id} photo={photo} onRemove={mayEnrol ? () => setUnwanted(photo) : undefined} />
+              )}
             </Listed>
           </section>
+          {unwanted && (
+            <RemovePhoto
+              photo={unwanted}
+              onClose={() => setUnwanted(null)}
+              onDone={() => {
+                person.reload();
+                photos.reload();
+              }}
+            />
+          )}
           {deed && <PersonDeeds deed={deed} onClose={() => setDeed(null)} onDone={done} />}
         </>
       )}
@@ -96,7 +112,26 @@ function One({ id }: { id: Id }) {
   );
 }
 
-function PhotoCard({ photo }: { photo: PhotoItem }) {
+function RemovePhoto({ photo, onClose, onDone }: { photo: PhotoItem; onClose: () => void; onDone: () => void }) {
+  const remove = async () => {
+    await api.removePhoto(photo.id);
+    forgetPictures();
+    tell(`${photo.file_name} is removed.`);
+    onClose();
+    onDone();
+  };
+  const words = (error: unknown) =>
+    error instanceof ApiError && error.status === 409
+      ? "This is the person's last face. Forget the person instead."
+      : errorWords(error);
+  return (
+    <AskDialog title={`Remove ${photo.file_name}?`} label="Remove" onClose={onClose} act={remove} words={words} danger>
+      <p>The photo and the face that was found in it are erased. This cannot be undone.</p>
+    </AskDialog>
+  );
+}
+
+function PhotoCard({ photo, onRemove }: { photo: PhotoItem; onRemove?: () => void }) {
   const tone =
     photo.state === "accepted" ? "good" : photo.state === "rejected" || photo.state === "failed" ? "bad" : "busy";
   return (
@@ -107,6 +142,11 @@ function PhotoCard({ photo }: { photo: PhotoItem }) {
       </span>
       <Badge tone={tone}>{enrolmentWords[photo.state]}</Badge>
       {photo.reason && <span className="note">{rejectWords(photo.reason)}</span>}
+      {onRemove && (
+        <button type="button" className="button small" aria-label={`Remove ${photo.file_name}`} onClick={onRemove}>
+          Remove…
+        </button>
+      )}
     </li>
   );
 }

@@ -4,7 +4,7 @@ import { Decided } from "@/components/ui/decided";
 import { Photo } from "@/components/ui/photo";
 import type { Row } from "@/lib/timeline";
 import type { Track } from "@/lib/types";
-import { clock, similarity } from "@/lib/words";
+import { clock, isForgotten, similarity } from "@/lib/words";
 
 /** One result per track, with its evidence. */
 export function Results({ rows, seek }: { rows: Row[]; seek: (ms: number) => void }) {
@@ -40,10 +40,12 @@ function Result({ row, track, seek }: { row: Row; track: Track; seek: (ms: numbe
         </ul>
       </Decided>
       <p className="note">Seen {track.spans_ms.map(([start, end]) => `${clock(start)} – ${clock(end)}`).join(", ")}</p>
-      <p className="note">
-        Similarity {similarity(track.similarity)}, needed {similarity(track.threshold)}
-        {nearest && `; nearest is ${nearest.person}`}
-      </p>
+      {!isForgotten(track) && (
+        <p className="note">
+          Similarity {similarity(track.similarity)}, needed {similarity(track.threshold)}
+          {nearest && `; nearest is ${nearest.person}`}
+        </p>
+      )}
     </li>
   );
 }

@@ -13,7 +13,7 @@ import * as api from "@/lib/api";
 import { forgetPictures } from "@/lib/pictures";
 import { timelineRows } from "@/lib/timeline";
 import type { Id, Session } from "@/lib/types";
-import { clock, count, sessionError, stateWords, when } from "@/lib/words";
+import { clock, count, isForgotten, sessionError, stateWords, when } from "@/lib/words";
 import { Player } from "./player";
 import { Results } from "./results";
 import { Timeline } from "./timeline";
@@ -36,7 +36,7 @@ function One({ id }: { id: Id }) {
   const rows = useMemo(() => timelineRows(tracks.data ?? [], groups.data ?? []), [tracks.data, groups.data]);
   const lastEnd = Math.max(1, ...rows.flatMap((row) => row.tracks.map((track) => track.end_ms)));
   const duration = Math.max(session.data?.duration_ms ?? 0, lastEnd);
-  const unknown = rows.filter((row) => row.tracks[0]?.person === null);
+  const unknown = rows.filter(({ tracks: [first] }) => first?.person === null && !isForgotten(first));
   const seek = (ms: number) => {
     const element = video.current;
     if (!element) return;
