@@ -131,7 +131,7 @@ function RemovePhoto({ photo, onClose, onDone }: { photo: PhotoItem; onClose: ()
   );
 }
 
-function PhotoCard({ photo, onRemove }: { photo: PhotoItem; onRemove?: () => void }) {
+function PhotoCard({ photo, onRemove }: { photo: PhotoItem; onRemove: (() => void) | undefined }) {
   const tone =
     photo.state === "accepted" ? "good" : photo.state === "rejected" || photo.state === "failed" ? "bad" : "busy";
   return (
