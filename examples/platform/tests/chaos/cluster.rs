@@ -1,6 +1,6 @@
 //! The platform as many processes with real servers, each of which can be killed and started again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -134,14 +134,16 @@ impl Cluster {
         self.postgres.sql(sql)
     }
 
-    /// How many files, or pieces of some, the store has whose subject is like this.
-    pub fn files(&self, subject: &str) -> usize {
-        let subject = format!("$O.facerec-files.C.{subject}");
+    /// The keys of the files, finished or not, whose subject is like this.
+    pub fn files(&self, subject: &str) -> BTreeSet<String> {
+        let start = "$O.facerec-files.C.";
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let client = async_nats::connect(self.nats.address()).await.unwrap();
             let stream = async_nats::jetstream::new(client).get_stream("OBJ_facerec-files").await.unwrap();
-            stream.info_builder().subjects(subject).fetch().await.unwrap().count().await
+            let found = stream.info_builder().subjects(format!("{start}{subject}")).fetch().await.unwrap();
+            let key = |found: (String, usize)| found.0[start.len()..].rsplit_once('.').unwrap().0.replace('.', "/");
+            found.map(|found| key(found.unwrap())).collect().await
         })
     }
 
