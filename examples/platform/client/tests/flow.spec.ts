@@ -302,7 +302,7 @@ test("one photo of a person is removed, and not their last", async ({ page }) =>
   await signIn(page, "/people/");
   await page.getByRole("link", { name: /Obama/ }).click();
   const photos = page.getByRole("list", { name: "Photos" }).getByRole("listitem");
-  const accepted = photos.filter({ hasText: "Accepted" });
+  const accepted = photos.filter({ hasText: /Accepted/ });
   await expect(accepted).toHaveCount(2);
   await accepted
     .first()
