@@ -1,6 +1,6 @@
 """A GPU against the processor of the same machine, and against bare ONNX Runtime on the same GPU: the same results, and how fast.
 
-    python benches/compare/gpu.py PHOTO... --clip VIDEO [--device cuda] [--packs NAME...]
+    python benches/compare/gpu.py PHOTO... [--clip VIDEO] [--device cuda] [--models FOLDER --pairs DETECTOR,EMBEDDER...] [--bare ONNX...]
 
 Needs the wheel (`scripts/wheel.sh`), onnxruntime-gpu and a GPU. Prints one JSON object; exits with 1 when results differ.
 Bare ONNX Runtime runs the detector on a tensor of the photo's size that is ready in memory: no decoding, no resizing, no faces.
@@ -22,7 +22,7 @@ import onnxruntime
 
 import facerec
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def rate(work: Callable[[], Any], count: int) -> float:
