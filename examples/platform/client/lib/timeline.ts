@@ -47,6 +47,18 @@ export function timelineRows(tracks: readonly Track[], groups: readonly UnknownG
   return sorted;
 }
 
+/** What can be pressed in a row's line, from where to where in ms: spans so close that fingers could not choose are one. */
+export function targets({ tracks }: Pick<Row, "tracks">, durationMs: number): [number, number][] {
+  const spans = tracks.flatMap((track) => track.spans_ms).sort((a, b) => a[0] - b[0]);
+  const found: [number, number][] = [];
+  for (const [start, end] of spans) {
+    const last = found.at(-1);
+    if (last && start - last[1] < durationMs / 20) last[1] = Math.max(last[1], end);
+    else found.push([start, end]);
+  }
+  return found;
+}
+
 /** Round places for the marks of a time axis: at most `most` of them. */
 export function ticks(durationMs: number, most = 8): number[] {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200].map((seconds) => seconds * 1000);

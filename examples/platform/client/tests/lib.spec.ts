@@ -1,7 +1,7 @@
 import { expect, test } from "@playwright/test";
 import { boxAt, contain } from "../lib/boxes";
 import { EventReader } from "../lib/events";
-import { ticks, timelineRows } from "../lib/timeline";
+import { targets, ticks, timelineRows } from "../lib/timeline";
 import type { BoxRow, Track } from "../lib/types";
 import { clock, rejectWords, size } from "../lib/words";
 
@@ -67,6 +67,15 @@ test("a person has one line, unknown ones a line per group, named ones first", (
     ["Unknown 1", [1, 5]],
     ["Unknown 2", [3]],
   ]);
+});
+
+test("spans that fingers could not tell apart are one to press", () => {
+  const spans = (...spans_ms: [number, number][]) => ({ tracks: [{ spans_ms } as Track] });
+  expect(targets(spans([9000, 9800], [10_000, 11_900], [0, 2900]), 15_000)).toEqual([
+    [0, 2900],
+    [9000, 11_900],
+  ]);
+  expect(targets(spans([0, 5000], [1000, 2000]), 15_000)).toEqual([[0, 5000]]);
 });
 
 test("words and numbers", () => {

@@ -3,7 +3,7 @@
 import Link from "next/link";
 import type { RefObject } from "react";
 import { Photo } from "@/components/ui/photo";
-import { type Row, ticks } from "@/lib/timeline";
+import { type Row, targets, ticks } from "@/lib/timeline";
 import { clock } from "@/lib/words";
 
 interface Props {
@@ -16,6 +16,7 @@ interface Props {
 
 export function Timeline({ rows, durationMs, seek, playhead }: Props) {
   const percent = (ms: number) => `${(100 * Math.min(ms, durationMs)) / durationMs}%`;
+  const place = (start: number, end: number) => ({ left: percent(start), width: percent(Math.max(end - start, 0)) });
   return (
     <div className="timeline">
       <ul aria-label="Timeline, a line per person">
@@ -32,17 +33,24 @@ export function Timeline({ rows, durationMs, seek, playhead }: Props) {
             <div className="line-bar">
               {row.tracks.flatMap((track) =>
                 track.spans_ms.map(([start, end]) => (
-                  <button
-                    type="button"
+                  <span
                     key={`${track.track} ${start}`}
                     className={track.person === null ? "span unknown" : "span"}
-                    style={{ left: percent(start), width: percent(Math.max(end - start, 0)) }}
-                    onClick={() => seek(start)}
-                    aria-label={`${row.label}, ${clock(start)} to ${clock(end)}: go there`}
-                    title={`${clock(start)} – ${clock(end)}`}
+                    style={place(start, end)}
                   />
                 )),
               )}
+              {targets(row, durationMs).map(([start, end]) => (
+                <button
+                  type="button"
+                  key={start}
+                  className="target"
+                  style={place(start, end)}
+                  onClick={() => seek(start)}
+                  aria-label={`${row.label}, ${clock(start)} to ${clock(end)}: go there`}
+                  title={`${clock(start)} – ${clock(end)}`}
+                />
+              ))}
             </div>
           </li>
         ))}
