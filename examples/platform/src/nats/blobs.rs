@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::copies::Copies;
 use super::pieces::Pieces;
+use super::tended::Tended;
 use super::{PATIENCE, unavailable};
 use crate::blobs::{Blobs, Reading};
 use crate::error::{Error, Result};
@@ -41,8 +42,7 @@ const NUMBERS: &str = "pieces";
 
 /// The object store.
 pub struct NatsBlobs {
-    context: Context,
-    stream: Stream,
+    tended: Tended,
     copies: Copies,
 }
 
@@ -58,12 +58,13 @@ impl NatsBlobs {
         // Made or found: whoever asks for the same bucket gets the same.
         context.create_object_store(config).await.map_err(unavailable("the object store"))?;
         let stream = context.get_stream(format!("OBJ_{BUCKET}")).await.map_err(unavailable("the object store"))?;
-        Ok(Self { context, stream, copies })
+        let tended = Tended::over(context, "the object store", stream, format!("$O.{BUCKET}.C.anchor.*"));
+        Ok(Self { tended, copies })
     }
 
     /// What is kept under `key`, from whoever leads: a follower may not know yet.
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>> {
-        let asked = tokio::time::timeout(PATIENCE, self.stream.get_last_raw_message_by_subject(&meta(key))).await;
+        let asked = tokio::time::timeout(PATIENCE, self.tended.stream.get_last_raw_message_by_subject(&meta(key))).await;
         let message = match asked.map_err(unavailable("the object store"))? {
             Ok(message) => message,
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => return Ok(None),
@@ -78,7 +79,7 @@ impl NatsBlobs {
         let pieces = info.metadata.get(NUMBERS).and_then(|text| Pieces::parse(text));
         let pieces = pieces.filter(|pieces| pieces.count() == info.size.div_ceil(PIECE).max(1) as u64);
         let pieces = pieces.ok_or_else(|| damaged(key, "the numbers of its pieces are missing"))?;
-        Ok(Some(NatsReading { stream: self.stream.clone(), key: key.to_owned(), info, pieces }))
+        Ok(Some(NatsReading { stream: self.tended.stream.clone(), key: key.to_owned(), info, pieces }))
     }
 
     async fn write(&self, key: &str, mut bytes: impl AsyncRead + Unpin) -> Result<()> {
@@ -108,7 +109,7 @@ impl NatsBlobs {
             if !piece.is_empty() || size == 0 {
                 digest.update(&piece);
                 size += piece.len();
-                sent.push_back(self.context.publish(subject.clone(), piece).await.map_err(unavailable("the object store"))?);
+                sent.push_back(self.tended.context.publish(subject.clone(), piece).await.map_err(unavailable("the object store"))?);
             }
             while sent.len() >= AT_ONCE || (last && !sent.is_empty()) {
                 let Some(oldest) = sent.pop_front() else { break };
@@ -135,19 +136,30 @@ impl NatsBlobs {
         let text = serde_json::to_vec(&info).map_err(|error| Error::Internal(format!("an object cannot be described: {error}")))?;
         let mut headers = HeaderMap::new();
         headers.insert(async_nats::header::NATS_ROLLUP, "sub");
-        let sent = self.context.publish_with_headers(meta(key), headers, text.into()).await.map_err(unavailable("the object store"))?;
-        sent.await.map(|_| ()).map_err(unavailable("the object store"))
+        let sent =
+            self.tended.context.publish_with_headers(meta(key), headers, text.into()).await.map_err(unavailable("the object store"))?;
+        let kept = sent.await.map_err(unavailable("the object store"))?;
+        // A server that does not give back what it takes must not be believed.
+        let read = tokio::time::timeout(PATIENCE, self.tended.stream.get_last_raw_message_by_subject(&meta(key))).await;
+        let read = read.map_err(unavailable("the object store"))?.map_err(unavailable("the object store"))?;
+        if read.sequence < kept.sequence {
+            return Err(unavailable("the object store")("it does not give back what it took"));
+        }
+        Ok(())
     }
 
     async fn purge(&self, subject: String) -> Result<()> {
-        let purged = tokio::time::timeout(6 * PATIENCE, self.stream.purge().filter(&subject)).await;
+        let purged = tokio::time::timeout(6 * PATIENCE, self.tended.stream.purge().filter(&subject)).await;
         purged.map_err(unavailable("the object store"))?.map(|_| ()).map_err(unavailable("the object store"))
     }
 
     /// Overwrites pieces on the server's disk.
     async fn erase(&self, pieces: Pieces) -> Result<()> {
         let erase = |sequence: u64| async move {
-            match tokio::time::timeout(PATIENCE, self.stream.delete_message(sequence)).await.map_err(unavailable("the object store"))? {
+            match tokio::time::timeout(PATIENCE, self.tended.stream.delete_message(sequence))
+                .await
+                .map_err(unavailable("the object store"))?
+            {
                 // Refused: it is gone already.
                 Err(error) if !matches!(error.kind(), DeleteMessageErrorKind::JetStream(_)) => Err(unavailable("the object store")(error)),
                 _ => Ok(()),
@@ -175,7 +187,7 @@ impl NatsBlobs {
     async fn below(&self, prefix: &str) -> Result<BTreeSet<(String, String)>> {
         let start = format!("$O.{BUCKET}.C.");
         let found = async {
-            let subjects = self.stream.info_builder().subjects(format!("{start}{}.>", tokens(prefix)?)).fetch().await;
+            let subjects = self.tended.stream.info_builder().subjects(format!("{start}{}.>", tokens(prefix)?)).fetch().await;
             let subjects = subjects.map_err(unavailable("the object store"))?;
             subjects.map_ok(|(subject, _)| subject).try_collect::<Vec<String>>().await.map_err(unavailable("the object store"))
         };
@@ -272,6 +284,7 @@ impl Blobs for NatsBlobs {
     /// go, and last whatever else has the subject, by which whoever is interrupted finds the rest.
     async fn remove(&self, prefix: &str) -> Result<()> {
         let found = self.below(prefix).await?;
+        self.tended.anchor().await?;
         let removed = futures_util::stream::iter(found).map(|(key, version)| self.remove_one(key, version));
         removed.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         self.purge(format!("$O.{BUCKET}.C.{}.>", tokens(prefix)?)).await

@@ -5,6 +5,7 @@ mod copies;
 mod pieces;
 mod queue;
 mod results;
+mod tended;
 
 use std::time::Duration;
 

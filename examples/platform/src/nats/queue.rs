@@ -10,6 +10,7 @@ use async_nats::jetstream::{AckKind, Context, Message};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 
+use super::tended::Tended;
 use super::{PATIENCE, unavailable};
 use crate::db::Db;
 use crate::error::Result;
@@ -29,7 +30,7 @@ const AT_ONCE: usize = 64;
 pub struct NatsQueue {
     db: Db,
     lease_ms: i64,
-    context: Context,
+    tended: Tended,
     consumers: HashMap<Kind, PullConsumer>,
     held: Mutex<HashMap<String, Message>>,
     /// Jobs that the sweep has sent again, and when.
@@ -52,7 +53,7 @@ impl NatsQueue {
             max_messages_per_subject: 1,
             ..Config::default()
         };
-        let stream = context.get_or_create_stream(config).await.map_err(unavailable("the queue"))?;
+        let tended = Tended::open(context, "the queue", config).await?;
         let mut consumers = HashMap::new();
         for kind in [Kind::Enrol, Kind::Query] {
             let config = pull::Config {
@@ -64,11 +65,11 @@ impl NatsQueue {
                 max_ack_pending: 10_000,
                 ..pull::Config::default()
             };
-            let consumer = stream.create_consumer(config).await;
+            let consumer = tended.stream.create_consumer(config).await;
             consumers.insert(kind, consumer.map_err(unavailable("the queue"))?);
         }
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        Ok(Self { db, lease_ms, context, consumers, held: Mutex::default(), again: Mutex::default() })
+        Ok(Self { db, lease_ms, tended, consumers, held: Mutex::default(), again: Mutex::default() })
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Message>> {
@@ -77,7 +78,8 @@ impl NatsQueue {
 
     async fn send(&self, kind: Kind, id: &str) -> std::result::Result<(), String> {
         let sending = async {
-            let sent = self.context.publish(format!("facerec.jobs.{}.{id}", kind.name()), "".into()).await.map_err(|e| e.to_string())?;
+            let sent =
+                self.tended.context.publish(format!("facerec.jobs.{}.{id}", kind.name()), "".into()).await.map_err(|e| e.to_string())?;
             match sent.await.map_err(|error| error.to_string()) {
                 Err(error) if error.contains("maximum messages per subject") => Ok(()), // it is there already
                 answer => answer.map(|_| ()),
@@ -183,6 +185,7 @@ impl Queue for NatsQueue {
     }
 
     async fn sweep(&self) -> Result<()> {
+        self.tended.tend().await?;
         for kind in [Kind::Enrol, Kind::Query] {
             let waiting = jobs::stranded(&self.db, kind, self.lease_ms).await?;
             self.send_again(kind, self.not_lately(waiting)).await?;
