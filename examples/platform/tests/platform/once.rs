@@ -33,8 +33,9 @@ pub async fn open_with_session(config: Config) -> (watch::Sender<bool>, App) {
     (stop, app)
 }
 
-pub fn track(number: i64, person: Option<&str>) -> What {
-    let document = TrackDocument {
+/// What is known of a track, without its people and shots.
+pub fn document() -> TrackDocument {
+    TrackDocument {
         similarity: 0.9,
         threshold: 0.5,
         margin: 0.3,
@@ -45,9 +46,12 @@ pub fn track(number: i64, person: Option<&str>) -> What {
         spans_ms: vec![[0, 10]],
         shots: vec![],
         candidates: vec![],
-    };
+    }
+}
+
+pub fn track(number: i64, person: Option<&str>) -> What {
     let person = person.map(str::to_owned);
-    What::Track(Box::new(Track { track: number, person_id: person.clone(), person, document }))
+    What::Track(Box::new(Track { track: number, person_id: person.clone(), person, document: document() }))
 }
 
 async fn send(app: &App, claim: &Claim, what: What) {

@@ -19,6 +19,7 @@ use facerec_platform::workers::track_key;
 use tokio::sync::watch;
 
 use super::harness::config;
+use super::once::document;
 use super::people::vision;
 use super::postgres_server::PgServer;
 
@@ -96,18 +97,8 @@ impl Bench {
 fn track(number: i64, people: &[(&str, &str)], vector: Vec<f32>) -> Track {
     let candidate = |(id, name): &(&str, &str)| CandidateDocument { person_id: (*id).into(), person: (*name).into(), similarity: 0.9 };
     let shot = Shot { ms: 5, frame: 1, rect: [0.0, 0.0, 9.0, 9.0], quality: 0.8, vector };
-    let document = TrackDocument {
-        similarity: 0.9,
-        threshold: 0.5,
-        margin: 0.3,
-        reason: "match".into(),
-        start_ms: 0,
-        end_ms: 10,
-        frames: 3,
-        spans_ms: vec![[0, 10]],
-        shots: vec![shot],
-        candidates: people.iter().map(candidate).collect(),
-    };
+    let candidates = people.iter().map(candidate).collect();
+    let document = TrackDocument { shots: vec![shot], candidates, ..document() };
     let first = people.first();
     Track { track: number, person_id: first.map(|(id, _)| (*id).into()), person: first.map(|(_, name)| (*name).into()), document }
 }

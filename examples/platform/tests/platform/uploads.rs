@@ -28,6 +28,13 @@ fn append(platform: &Platform, upload: &str, offset: usize, bytes: &[u8]) -> Ans
     call(platform.address, "PATCH", &format!("/v1/uploads/{upload}"), &headers, bytes)
 }
 
+/// An upload whose five bytes have all come.
+fn complete(platform: &Platform) -> String {
+    let upload = begin(platform, 5);
+    append(platform, &upload, 0, b"video").expect(200);
+    upload
+}
+
 fn ask(platform: &Platform, upload: &str) -> Answer {
     platform.send("POST", "/v1/sessions", &json!({"upload_id": upload}))
 }
@@ -54,8 +61,7 @@ fn an_upload_that_became_a_session_is_complete_and_takes_nothing_more() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path());
     let platform = start(&config);
-    let upload = begin(&platform, 5);
-    append(&platform, &upload, 0, b"video").expect(200);
+    let upload = complete(&platform);
     let session = ask(&platform, &upload).expect(202)["id"].clone();
     assert_eq!(offset(&platform, &upload), 5, "a client that asks is not told to begin anew");
     assert_eq!(append(&platform, &upload, 0, b"video").code(409), "conflict");
@@ -100,8 +106,7 @@ fn a_gateway_that_is_cut_off_while_it_makes_a_session_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path());
     let platform = start(&config);
-    let upload = begin(&platform, 5);
-    append(&platform, &upload, 0, b"video").expect(200);
+    let upload = complete(&platform);
     let session = ask(&platform, &upload).expect(202)["id"].clone();
     // As if it had been killed between the file and the database.
     sql(&config.data, "DELETE FROM job");
@@ -117,8 +122,7 @@ fn who_asks_twice_at_once_gets_one_session() {
     let config = config(folder.path());
     let platform = start(&config);
     for _ in 0..10 {
-        let upload = begin(&platform, 5);
-        append(&platform, &upload, 0, b"video").expect(200);
+        let upload = complete(&platform);
         let ids: Vec<_> = std::thread::scope(|scope| {
             let asked: Vec<_> = (0..4).map(|_| scope.spawn(|| ask(&platform, &upload).expect(202)["id"].clone())).collect();
             asked.into_iter().map(|asked| asked.join().unwrap()).collect()
