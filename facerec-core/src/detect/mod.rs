@@ -4,6 +4,7 @@ mod buffers;
 mod canvas;
 mod heads;
 mod landmark;
+mod network;
 mod nms;
 mod options;
 mod scrfd;
@@ -11,19 +12,17 @@ mod ultraface;
 mod yunet;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 pub use options::DetectOptions;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::face::Detection;
 use crate::geometry::Rect;
-use crate::image::{ImageView, resize_bilinear};
-use crate::model::{DetectSpec, InputSpec, ModelCatalog, ModelTask, ResolvedModel};
-use crate::runtime::{Model, Output, Runtime};
-use buffers::Buffers;
-use canvas::Canvas;
-use heads::Head;
-use landmark::Landmarker;
+use crate::image::ImageView;
+use crate::model::{DetectSpec, ModelCatalog, ResolvedModel};
+use crate::runtime::Runtime;
+use network::{Network, Picture};
 
 /// Finds faces. All that a pipeline knows of detection: [`Detector`] implements it, and so can a remote service.
 pub trait Detect: Send + Sync {
@@ -32,18 +31,23 @@ pub trait Detect: Send + Sync {
     /// # Errors
     /// `inference` and whatever else keeps the detector from working; never the absence of faces.
     fn detect_batch(&self, images: &[ImageView<'_>]) -> Result<Vec<Vec<Detection>>>;
+
+    /// The faces of frames of a video, as [`Detect::detect_batch`] but without the looks that only a photo is worth, for a
+    /// detector that has such.
+    ///
+    /// # Errors
+    /// As [`Detect::detect_batch`].
+    fn detect_frames(&self, frames: &[ImageView<'_>]) -> Result<Vec<Vec<Detection>>> {
+        self.detect_batch(frames)
+    }
 }
 
-/// A face detector: one network and its options. Shared by `&self` between any number of threads.
-#[derive(Debug)]
+/// A face detector: an opened network and how faces are looked for with it. Cheap to clone; shared by `&self` between any
+/// number of threads.
+#[derive(Debug, Clone)]
 pub struct Detector {
-    model: Model,
-    input: InputSpec,
-    spec: DetectSpec,
-    head: Head,
-    landmarker: Option<Landmarker>,
+    network: Arc<Network>,
     options: DetectOptions,
-    inputs: Buffers,
 }
 
 impl Detector {
@@ -65,28 +69,21 @@ impl Detector {
     /// # Errors
     /// As [`Detector::open`].
     pub fn from_files(runtime: &Runtime, model: &ResolvedModel, landmark: Option<&ResolvedModel>, options: DetectOptions) -> Result<Self> {
-        let manifest = &model.manifest;
-        let spec = match (&manifest.task, &manifest.detect) {
-            (ModelTask::Detect, Some(spec)) => spec.clone(),
-            _ => return Err(Error::argument("detector", format!("expected a model with task `detect`, got `{}`", manifest.id))),
-        };
-        let opened = runtime.open(&manifest.id, &model.path)?;
-        let invalid = |reason: String| Error::InvalidManifest { origin: format!("of model `{}`", manifest.id), reason };
-        let head = Head::new(&spec, opened.outputs()).map_err(invalid)?;
-        canvas::check_input(&manifest.input, opened.input()).map_err(invalid)?;
-        let landmarker = landmark.map(|landmark| Landmarker::open(runtime, landmark)).transpose()?;
-        if landmarker.is_none() && !head.gives_landmarks() {
-            return Err(invalid("the network gives no landmarks: name a `detect.landmark_model`".into()));
-        }
-        Ok(Self { model: opened, input: manifest.input.clone(), spec, head, landmarker, options, inputs: Buffers::default() })
+        Ok(Self { network: Arc::new(Network::open(runtime, model, landmark)?), options })
+    }
+
+    /// The same opened network with other options: no model is opened again, and its sessions are shared.
+    #[must_use]
+    pub fn with_options(&self, options: DetectOptions) -> Self {
+        Self { network: Arc::clone(&self.network), options }
     }
 
     /// The model's id.
     pub fn id(&self) -> &str {
-        self.model.id()
+        self.network.id()
     }
 
-    /// The options it was opened with.
+    /// How it looks for faces.
     pub fn options(&self) -> &DetectOptions {
         &self.options
     }
@@ -102,36 +99,6 @@ impl Detector {
         let mut faces = self.pass(&[(&rgb, size)], self.options.max_side)?.pop().unwrap_or_default();
         self.finish(&rgb, size, &mut faces)?;
         Ok(faces)
-    }
-
-    /// One run of the network over pictures of equal canvas: candidates above the threshold, in image pixels, before suppression.
-    fn pass(&self, pictures: &[Picture<'_>], side: u32) -> Result<Vec<Vec<Detection>>> {
-        let Some(&(_, first)) = pictures.first() else { return Ok(Vec::new()) };
-        let canvas = self.plan(first, side);
-        let shape = self.input.shape(pictures.len(), canvas.size.0, canvas.size.1);
-        let per_picture = shape[1] * shape[2] * shape[3];
-        let mut data = self.inputs.take(per_picture * pictures.len());
-        let mut scales = Vec::with_capacity(pictures.len());
-        for (&(rgb, size), out) in pictures.iter().zip(data.chunks_exact_mut(per_picture)) {
-            let canvas = self.plan(size, side);
-            let resized = resize_bilinear(rgb, size, canvas.content)?;
-            self.input.fill(&resized, canvas.content, canvas.size, out)?;
-            scales.push(canvas.scale);
-        }
-        let threshold = self.options.score_threshold.unwrap_or(self.spec.score_threshold);
-        let faces = self.model.run(&shape, &data, |outputs: &[Output<'_>]| {
-            let decode = |(index, scale): (usize, &f32)| {
-                let mut faces = self.head.decode(outputs, (index, pictures.len()), canvas.size, threshold)?;
-                for face in &mut faces {
-                    face.rect = face.rect.scale(1.0 / scale);
-                    face.landmarks = face.landmarks.scale(1.0 / scale);
-                }
-                Ok(faces)
-            };
-            scales.iter().enumerate().map(decode).collect()
-        });
-        self.inputs.give_back(data);
-        faces
     }
 
     /// Further passes where they are needed, suppression, landmarks and limits.
@@ -155,10 +122,7 @@ impl Detector {
             faces.truncate(most);
             faces.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
-        if let Some(landmarker) = &self.landmarker {
-            landmarker.locate(rgb, size, faces)?;
-        }
-        Ok(())
+        self.network.locate(rgb, size, faces)
     }
 
     /// Looks at a copy of the picture of `side` pixels and adds what only it shows. Faces for which `replace` holds give way
@@ -171,7 +135,7 @@ impl Detector {
         faces: &mut Vec<Detection>,
         replace: impl Fn(&Detection) -> bool,
     ) -> Result<bool> {
-        if !self.input.dynamic {
+        if !self.network.input().dynamic {
             return Ok(false);
         }
         let mut again = self.pass(&[(rgb, size)], side)?.pop().unwrap_or_default();
@@ -185,18 +149,18 @@ impl Detector {
         Ok(found)
     }
 
-    fn plan(&self, photo: (u32, u32), side: u32) -> Canvas {
-        Canvas::plan(&self.input, &self.spec.strides, photo, side)
+    fn pass(&self, pictures: &[Picture<'_>], side: u32) -> Result<Vec<Vec<Detection>>> {
+        self.network.pass(pictures, side, self.options.score_threshold)
     }
 
     fn nms_iou(&self) -> f32 {
-        self.options.nms_iou.unwrap_or(self.spec.nms_iou)
+        self.options.nms_iou.unwrap_or(self.network.spec().nms_iou)
     }
 
     /// Whether `face` was too large for the network when the picture's longer side was `side`.
     fn is_outgrown(&self, face: &Detection, size: (u32, u32), side: u32) -> bool {
-        let scale = self.plan(size, side).scale;
-        self.spec.max_face > 0.0 && face.rect.width().max(face.rect.height()) * scale > self.spec.max_face
+        let (scale, most) = (self.network.plan(size, side).scale, self.network.spec().max_face);
+        most > 0.0 && face.rect.width().max(face.rect.height()) * scale > most
     }
 }
 
@@ -207,9 +171,6 @@ fn apart(a: &Rect, b: &Rect) -> bool {
 
 /// Least side of a copy of the picture that is worth a pass.
 const SMALLEST_PASS: u32 = 64;
-
-/// Tightly packed RGB, and its width and height.
-type Picture<'a> = (&'a [u8], (u32, u32));
 
 /// Intersection over union from which two boxes frame the same face; below it, one may be a part of the other.
 const SAME_FACE: f32 = 0.6;
@@ -229,11 +190,11 @@ impl Detect for Detector {
         let pixels: Vec<Cow<'_, [u8]>> = images.iter().map(ImageView::to_rgb).collect();
         let sizes = images.iter().map(|image| (image.width(), image.height()));
         let pictures: Vec<Picture<'_>> = pixels.iter().map(|rgb| rgb.as_ref()).zip(sizes).collect();
-        let most = if self.input.batch == 0 { MOST_PER_RUN } else { self.input.batch };
+        let most = self.network.batch();
         let mut results = Vec::with_capacity(images.len());
         let mut rest = pictures.as_slice();
         while let Some((_, size)) = rest.first() {
-            let plan = |size| self.plan(size, self.options.max_side).size;
+            let plan = |size| self.network.plan(size, self.options.max_side).size;
             // Neighbours with the same canvas go through the network together.
             let together = rest.iter().take(most).take_while(|(_, other)| plan(*other) == plan(*size)).count();
             let (run, tail) = rest.split_at(together);
@@ -245,7 +206,8 @@ impl Detect for Detector {
         }
         Ok(results)
     }
-}
 
-/// Pictures in one run of a network with a dynamic batch: more gains nothing on a CPU and costs memory.
-const MOST_PER_RUN: usize = 8;
+    fn detect_frames(&self, frames: &[ImageView<'_>]) -> Result<Vec<Vec<Detection>>> {
+        self.with_options(self.options.for_frames()).detect_batch(frames)
+    }
+}

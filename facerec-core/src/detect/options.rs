@@ -64,4 +64,10 @@ impl DetectOptions {
         self.min_face_px = pixels.max(0.0);
         self
     }
+
+    /// The same for frames of a video, without the looks that only photos are worth: a face that one frame does not show, the
+    /// next one does.
+    pub(super) fn for_frames(&self) -> Self {
+        self.clone()
+    }
 }

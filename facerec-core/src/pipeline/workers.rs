@@ -107,7 +107,7 @@ pub(super) fn look(frame: &Frame, detector: &dyn Detect, embedder: &dyn Embed) -
     let start = Instant::now();
     let image = frame.to_image()?;
     let converted = Instant::now();
-    let found = detector.detect_batch(&[(&image).into()])?.pop().unwrap_or_default();
+    let found = detector.detect_frames(&[(&image).into()])?.pop().unwrap_or_default();
     let detected = Instant::now();
     let (template, side) = embedder.template();
     let size = (image.width(), image.height());
