@@ -134,7 +134,7 @@ pub enum Error {
         actual: String,
     },
     /// Another process is writing to the gallery.
-    #[error("gallery `{}` is locked by another writer ({holder}); try again when it is done", path.display())]
+    #[error("gallery `{}` is locked by another writer ({holder}); try again when it is done, wait longer for it (`wait`, `--wait SECONDS`), or only read", path.display())]
     GalleryLocked {
         /// The gallery's folder.
         path: PathBuf,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::IndexKind;
 use super::key::GalleryKey;
@@ -23,7 +24,28 @@ pub struct GalleryOptions {
     pub key: Option<GalleryKey>,
     /// Who makes the changes, for the audit log.
     pub actor: Option<String>,
+    /// How long to wait for another writer.
+    pub wait: Duration,
+    pub(super) cancelled: Option<Cancelled>,
 }
+
+/// Whom to ask whether a wait is to be given up.
+#[derive(Clone)]
+pub(super) struct Cancelled(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cancelled")
+    }
+}
+
+impl PartialEq for Cancelled {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Cancelled {}
 
 /// Whom to tell how far the reading of a gallery is.
 #[derive(Clone)]
@@ -51,7 +73,17 @@ impl Eq for Progress {}
 
 impl Default for GalleryOptions {
     fn default() -> Self {
-        Self { read_only: false, create: true, salvage: false, index: IndexKind::Auto, progress: None, key: None, actor: None }
+        Self {
+            read_only: false,
+            create: true,
+            salvage: false,
+            index: IndexKind::Auto,
+            progress: None,
+            key: None,
+            actor: None,
+            wait: Duration::from_secs(30),
+            cancelled: None,
+        }
     }
 }
 
@@ -110,5 +142,27 @@ impl GalleryOptions {
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.actor = Some(actor.into());
         self
+    }
+
+    /// How long to wait for another writer, default 30 s; then it is `gallery_locked`. Writers of a folder take turns: one has it open at
+    /// a time, in this process or another one. 0 does not wait. Too short, and work that would have been done in a moment fails; too
+    /// long, and a program that never closes its gallery is noticed late. On a server it is how long a change waits for another one to
+    /// the same person, in whole milliseconds from 1 on and at most the address's `timeout_s`. Reading waits for nobody.
+    #[must_use]
+    pub fn wait(mut self, time: Duration) -> Self {
+        self.wait = time;
+        self
+    }
+
+    /// Asked about forty times a second while opening a folder waits for another writer: from `true` on it ends with `cancelled`.
+    /// Default never.
+    #[must_use]
+    pub fn cancelled(mut self, asked: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.cancelled = Some(Cancelled(Arc::new(asked)));
+        self
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.as_ref().is_some_and(|asked| (asked.0)())
     }
 }

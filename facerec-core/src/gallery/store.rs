@@ -11,7 +11,7 @@ mod snapshot;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, TransactionBehavior, params};
@@ -22,6 +22,7 @@ pub(super) use snapshot::{Checked, Snapshot};
 use super::audit::Action;
 use super::crypto::Cipher;
 use super::key::GalleryKey;
+use super::lock::NO_LOCKS;
 use super::rows::{Marks, State};
 use super::sealed;
 use crate::error::{Error, Result};
@@ -35,6 +36,9 @@ pub(super) const FILE: &str = "gallery.db";
 pub(super) const FORMAT: u32 = 2;
 /// `FREC`: marks an SQLite file as a gallery.
 const APPLICATION_ID: i32 = 0x4652_4543;
+
+/// How long every connection waits for a lock of SQLite's: a reader that recovers the log has one for a moment.
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// How a writer's connection works. `temp_store`: no vector in a temporary file. `wal_autocheckpoint`: a log of 1 MB, which is
 /// what a small gallery needs in space beside its own.
@@ -62,16 +66,27 @@ pub(super) struct Store {
     cipher: Option<Arc<Cipher>>,
     /// Kept for the next transaction.
     names: Option<Names>,
+    /// How long a change waits for a lock of SQLite's.
+    patience: Duration,
 }
 
 type FileStamp = (u64, Option<SystemTime>);
 
 impl Store {
-    /// Opens for writing. The caller holds the write lock. `model` creates the database when there is none yet.
-    pub(super) fn open_writer(folder: &Path, model: Option<&ModelKey>, key: Option<GalleryKey>, actor: &str) -> Result<Self> {
+    /// Opens for writing. The caller holds the write lock. `model` creates the database when there is none yet. `wait` is for programs
+    /// that know nothing of our lock: a backup, or SQLite's own shell.
+    pub(super) fn open_writer(
+        folder: &Path,
+        model: Option<&ModelKey>,
+        key: Option<GalleryKey>,
+        actor: &str,
+        wait: Duration,
+    ) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(folder.join(FILE), flags).map_err(|e| error(folder, "open", e))?;
         let mut store = Self::new(folder, conn, None, key);
+        store.patience = wait.max(MOMENT);
+        store.conn.busy_timeout(store.patience).map_err(|e| store.error("open", e))?;
         store.harden()?;
         if store.is_blank()? {
             let model = model.ok_or_else(|| missing(folder))?;
@@ -121,7 +136,17 @@ impl Store {
     }
 
     fn new(folder: &Path, conn: Connection, immutable: Option<FileStamp>, key: Option<GalleryKey>) -> Self {
-        Self { folder: folder.to_path_buf(), conn, immutable, format: FORMAT, key, key_seen: None, cipher: None, names: None }
+        Self {
+            folder: folder.to_path_buf(),
+            conn,
+            immutable,
+            format: FORMAT,
+            key,
+            key_seen: None,
+            cipher: None,
+            names: None,
+            patience: MOMENT,
+        }
     }
 
     /// What seals and opens the contents of an encrypted gallery.
@@ -267,8 +292,14 @@ impl Store {
     /// Moves the write-ahead log into the database and empties it, so that nothing removed lives on in it.
     /// `false` when a reader is in the way just now.
     pub(super) fn empty_log(&self) -> Result<bool> {
-        let busy: i64 = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(|e| self.error("write", e))?;
-        Ok(busy == 0)
+        let empty = || {
+            // A reader may stay for long.
+            self.conn.busy_timeout(MOMENT)?;
+            let busy: i64 = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            self.conn.busy_timeout(self.patience)?;
+            Ok(busy == 0)
+        };
+        empty().map_err(|e| self.error("write", e))
     }
 
     fn one<T: rusqlite::types::FromSql>(&self, sql: &str, params: impl Params) -> Result<T> {
@@ -312,6 +343,10 @@ pub(super) fn missing(folder: &Path) -> Error {
     Error::io("open", folder.join(FILE), source)
 }
 
+/// SQLite's extended codes for a file system without locks on parts of a file or without shared memory: `SQLITE_IOERR_` and `UNLOCK`,
+/// `RDLOCK`, `CHECKRESERVEDLOCK`, `LOCK`, `SHMOPEN`, `SHMSIZE`, `SHMLOCK`, `SHMMAP` (<https://www.sqlite.org/rescode.html>).
+const CANNOT_LOCK: [i32; 8] = [2058, 2314, 3594, 3850, 4618, 4874, 5130, 5386];
+
 /// Sorts SQLite's errors into ours. The statements here are fixed, so one that does not fit the file means that
 /// the file is damaged.
 fn error(folder: &Path, action: &'static str, source: rusqlite::Error) -> Error {
@@ -320,12 +355,15 @@ fn error(folder: &Path, action: &'static str, source: rusqlite::Error) -> Error 
     match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => io(ErrorKind::StorageFull, "the disk is full; nothing was changed, free some space".into()),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => io(ErrorKind::PermissionDenied, source.to_string()),
+        Some(ErrorCode::SystemIoFailure) if source.sqlite_error().is_some_and(|e| CANNOT_LOCK.contains(&e.extended_code)) => {
+            io(ErrorKind::Unsupported, format!("{source}; {NO_LOCKS}"))
+        }
         Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::NoLargeFileSupport) => {
             io(ErrorKind::Other, source.to_string())
         }
         Some(ErrorCode::OutOfMemory) => io(ErrorKind::OutOfMemory, source.to_string()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
-            Error::GalleryLocked { path: folder.to_path_buf(), holder: source.to_string() }
+            Error::GalleryLocked { path: folder.to_path_buf(), holder: format!("another program on its database: {source}") }
         }
         Some(ErrorCode::TooBig) => Error::argument("face", format!("expected a row that SQLite can store, got `{source}`")),
         Some(ErrorCode::ApiMisuse | ErrorCode::InternalMalfunction | ErrorCode::ParameterOutOfRange) => {

@@ -111,7 +111,8 @@ fn run(cli: &Cli, output: &mut Output) -> Outcome {
 
 fn log_to_stderr(verbose: u8) {
     let default = match verbose {
-        0 => "error",
+        // Whoever waits wants to know for whom.
+        0 => "error,facerec_core::gallery::lock=warn",
         1 => "warn,facerec_core=info",
         2 => "info,facerec_core=debug",
         _ => "trace",

@@ -1,6 +1,7 @@
 //! The global options, and the engine they describe.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ArgAction;
 use facerec_core::gallery::GalleryKey;
@@ -38,6 +39,9 @@ pub(crate) struct Global {
     /// Who makes a change, for the gallery's audit log [default: the operating system's user].
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub(crate) actor: Option<String>,
+    /// How long to wait for another writer of the gallery; 0 does not wait.
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = "Global options")]
+    pub(crate) wait: Duration,
     /// Write JSON Lines to standard output.
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
@@ -47,11 +51,12 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// How galleries are opened: with the key that was given, if any, and by whom.
+    /// How galleries are opened: with the key that was given, if any, by whom, and how patiently.
     pub(crate) fn gallery(&self) -> Outcome<GalleryOptions> {
         let mut options = GalleryOptions::default();
         options.key = gallery_key(self.key_file.as_deref(), "FACEREC_GALLERY_KEY", "FACEREC_GALLERY_PASSPHRASE")?;
         options.actor = self.actor.clone();
+        options.wait = self.wait;
         Ok(options)
     }
 
@@ -105,4 +110,9 @@ pub(crate) fn gallery_key(file: Option<&Path>, key: &str, passphrase: &str) -> O
         Some(text) => Ok(Some(GalleryKey::from_text(&text)?)),
         None => Ok(variable(passphrase).map(GalleryKey::passphrase)),
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("expected a number of seconds from 0 on, got `{text}`");
+    text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or_else(wrong)
 }

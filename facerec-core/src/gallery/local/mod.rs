@@ -81,8 +81,8 @@ impl Local {
             (None, Store::open_reader(folder, key)?)
         } else {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
-            let lock = WriteLock::acquire(folder)?;
-            let store = Store::open_writer(folder, model.map(Arc::as_ref).filter(|_| create), key, &actor)?;
+            let lock = WriteLock::acquire(folder, options)?;
+            let store = Store::open_writer(folder, model.map(Arc::as_ref).filter(|_| create), key, &actor, options.wait)?;
             if !exists {
                 saved::sync_folder(folder)?;
                 // A bare name has the empty path as its parent: the current folder.

@@ -66,7 +66,9 @@ impl Failure {
             // By the kind too, a caller sees that this ends by itself.
             _ if retry == Retry::Lost => io(ErrorKind::ConnectionAborted, text),
             SqlState::QUERY_CANCELED => io(ErrorKind::TimedOut, format!("{text}; `timeout_s` in the address allows more")),
-            SqlState::LOCK_NOT_AVAILABLE => Error::GalleryLocked { path: place.into(), holder: text },
+            SqlState::LOCK_NOT_AVAILABLE => {
+                Error::GalleryLocked { path: place.into(), holder: format!("another change on the server: {text}") }
+            }
             SqlState::DISK_FULL => io(ErrorKind::StorageFull, format!("{text}; nothing was changed")),
             SqlState::OUT_OF_MEMORY => io(ErrorKind::OutOfMemory, text),
             SqlState::INSUFFICIENT_PRIVILEGE | SqlState::READ_ONLY_SQL_TRANSACTION => io(ErrorKind::PermissionDenied, text),

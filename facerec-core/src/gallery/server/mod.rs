@@ -68,7 +68,7 @@ impl Server {
     /// Opens the gallery at `address`; with a model, it must be that one's, and may be created.
     pub(super) fn open(address: &Path, model: Option<&Arc<ModelKey>>, options: &GalleryOptions) -> Result<Self> {
         let actor = actor_of(options.actor.as_deref())?;
-        let pool = Pool::new(Address::parse(address)?.search_by(options.index)?, options.read_only, actor)?;
+        let pool = Pool::new(Address::parse(address)?.search_by(options.index)?, options.read_only, actor, options.wait)?;
         if options.key.is_some() {
             return Err(no_key());
         }

@@ -24,8 +24,6 @@ use crate::error::{Error, Result};
 /// server fits in, and which nobody mistakes for a hang.
 const TRIES: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// How long a change waits for another one that has locked the same rows.
-const LOCK_TIMEOUT: &str = "30s";
 /// Candidates that a search of the graph keeps: more finds more of the true neighbours and takes longer (pgvector's `hnsw.ef_search`).
 /// At 200 the best face was found for all of 100 queries among 100,000 faces (docs/hundred-million.md).
 pub(super) const EF_SEARCH: usize = 200;
@@ -39,6 +37,8 @@ pub(super) struct Pool {
     address: Address,
     read_only: bool,
     actor: String,
+    /// How long a change waits for another one that has locked the same rows.
+    wait: Duration,
     tls: MakeRustlsConnect,
     idle: Mutex<Vec<Connection>>,
     /// How many more may be made.
@@ -94,13 +94,14 @@ pub(super) struct Tx<'a> {
 }
 
 impl Pool {
-    pub(super) fn new(address: Address, read_only: bool, actor: String) -> Result<Self> {
+    pub(super) fn new(address: Address, read_only: bool, actor: String, wait: Duration) -> Result<Self> {
         let tls = tls::connector(address.roots.as_deref())?;
         let free = Mutex::new(address.pool);
         Ok(Self {
             address,
             read_only,
             actor,
+            wait,
             tls,
             idle: Mutex::default(),
             free,
@@ -287,8 +288,10 @@ impl Pool {
         // PostgreSQL's own schema comes first by itself. `jit` takes longer to compile such queries than to run them.
         let home = extension.map_or("public", |extension| &extension.schema);
         let path = format!("\"{}\", {home}", self.address.schema());
+        // For PostgreSQL 0 is for ever.
+        let lock_timeout_ms = self.wait.as_millis().clamp(1, i32::MAX as u128);
         let mut settings = format!(
-            "SET statement_timeout = '{}s'; SET lock_timeout = '{LOCK_TIMEOUT}'; SET jit = off; SET plan_cache_mode = force_custom_plan; \
+            "SET statement_timeout = '{}s'; SET lock_timeout = {lock_timeout_ms}; SET jit = off; SET plan_cache_mode = force_custom_plan; \
              SET client_min_messages = warning; SET bytea_output = hex; SET hnsw.ef_search = {EF_SEARCH};",
             self.address.statement_timeout_s
         );

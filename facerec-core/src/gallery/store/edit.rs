@@ -487,7 +487,7 @@ mod tests {
         for key in [None, Some(GalleryKey::bytes([3; 32]))] {
             let folder = tempfile::tempdir().expect("a folder");
             let model = ModelKey { id: "m".into(), hash: "1".into() };
-            let mut store = Store::open_writer(folder.path(), Some(&model), key, "test").expect("a store");
+            let mut store = Store::open_writer(folder.path(), Some(&model), key, "test", std::time::Duration::ZERO).expect("a store");
             let vector = vector_bytes(&[0.6, 0.8]);
             store
                 .write(Action::Add, "test", |edit| {
