@@ -70,6 +70,7 @@ pub mod enroll;
 pub mod error;
 pub mod evaluate;
 pub mod face;
+pub mod folder;
 pub mod gallery;
 pub mod geometry;
 pub mod image;

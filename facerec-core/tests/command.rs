@@ -341,7 +341,10 @@ fn people_are_enrolled_identified_and_removed() {
         assert_eq!(keys(line), ["accepted", "face_id", "image", "person"]);
         assert!(line["accepted"] == true && line["face_id"].is_i64());
     }
-    assert_eq!(lines[3], serde_json::json!({"summary": {"persons": 2, "faces": 3, "rejected": 0}}));
+    let mut summary = lines[3]["summary"].clone();
+    let passed_over = summary.as_object_mut().unwrap().remove("passed_over").unwrap();
+    assert_eq!(summary, serde_json::json!({"persons": 2, "faces": 3, "rejected": 0}));
+    assert_eq!((passed_over["not_a_picture"].as_i64(), passed_over["system_file"].as_i64()), (Some(2), Some(0)), "{passed_over}");
 
     // Each refusal has its reason; a photo that is enrolled already is no failure.
     let again = with_models(shared, ["enroll", "--gallery", &gallery, "--from", &people]);
@@ -420,7 +423,7 @@ fn galleries_that_cannot_be_used_exit_4() {
     let gallery = folder.path().join("gallery").to_string_lossy().into_owned();
     let obama = photo(shared, "obama.jpg");
     let identify = || with_models(shared, ["identify", "--threshold", "0.33", "--gallery", &gallery, &obama]);
-    let enroll = || with_models(shared, ["enroll", "--gallery", &gallery, "--person", "Ana", &obama]);
+    let enroll = || with_models(shared, ["enroll", "--wait", "0", "--gallery", &gallery, "--person", "Ana", &obama]);
 
     let missing = identify();
     assert_eq!((missing.code, missing.error_code().as_str()), (4, "io"));
@@ -484,7 +487,7 @@ fn evaluations_report_what_the_contract_names() {
     }
     let small = small.to_string_lossy().into_owned();
     let calibrated = with_models(shared, ["calibrate", "--from", &small, "--fmr", "0.05"]);
-    assert_eq!(keys(&calibrated.line()), ["fmr", "fnmr", "pairs", "threshold"]);
+    assert_eq!(keys(&calibrated.line()), ["fmr", "fnmr", "pairs", "passed_over", "threshold"]);
     assert_eq!(calibrated.line()["pairs"], 16 * 15 / 2);
     let found = with_models(shared, ["evaluate", "identification", "--from", &small]).line();
     assert_eq!((found["persons"].as_i64(), found["probes"].as_i64()), (Some(8), Some(8)));

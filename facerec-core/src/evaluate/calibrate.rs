@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::curve::Scores;
-use super::folder::people;
-use super::{EvaluateOptions, embed_photos};
+use super::{EvaluateOptions, embed_photos, labelled};
 use crate::analyze::{Analyzer, parallel};
 use crate::error::{Error, Result};
 use crate::face::Embedding;
+use crate::folder::{PassedOver, PeopleFolder};
 
 /// A threshold and what it costs.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Calibration {
     pub pairs: usize,
     /// Photos without a face that was found; they are left out.
     pub no_face: usize,
+    /// Files and folders that were left out.
+    pub passed_over: PassedOver,
 }
 
 /// For each rate of `rates`, finds the threshold at which at most that share of the pairs of different people pass, over all
@@ -35,7 +37,7 @@ pub fn calibrate(analyzer: &Analyzer, folder: &Path, rates: &[f64], options: Eva
         return Err(Error::argument("fmr", format!("expected a rate above 0 and below 1, got `{rate}`")));
     }
     let lowest = rates.iter().copied().fold(1.0, f64::min);
-    let people = people(folder)?;
+    let PeopleFolder { people, passed_over, .. } = labelled(folder)?;
     let photos: Vec<(usize, &Path)> =
         people.iter().enumerate().flat_map(|(person, folder)| folder.photos.iter().map(move |photo| (person, photo.as_path()))).collect();
     let paths: Vec<&Path> = photos.iter().map(|(_, path)| *path).collect();
@@ -71,7 +73,7 @@ pub fn calibrate(analyzer: &Analyzer, folder: &Path, rates: &[f64], options: Eva
     let at = |rate: &f64| {
         let threshold = scores.threshold_at(*rate);
         let fnmr = 1.0 - scores.tar(threshold, genuine_pairs);
-        Calibration { threshold, fmr: scores.fmr(threshold), fnmr, pairs, no_face }
+        Calibration { threshold, fmr: scores.fmr(threshold), fnmr, pairs, no_face, passed_over: passed_over.clone() }
     };
     Ok(rates.iter().map(at).collect())
 }

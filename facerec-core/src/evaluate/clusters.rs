@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::folder::people;
-use super::{EvaluateOptions, embed_photos};
+use super::{EvaluateOptions, embed_photos, labelled};
 use crate::analyze::Analyzer;
 use crate::error::{Error, Result};
+use crate::folder::{PassedOver, PeopleFolder};
 use crate::gallery::{Cluster, ClusterOptions, cluster};
 
 /// How well faces were put together.
@@ -32,6 +32,8 @@ pub struct ClusterReport {
     pub bcubed_precision: f64,
     /// BCubed recall: the share of a person's faces that are in a face's cluster, mean over all faces.
     pub bcubed_recall: f64,
+    /// Files and folders that were left out.
+    pub passed_over: PassedOver,
 }
 
 impl ClusterReport {
@@ -75,6 +77,7 @@ impl ClusterReport {
             pair_recall: share(right, same),
             bcubed_precision: share(precision, faces as f64),
             bcubed_recall: share(recall, faces as f64),
+            passed_over: PassedOver::default(),
         }
     }
 }
@@ -89,7 +92,7 @@ fn harmonic(a: f64, b: f64) -> f64 {
 /// `invalid_argument` when no photo has a face or for options out of range, `io` and `decode_image` for a photo that cannot be
 /// read.
 pub fn clusters(analyzer: &Analyzer, folder: &Path, ways: &[ClusterOptions], options: EvaluateOptions<'_>) -> Result<Vec<ClusterReport>> {
-    let people = people(folder)?;
+    let PeopleFolder { people, passed_over, .. } = labelled(folder)?;
     let photos: Vec<(usize, &Path)> =
         people.iter().enumerate().flat_map(|(person, folder)| folder.photos.iter().map(move |photo| (person, photo.as_path()))).collect();
     let paths: Vec<&Path> = photos.iter().map(|(_, path)| *path).collect();
@@ -99,7 +102,10 @@ pub fn clusters(analyzer: &Analyzer, folder: &Path, ways: &[ClusterOptions], opt
     if faces.is_empty() {
         return Err(Error::argument("folder", format!("expected photos with faces, found none in `{}`", folder.display())));
     }
-    let judge = |way: &ClusterOptions| Ok(ClusterReport::new(&labels, &cluster(&faces, way)?, photos.len() - faces.len()));
+    let judge = |way: &ClusterOptions| {
+        let report = ClusterReport::new(&labels, &cluster(&faces, way)?, photos.len() - faces.len());
+        Ok(ClusterReport { passed_over: passed_over.clone(), ..report })
+    };
     ways.iter().map(judge).collect()
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::folder::people;
-use super::{EvaluateOptions, embed_photos};
+use super::{EvaluateOptions, embed_photos, labelled};
 use crate::analyze::{Analyzer, parallel};
 use crate::error::{Error, Result};
+use crate::folder::{PassedOver, PeopleFolder};
 
 /// How often the right person came first.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct IdentificationReport {
     pub no_face: usize,
     /// Share of probes whose most similar enrolled face is the right person's, `0..=1`.
     pub rank1: f64,
+    /// Files and folders that were left out.
+    pub passed_over: PassedOver,
 }
 
 /// Enrols the first photo of every person of `folder` (one sub-folder per person) who has at least two, and looks up the rest.
@@ -26,7 +28,8 @@ pub struct IdentificationReport {
 /// # Errors
 /// `invalid_argument` when nobody has two photos, `io` and `decode_image` for a photo that cannot be read.
 pub fn identification(analyzer: &Analyzer, folder: &Path, options: EvaluateOptions<'_>) -> Result<IdentificationReport> {
-    let people: Vec<_> = people(folder)?.into_iter().filter(|person| person.photos.len() > 1).collect();
+    let PeopleFolder { people, passed_over, .. } = labelled(folder)?;
+    let people: Vec<_> = people.into_iter().filter(|person| person.photos.len() > 1).collect();
     if people.is_empty() {
         return Err(Error::argument("folder", format!("expected people with at least 2 photos, found none in `{}`", folder.display())));
     }
@@ -54,5 +57,11 @@ pub fn identification(analyzer: &Analyzer, folder: &Path, options: EvaluateOptio
         Ok(best.1 == Some(person))
     });
     let hits = hits.into_iter().collect::<Result<Vec<bool>>>()?.into_iter().filter(|hit| *hit).count();
-    Ok(IdentificationReport { persons: people.len(), probes: probes.len(), no_face, rank1: hits as f64 / probes.len().max(1) as f64 })
+    Ok(IdentificationReport {
+        persons: people.len(),
+        probes: probes.len(),
+        no_face,
+        rank1: hits as f64 / probes.len().max(1) as f64,
+        passed_over,
+    })
 }

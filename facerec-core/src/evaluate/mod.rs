@@ -3,7 +3,6 @@
 mod calibrate;
 mod clusters;
 mod curve;
-mod folder;
 mod identification;
 mod pairs;
 mod tracks;
@@ -19,6 +18,7 @@ pub use tracks::{FrameBox, Identification, TrackFile, TrackReport, TruthTrack, t
 use crate::analyze::{Analyzer, parallel};
 use crate::error::{Error, Result};
 use crate::face::{Embedding, Face};
+use crate::folder::{PeopleFolder, people};
 use crate::image::Image;
 
 /// Told how many of how many photos are done; called from several threads.
@@ -45,6 +45,21 @@ impl std::fmt::Debug for EvaluateOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "EvaluateOptions({} workers)", self.workers)
     }
+}
+
+/// The people of `folder`, one sub-folder of photos each.
+///
+/// # Errors
+/// What cannot be read ends the evaluation: a figure over fewer photos would be another figure.
+fn labelled(folder: &Path) -> Result<PeopleFolder> {
+    let mut found = people(folder)?;
+    if !found.unreadable.is_empty() {
+        return Err(found.unreadable.swap_remove(0).error);
+    }
+    if found.people.is_empty() {
+        return Err(found.nobody("folder", folder));
+    }
+    Ok(found)
 }
 
 /// The embedding of each photo's main face; `None` where no face was found.

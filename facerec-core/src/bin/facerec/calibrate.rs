@@ -9,6 +9,7 @@ use super::evaluate::digits;
 use super::exit::{Exit, Outcome};
 use super::options::Global;
 use super::output::Output;
+use super::record::{passed_over, passed_over_line};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -26,9 +27,11 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     let options = EvaluateOptions { workers: engine.workers(), progress: &progress, ..EvaluateOptions::default() };
     let found = calibrate(engine.analyzer(), &args.from, &args.fmr, options)?;
     bar.finish_and_clear();
+    let line = found.first().map_or_else(String::new, |found| passed_over_line(&found.passed_over));
     for found in found {
         let record = json!({
             "threshold": digits(found.threshold.into()), "fmr": digits(found.fmr), "fnmr": digits(found.fnmr), "pairs": found.pairs,
+            "passed_over": passed_over(&found.passed_over),
         });
         let text = format!(
             "threshold        {:.4}\nfalse matches    {:.6}\nfalse non-match  {:.6}\npairs            {}\n",
@@ -36,5 +39,6 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         );
         output.emit(&record, format_args!("{text}"))?;
     }
+    output.remark(&line)?;
     Ok(Exit::Done)
 }

@@ -3,18 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use facerec_core::folder::{PassedOver, PeopleFolder, Unreadable, people};
 use facerec_core::{EnrollOptions, Enrolment, Error, ErrorKind, QualityGate, RejectReason};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::batch::in_order;
 use super::exit::{Exit, InGallery, Outcome, ends_everything};
 use super::options::Global;
 use super::output::{ErrorRecord, Output};
 use super::photo::Photo;
-use super::record::count;
-
-/// Extensions of the photos that `--from` takes; what else lies in the folders is left alone.
-pub(super) const PHOTOS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+use super::record::{count, passed_over, passed_over_line};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A refused photo counts as a failed input (exit code 1); one that is enrolled already (`duplicate`) does not.")]
@@ -28,7 +27,8 @@ pub(crate) struct Args {
     /// Photos of that person.
     #[arg(value_name = "IMAGE", requires = "person")]
     images: Vec<PathBuf>,
-    /// A folder with one sub-folder of photos per person, named like the person.
+    /// A folder with one sub-folder of photos per person, named like the person. Hidden files, and those that systems and photo
+    /// programs keep for themselves, are passed over; the summary counts what was.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["person", "images"])]
     from: Option<PathBuf>,
     /// How strict to be about the faces: off, standard or strict.
@@ -50,6 +50,12 @@ struct Record<'a> {
     error: Option<ErrorRecord>,
 }
 
+impl<'a> Record<'a> {
+    fn new(image: &'a str, person: &'a str) -> Self {
+        Self { image, person, accepted: false, face_id: None, reason: None, error: None }
+    }
+}
+
 /// The last JSON line: what this run added and refused.
 #[derive(Serialize)]
 struct SummaryRecord {
@@ -61,27 +67,28 @@ struct Summary {
     persons: usize,
     faces: usize,
     rejected: usize,
+    /// Where a folder was walked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passed_over: Option<Value>,
 }
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
-    let photos = match (&args.from, &args.person) {
-        (Some(folder), _) => photos_in(folder)?,
-        (None, person) => {
-            let person = person.clone().unwrap_or_default();
-            args.images.iter().map(|image| (person.clone(), image.clone())).collect()
-        }
-    };
+    let Inputs { photos, passed_over: passed, unreadable } = inputs(args)?;
     let engine = global.engine(photos.len(), None)?;
     let gallery = engine.open_gallery_with(&args.gallery, global.gallery()?).in_gallery()?;
     let bar = output.bar("photos", true);
     bar.set_length(photos.len() as u64);
     let (mut persons, mut faces, mut rejected, mut exit) = (BTreeSet::new(), 0, 0, Exit::Done);
+    for (person, Unreadable { path, error, .. }) in &unreadable {
+        (rejected, exit) = (rejected + 1, Exit::SomeFailed);
+        failed(output, &path.to_string_lossy(), person, error)?;
+    }
     let work = |index: usize| Photo::open(&photos[index].1, |image| engine.embed(image));
     in_order(photos.len(), engine.workers(), work, |index, photo| {
         bar.inc(1);
         let (person, path) = &photos[index];
         let image = path.to_string_lossy();
-        let mut record = Record { image: &image, person, accepted: false, face_id: None, reason: None, error: None };
+        let mut record = Record::new(&image, person);
         match photo {
             Ok(photo) => {
                 let options = EnrollOptions::default().gate(args.gate).source(image.as_ref());
@@ -108,19 +115,18 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
             Err(error) => {
                 rejected += 1;
                 exit = Exit::SomeFailed;
-                record.reason = Some(ErrorKind::DecodeImage.code());
-                record.error = Some((&error).into());
-                output.emit(&record, format_args!("{image}  failed: {error}\n"))
+                failed(output, &image, person, &error)
             }
         }
     })?;
     bar.finish_and_clear();
-    let summary = Summary { persons: persons.len(), faces, rejected };
+    let summary = Summary { persons: persons.len(), faces, rejected, passed_over: args.from.as_ref().map(|_| passed_over(&passed)) };
     let text = format!(
-        "{} of {} enrolled in {}, {rejected} refused\n",
+        "{} of {} enrolled in {}, {rejected} refused\n{}",
         count(faces, "face", "faces"),
         count(persons.len(), "person", "people"),
-        args.gallery.display()
+        args.gallery.display(),
+        passed_over_line(&passed)
     );
     output.emit(&SummaryRecord { summary }, format_args!("{text}"))?;
     Ok(exit)
@@ -139,31 +145,41 @@ fn explain(reason: RejectReason) -> &'static str {
     }
 }
 
-/// Name and path of every photo in `folder`'s sub-folders, sorted.
-fn photos_in(folder: &Path) -> Outcome<Vec<(String, PathBuf)>> {
-    let mut photos = Vec::new();
-    for person in sorted(folder)?.into_iter().filter(|path| path.is_dir()) {
-        let name = person.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.starts_with('.') {
-            continue;
-        }
-        let is_photo = |path: &PathBuf| {
-            let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-            path.is_file() && extension.is_some_and(|extension| PHOTOS.contains(&extension.as_str()))
-        };
-        photos.extend(sorted(&person)?.into_iter().filter(is_photo).map(|path| (name.clone(), path)));
-    }
-    if photos.is_empty() {
-        let reason = format!("expected one sub-folder of photos per person, found no photo in `{}`", folder.display());
-        return Err(Error::InvalidArgument { name: "from", reason }.into());
-    }
-    Ok(photos)
+/// A photo that could not be read, or a folder.
+fn failed(output: &mut Output, image: &str, person: &str, error: &Error) -> Outcome<()> {
+    let reason = Some(ErrorKind::DecodeImage.code());
+    let record = Record { reason, error: Some(error.into()), ..Record::new(image, person) };
+    output.emit(&record, format_args!("{image}  failed: {error}\n"))
 }
 
-pub(super) fn sorted(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let failed = |source| Error::Io { action: "read", path: folder.to_path_buf(), source };
-    let entries = std::fs::read_dir(folder).map_err(failed)?;
-    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    paths.sort();
-    Ok(paths)
+/// What is to be enrolled.
+#[derive(Default)]
+struct Inputs {
+    /// Whose photo, and where it is.
+    photos: Vec<(String, PathBuf)>,
+    passed_over: PassedOver,
+    unreadable: Vec<(String, Unreadable)>,
+}
+
+fn inputs(args: &Args) -> Outcome<Inputs> {
+    let Some(folder) = &args.from else {
+        let person = args.person.clone().unwrap_or_default();
+        let photos = args.images.iter().map(|image| (person.clone(), image.clone())).collect();
+        return Ok(Inputs { photos, ..Inputs::default() });
+    };
+    let found = people(folder)?;
+    if found.people.is_empty() && found.unreadable.is_empty() {
+        return Err(found.nobody("from", folder).into());
+    }
+    let PeopleFolder { people, passed_over, unreadable, .. } = found;
+    // The folder's name, also where a file in it cannot be looked at.
+    let name = |path: &Path| {
+        let below = path.strip_prefix(folder).unwrap_or(path).components().next();
+        below.map(|name| name.as_os_str().to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let photos = people.into_iter().flat_map(|person| {
+        let name = name(&person.path);
+        person.photos.into_iter().map(move |photo| (name.clone(), photo))
+    });
+    Ok(Inputs { photos: photos.collect(), passed_over, unreadable: unreadable.into_iter().map(|one| (name(&one.path), one)).collect() })
 }

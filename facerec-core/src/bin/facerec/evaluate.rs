@@ -10,6 +10,7 @@ use serde_json::json;
 use super::exit::{Exit, Outcome};
 use super::options::Global;
 use super::output::Output;
+use super::record::{passed_over, passed_over_line};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -94,10 +95,15 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
             bar.finish_and_clear();
             let record = json!({
                 "persons": report.persons, "probes": report.probes, "no_face": report.no_face, "rank1": digits(report.rank1),
+                "passed_over": passed_over(&report.passed_over),
             });
             let text = format!(
-                "people   {}\nprobes   {} ({} photos without a face)\nrank 1   {:.4}\n",
-                report.persons, report.probes, report.no_face, report.rank1
+                "people   {}\nprobes   {} ({} photos without a face)\nrank 1   {:.4}\n{}",
+                report.persons,
+                report.probes,
+                report.no_face,
+                report.rank1,
+                passed_over_line(&report.passed_over)
             );
             output.emit(&record, format_args!("{text}"))?;
         }
@@ -110,6 +116,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
             let reports = clusters(engine.analyzer(), from, &ways, options)?;
             bar.finish_and_clear();
             ways.iter().zip(&reports).try_for_each(|(way, report)| put_together(way, report, output))?;
+            output.remark(&reports.first().map_or_else(String::new, |report| passed_over_line(&report.passed_over)))?;
         }
         What::Tracks { .. } => {} // needs no models: done above
     }
@@ -122,6 +129,7 @@ fn put_together(way: &ClusterOptions, report: &ClusterReport, output: &mut Outpu
         "faces": report.faces, "no_face": report.no_face, "persons": report.persons, "clusters": report.clusters, "mixed": report.mixed,
         "pairs": {"precision": digits(report.pair_precision), "recall": digits(report.pair_recall), "f1": digits(report.pair_f1())},
         "bcubed": {"precision": digits(report.bcubed_precision), "recall": digits(report.bcubed_recall), "f1": digits(report.bcubed_f1())},
+        "passed_over": passed_over(&report.passed_over),
     });
     let text = format!(
         "threshold  {:.3}, {:.3} for single faces\nfaces      {} of {} people ({} photos without a face)\nclusters   {}, {} of them mixed\n\

@@ -44,6 +44,14 @@ impl Output {
         written.and_then(|()| self.out.flush()).map_err(write_failed)
     }
 
+    /// Writes a line for people that brings its own line break; JSON has it in a record.
+    pub(crate) fn remark(&mut self, text: &str) -> Outcome<()> {
+        if self.json {
+            return Ok(());
+        }
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(write_failed)
+    }
+
     /// Raw bytes to standard output, for an export.
     pub(crate) fn raw(&mut self, write: impl FnOnce(&mut dyn Write) -> Outcome<()>) -> Outcome<()> {
         write(&mut self.out)?;

@@ -1,8 +1,10 @@
 //! Faces as JSON records and as lines of text.
 
+use facerec_core::folder::{PassedOver, PassedOverReason};
 use facerec_core::gallery::{Candidate, Decision};
 use facerec_core::{Face, Quality};
 use serde::Serialize;
+use serde_json::Value;
 
 /// A face in the JSON of `detect`, `embed`, `compare` and `identify`.
 #[derive(Debug, Serialize)]
@@ -116,6 +118,16 @@ pub(crate) fn describe(face: &Face) -> String {
         )
     });
     format!("at {place:<11} {size:<12} score {:.2}{quality}", face.detection.score)
+}
+
+/// How many files and folders were passed over, by reason, in the JSON of whatever walks a folder. Every reason is there.
+pub(crate) fn passed_over(found: &PassedOver) -> Value {
+    PassedOverReason::ALL.iter().map(|&reason| (reason.code(), Value::from(found.count(reason)))).collect()
+}
+
+/// The same as a line for people; nothing when nothing was.
+pub(crate) fn passed_over_line(found: &PassedOver) -> String {
+    if found.total() == 0 { String::new() } else { format!("passed over: {found}\n") }
 }
 
 /// `1 face`, `3 faces`.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use facerec_core::folder::MediaFile;
 use facerec_core::report::clock;
 use facerec_core::{DecisionOptions, Embedding, Engine, Gallery, Image, KnownPeople, Quality, Rect, Result, Sighting, VideoReader};
 
@@ -11,7 +12,6 @@ use super::super::exit::{InGallery, Outcome, ends_everything};
 use super::super::output::Output;
 use super::super::photo::report_failed;
 use super::Args;
-use super::files::Input;
 
 /// A face of a photo, or a track of a video by its best shot.
 pub(super) struct Seen {
@@ -66,9 +66,15 @@ impl Seen {
 }
 
 /// Looks through all files: photos on all cores, then the videos one after the other.
-pub(super) fn gather(engine: &Engine, gallery: Option<&Gallery>, inputs: &[Input], args: &Args, output: &mut Output) -> Outcome<Gathered> {
+pub(super) fn gather(
+    engine: &Engine,
+    gallery: Option<&Gallery>,
+    inputs: &[MediaFile],
+    args: &Args,
+    output: &mut Output,
+) -> Outcome<Gathered> {
     let mut found: Vec<Gathered> = inputs.iter().map(|_| Gathered::default()).collect();
-    let photos: Vec<usize> = (0..inputs.len()).filter(|&input| matches!(inputs[input], Input::Photo(_))).collect();
+    let photos: Vec<usize> = (0..inputs.len()).filter(|&input| matches!(inputs[input], MediaFile::Photo(_))).collect();
     let bar = output.bar("files", false);
     bar.set_length(inputs.len() as u64);
     let look = |nth: usize| engine.embed(&Image::open(inputs[photos[nth]].path())?);
@@ -91,7 +97,7 @@ pub(super) fn gather(engine: &Engine, gallery: Option<&Gallery>, inputs: &[Input
         }
     })?;
     for (input, gathered) in inputs.iter().zip(&mut found) {
-        let Input::Video(path) = input else { continue };
+        let MediaFile::Video(path) = input else { continue };
         bar.inc(1);
         match video(engine, gallery, path, args, gathered) {
             Err(error) if !ends_everything(&error) => {
@@ -112,6 +118,12 @@ pub(super) fn gather(engine: &Engine, gallery: Option<&Gallery>, inputs: &[Input
 }
 
 impl Gathered {
+    /// With inputs that could not even be looked at.
+    pub(super) fn and_failed(mut self, failed: usize) -> Self {
+        self.failed += failed;
+        self
+    }
+
     fn add(&mut self, seen: Seen, embedding: Embedding, args: &Args) {
         if args.gate.check(&seen.quality).is_some() {
             self.poor += 1;

@@ -1,10 +1,10 @@
 //! `facerec gallery cluster`: who is who in photos and videos of people whom nobody has named.
 
-mod files;
 mod gather;
 
 use std::path::{Path, PathBuf};
 
+use facerec_core::folder::{MediaFile, MediaFolder, Unreadable, media};
 use facerec_core::gallery::{Cluster, NewFace, cluster};
 use facerec_core::{Embedding, Engine, Error, Gallery, QualityGate};
 use serde::Serialize;
@@ -14,7 +14,8 @@ use self::gather::{Gathered, Seen, gather};
 use super::exit::{Exit, InGallery, Outcome};
 use super::options::Global;
 use super::output::{ErrorRecord, Output};
-use super::record::{QualityRecord, count, round};
+use super::photo::report_failed;
+use super::record::{QualityRecord, count, passed_over, passed_over_line, round};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Clusters are numbered in the order of their size. To name some, run again with `--enroll 1=Ana --enroll 4=Ben`: \
@@ -88,13 +89,17 @@ pub(crate) fn run(global: &Global, folder: Option<&Path>, args: &Args, output: &
     if folder.is_none() && !args.enroll.is_empty() {
         return Err(Error::InvalidArgument { name: "enroll", reason: "expected `--gallery DIR` to enrol people into".into() }.into());
     }
-    let inputs = files::find(args.from.as_deref(), &args.inputs)?;
+    let MediaFolder { files: inputs, passed_over: passed, unreadable, .. } = files(args)?;
     if let Some(thumbs) = &args.thumbs {
         std::fs::create_dir_all(thumbs).map_err(|source| Error::Io { action: "create", path: thumbs.clone(), source })?;
     }
     let engine = global.engine(usize::MAX, None)?;
     let gallery = folder.map(|folder| open(global, &engine, folder, !args.enroll.is_empty())).transpose()?.flatten();
-    let Gathered { seen, embeddings, known, poor, failed } = gather(&engine, gallery.as_ref(), &inputs, args, output)?;
+    let failed = unreadable.len();
+    for Unreadable { path, error, .. } in unreadable {
+        report_failed(output, &path, error)?;
+    }
+    let Gathered { seen, embeddings, known, poor, failed } = gather(&engine, gallery.as_ref(), &inputs, args, output)?.and_failed(failed);
     let mut options = engine.cluster_options()?;
     options.threshold = args.threshold.unwrap_or(options.threshold);
     let clusters = cluster(&embeddings, &options)?;
@@ -125,16 +130,33 @@ pub(crate) fn run(global: &Global, folder: Option<&Path>, args: &Args, output: &
     let alone = clusters.iter().filter(|cluster| cluster.members.len() == 1).count();
     let summary = json!({
         "files": inputs.len(), "failed": failed, "faces": seen.len(), "known": known, "poor": poor, "clusters": listed.len(),
-        "alone": alone, "enrolled": enrolled, "threshold": round(options.threshold, 4),
+        "alone": alone, "enrolled": enrolled, "threshold": round(options.threshold, 4), "passed_over": passed_over(&passed),
     });
     let text = format!(
-        "{} in {}: {}, {alone} seen once; {known} known already, {poor} too poor to tell\n",
+        "{} in {}: {}, {alone} seen once; {known} known already, {poor} too poor to tell\n{}",
         count(seen.len(), "unknown face", "unknown faces"),
         count(inputs.len(), "file", "files"),
         count(listed.len(), "cluster", "clusters"),
+        passed_over_line(&passed),
     );
     output.emit(&json!({"summary": summary}), format_args!("{text}"))?;
     Ok(exit)
+}
+
+/// Photos and videos below the folder, sorted, and then those named.
+fn files(args: &Args) -> Outcome<MediaFolder> {
+    let mut found = MediaFolder::default();
+    if let Some(folder) = &args.from {
+        found = media(folder)?;
+        if found.files.is_empty() && found.unreadable.is_empty() {
+            let line = passed_over_line(&found.passed_over);
+            let passed = if line.is_empty() { String::new() } else { format!("; {}", line.trim_end()) };
+            let reason = format!("expected a folder with photos or videos, found none in `{}`{passed}", folder.display());
+            return Err(Error::InvalidArgument { name: "from", reason }.into());
+        }
+    }
+    found.files.extend(args.inputs.iter().cloned().map(MediaFile::of));
+    Ok(found)
 }
 
 /// The gallery whose people are left out; none where there is none yet and nobody is to be enrolled.
