@@ -320,16 +320,19 @@ impl Engine {
     ///     key: 32 bytes that open an encrypted gallery, or encrypt a new one.
     ///     passphrase: Instead of a key.
     ///     actor: Who makes the changes, for the audit log; default the operating system's user.
+    ///     wait: How many seconds to wait for another writer, in this process or another one; 0 does not wait. Default 30. Ctrl-C ends
+    ///         the wait.
     ///     progress: Called with how many faces of how many are read, where no saved index fits: every few thousand of them, never
     ///         for a gallery of few. What it raises comes out of here.
     ///
     /// Raises:
     ///     WrongKey: A key is missing, wrong, or not needed.
-    ///     GalleryLocked: Another process has it open for writing.
+    ///     GalleryLocked: Another writer still has it open, after the wait.
     ///     EmbeddingModelMismatch: It holds embeddings of another model.
     ///     GalleryCorrupt, GalleryNewer, IoError: It cannot be read.
     #[pyo3(signature = (
-        path, *, read_only=None, create=None, salvage=None, index=None, key=None, passphrase=None, actor=None, progress=None
+        path, *, read_only=None, create=None, salvage=None, index=None, key=None, passphrase=None, actor=None, wait=None,
+        progress=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn gallery(
@@ -342,9 +345,10 @@ impl Engine {
         key: Option<Vec<u8>>,
         passphrase: Option<String>,
         actor: Option<String>,
+        wait: Option<f64>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Gallery> {
-        let opening = Opening { read_only, create, salvage, index, key, passphrase, actor, progress };
+        let opening = Opening { read_only, create, salvage, index, key, passphrase, actor, wait, progress };
         Gallery::open_with(slf.py(), path, Some(slf.clone().unbind()), opening)
     }
 

@@ -103,7 +103,8 @@ impl Gallery {
     /// into, change, check and copy it. Arguments as in `Engine.gallery`.
     #[staticmethod]
     #[pyo3(signature = (
-        path, engine=None, *, read_only=None, create=None, salvage=None, index=None, key=None, passphrase=None, actor=None, progress=None
+        path, engine=None, *, read_only=None, create=None, salvage=None, index=None, key=None, passphrase=None, actor=None, wait=None,
+        progress=None
     ))]
     #[pyo3(name = "open")]
     #[allow(clippy::too_many_arguments)] // keywords
@@ -118,9 +119,10 @@ impl Gallery {
         key: Option<Vec<u8>>,
         passphrase: Option<String>,
         actor: Option<String>,
+        wait: Option<f64>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        Self::open_with(py, path, engine, Opening { read_only, create, salvage, index, key, passphrase, actor, progress })
+        Self::open_with(py, path, engine, Opening { read_only, create, salvage, index, key, passphrase, actor, wait, progress })
     }
 
     /// Enrols the face of a picture under a person's name. A refusal is an answer, with its reason.

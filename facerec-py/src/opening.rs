@@ -1,6 +1,7 @@
 //! How a gallery is opened.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use facerec_core::gallery::{GalleryKey, GalleryOptions};
 use pyo3::prelude::*;
@@ -17,11 +18,12 @@ pub(crate) struct Opening {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) passphrase: Option<String>,
     pub(crate) actor: Option<String>,
+    pub(crate) wait: Option<f64>,
     pub(crate) progress: Option<Py<PyAny>>,
 }
 
 impl Opening {
-    /// The core's options, and where an exception of `progress` will be.
+    /// The core's options, and where an exception of `progress` or of a signal's handler will be.
     pub(crate) fn into_core(self, py: Python<'_>) -> PyResult<(GalleryOptions, Raised)> {
         let mut options = GalleryOptions::default();
         options.read_only = self.read_only.unwrap_or(options.read_only);
@@ -32,7 +34,13 @@ impl Opening {
         }
         options.key = key_of(self.key, self.passphrase)?;
         options.actor = self.actor;
+        if let Some(seconds) = self.wait {
+            let wrong = |_| argument("wait", format!("expected a number of seconds from 0 on, got `{seconds}`"));
+            options.wait = Duration::try_from_secs_f64(seconds).map_err(wrong)?;
+        }
         let raised = Raised::default();
+        let signals = raised.clone();
+        options = options.cancelled(move || signals.interrupted());
         let Some(call) = self.progress else { return Ok((options, raised)) };
         if !call.bind(py).is_callable() {
             return Err(argument("progress", "expected a function of two numbers, got something that cannot be called"));
@@ -53,6 +61,12 @@ impl Raised {
             let told = Python::attach(|py| call.call1(py, (done, total)));
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told.err();
         }
+    }
+
+    /// Whether a handler of a signal raised, as Ctrl-C's does.
+    fn interrupted(&self) -> bool {
+        let handled = Python::attach(|py| py.check_signals());
+        handled.map_err(|exception| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(exception)).is_err()
     }
 
     /// Raises it.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
@@ -154,9 +157,50 @@ def test_a_gallery_without_an_engine_can_be_managed_only(people, obama):
 
 
 def test_one_writer_at_a_time(engine, gallery, tmp_path):
-    code = "import sys, facerec\ntry: facerec.Gallery.open(sys.argv[1])\nexcept facerec.GalleryLocked as error: print(error.code)"
+    code = "import sys, facerec\ntry: facerec.Gallery.open(sys.argv[1], wait=0)\nexcept facerec.GalleryLocked as error: print(error.code)"
     run = subprocess.run([sys.executable, "-c", code, str(gallery.path)], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "gallery_locked", run.stderr
+
+
+def test_a_writer_waits_for_the_other_one(engine, people):
+    with engine.gallery(people) as first:
+        start = time.monotonic()
+        with pytest.raises(facerec.GalleryLocked, match=f"process {os.getpid()}"):
+            engine.gallery(people, wait=0.2)
+        assert 0.2 <= time.monotonic() - start < 10
+        with ThreadPoolExecutor() as threads:
+            second = threads.submit(engine.gallery, people)
+            time.sleep(0.1)
+            assert not second.done(), "two writers at once"
+            first.close()
+            second.result().close()
+    for wrong in (-1, float("nan"), float("inf")):
+        with pytest.raises(facerec.InvalidArgument, match="wait"):
+            engine.gallery(people, wait=wrong)
+
+
+def test_ctrl_c_ends_a_wait(people):
+    code = """
+import signal, sys, facerec
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests in the background
+held = facerec.Gallery.open(sys.argv[1])
+print("held", flush=True)
+try:
+    facerec.Gallery.open(sys.argv[1], wait=60)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+held.close()
+facerec.Gallery.open(sys.argv[1], wait=0).close()
+print("free")
+"""
+    with subprocess.Popen([sys.executable, "-c", code, str(people)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        time.sleep(0.2)
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "interrupted\n"
+        assert time.monotonic() - start < 5
+        assert process.stdout.readline() == "free\n"
 
 
 def test_open_files_and_locks_cannot_be_pickled(gallery):

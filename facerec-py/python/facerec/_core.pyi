@@ -189,6 +189,7 @@ class Engine:
         key: bytes | None = None,
         passphrase: str | None = None,
         actor: str | None = None,
+        wait: float | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> Gallery: ...
     def video(
@@ -237,6 +238,7 @@ class Gallery:
         key: bytes | None = None,
         passphrase: str | None = None,
         actor: str | None = None,
+        wait: float | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> Gallery: ...
     def enroll(

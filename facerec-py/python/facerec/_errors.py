@@ -104,7 +104,7 @@ class EmbeddingModelMismatch(Error, ValueError):
 
 
 class GalleryLocked(Error):
-    """Another process is writing to the gallery."""
+    """Another writer has the gallery open, and had it for as long as was waited."""
 
     code = "gallery_locked"
 
