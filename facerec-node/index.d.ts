@@ -155,7 +155,7 @@ export declare class Engine {
    * Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder; or one on a PostgreSQL server, by
    * its address: `postgres://USER@HOST/DATABASE?gallery=NAME`.
    *
-   * Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
+   * Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer still has it open after the wait, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
    * when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed,
    * `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
    */
@@ -615,6 +615,11 @@ export interface GalleryOptions {
   passphrase?: string
   /** Who makes the changes, for the audit log. Default the operating system's user. */
   actor?: string
+  /**
+   * How long to wait for another writer, in this process or another one, milliseconds; 0 does not wait. Default 30,000. A signal
+   * ends the wait.
+   */
+  wait?: number
   /**
    * Told how many faces of how many are read, where no saved index fits: every few thousand of them, never for a gallery of
    * few. What it throws rejects the call.

@@ -27,6 +27,35 @@ clean node readme3.mjs | grep Ana >/dev/null || fail "Ana is not in party.jpg"
 clean node readme4.mjs | grep Ana >/dev/null || fail "Ana is not in party.mp4"
 [ "$(clean npx --no-install facerec --json detect ana.jpg | grep -c '"score"')" = 1 ] || fail "the command does not run"
 
+# Evaluated again, with its binary and without; a video each time, and one handler for the end of the process.
+cat >again.cjs <<'JS'
+(async () => {
+  for (let round = 0; round < 3; round++) {
+    for (const key of Object.keys(require.cache)) if (round !== 1 || !key.endsWith('.node')) delete require.cache[key]
+    const { Engine } = require('@facerec/node')
+    const engine = await Engine.create()
+    for await (const _ of engine.video('party.mp4'));
+  }
+  if (process.listeners('exit').length !== 1) throw new Error(`${process.listeners('exit').length} handlers of the end`)
+  console.log('every time')
+})()
+JS
+clean node again.cjs | grep 'every time' >/dev/null || fail "the package cannot be evaluated again"
+
+# The README's lines about bundles, in a folder without node_modules.
+mkdir bundle
+cp readme1.mjs app.mjs
+"$home/node/node_modules/.bin/esbuild" app.mjs --bundle --platform=node --format=esm --outfile=bundle/app.mjs --log-level=error \
+  --banner:js="import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
+cp -r node_modules/@facerec/node-linux-x64-gnu bundle/facerec
+cp -r node_modules/@facerec/node/models bundle/facerec/models
+away=$(mktemp -d)
+trap 'rm -rf "$work" "$away"' EXIT
+mv bundle "$away/"
+(cd "$away" && cp "$work/group.jpg" . && clean node bundle/app.mjs) | grep 0.9 >/dev/null || fail "the bundle finds no faces"
+mv "$away/bundle/facerec" "$away/elsewhere"
+(cd "$away" && clean FACEREC_NODE_BINARY="$away/elsewhere" node bundle/app.mjs) | grep 0.9 >/dev/null || fail "FACEREC_NODE_BINARY is not heard"
+
 cat >maps.mjs <<'JS'
 import { readFileSync } from 'node:fs'
 import { Engine } from '@facerec/node'

@@ -1,7 +1,7 @@
 'use strict'
 // Promises that a signal rejects at once.
 
-const { cancel, newCancel } = require('./binding.js')
+const { binding } = require('./binding.js')
 const { abortError, invalid, translated } = require('./errors.js')
 
 /** The signal of a call's options, checked. */
@@ -16,8 +16,8 @@ function signalOf(options) {
 
 /** Sets a flag for the library when the signal is aborted; `release` takes the listener back. */
 function flagOf(signal) {
-  const flag = newCancel()
-  const onAbort = () => cancel(flag)
+  const flag = binding.newCancel()
+  const onAbort = () => binding.cancel(flag)
   if (signal.aborted) onAbort()
   else signal.addEventListener('abort', onAbort, { once: true })
   return { flag, release: () => signal.removeEventListener('abort', onAbort) }

@@ -1,6 +1,8 @@
 'use strict'
 // Errors as users meet them.
 
+const { isNativeError } = require('node:util').types
+
 /** N-API's words for an argument of the wrong type, and what its types are called in JavaScript. */
 const REFUSED = /Failed to convert (?:JavaScript|napi) value `?(.*?)`? into rust type `(\w+)`/
 const TYPES = { String: 'a string', f64: 'a number', bool: 'true or false' }
@@ -10,12 +12,25 @@ const TYPES = { String: 'a string', f64: 'a number', bool: 'true or false' }
  * the panics it caught; errors of somebody else (a getter of an options object, say) stay as they are.
  */
 function translated(error) {
-  if (!(error instanceof Error) || typeof error.code !== 'string' || error.code.startsWith('ERR_')) return error
+  if (!isNativeError(error) || typeof error.code !== 'string') return error
+  if (error.code.startsWith('ERR_FACEREC_')) return local(error)
+  if (error.code.startsWith('ERR_')) return error
   const panic = error.code === 'GenericFailure'
   error.code = panic ? 'ERR_FACEREC_INTERNAL' : 'ERR_FACEREC_INVALID_ARGUMENT'
   const message = error.message.replace(REFUSED, (_, got, type) => `expected ${TYPES[type] ?? type}, got \`${got.trim()}\``)
   error.message = `${panic ? 'internal error, please report it' : 'invalid argument'}: ${message}`
-  return error
+  return local(error)
+}
+
+/** The library's errors are those of Node's own global object; a test runner's files have another one, with another `Error`. */
+function local(error) {
+  if (error instanceof Error) return error
+  const { name, code, message, stack, cause } = error
+  const copy = cause === undefined ? new Error(message) : new Error(message, { cause })
+  for (const [key, value] of Object.entries({ name, code, stack })) {
+    Object.defineProperty(copy, key, { value, writable: true, configurable: true, enumerable: key === 'code' })
+  }
+  return copy
 }
 
 function invalid(name, expected, got) {

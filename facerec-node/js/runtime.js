@@ -4,7 +4,7 @@
 const { existsSync } = require('node:fs')
 const { dirname, join } = require('node:path')
 
-const binding = require('./binding.js')
+const { beside, folder } = require('./binding.js')
 
 const NAMES = { linux: 'libonnxruntime.so.1', darwin: 'libonnxruntime.1.dylib', win32: 'onnxruntime.dll' }
 
@@ -18,7 +18,7 @@ function runtimeLibrary() {
   const name = NAMES[process.platform] ?? ''
   const installed = packageFolder('onnxruntime-node')
   const paths = installed ? [join(installed, 'bin', 'napi-v6', process.platform, process.arch, name)] : []
-  return [...paths, join(binding.folder, 'lib', name)].find(existsSync)
+  return [...paths, join(folder, 'lib', name)].find(existsSync)
 }
 
 function packageFolder(name) {
@@ -29,10 +29,15 @@ function packageFolder(name) {
   }
 }
 
-/** Folders with models: the user's, then the one of this package. A checkout has none; there the core finds `.facerec`. */
+/**
+ * Folders with models: the user's, then the one of this package, or of a bundle, which has it beside the binary. A checkout has
+ * none; there the core finds `.facerec`.
+ */
 function modelFolders(folders = []) {
-  const own = join(__dirname, '..', 'models')
-  return Array.isArray(folders) && existsSync(own) ? [...folders, own] : folders
+  // What lies beside a bundle's folder is somebody else's.
+  const packaged = existsSync(join(beside, '..', 'js', 'binding.js')) ? [join(beside, '..', 'models')] : []
+  const own = [...packaged, join(folder, 'models')].find(existsSync)
+  return Array.isArray(folders) && own !== undefined ? [...folders, own] : folders
 }
 
 module.exports = { modelFolders, runtimeLibrary }

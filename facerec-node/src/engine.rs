@@ -185,14 +185,16 @@ impl Engine {
     /// Opens or creates the gallery in the folder `path`, for vectors of this engine's embedder; or one on a PostgreSQL server, by
     /// its address: `postgres://USER@HOST/DATABASE?gallery=NAME`.
     ///
-    /// Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer has it open, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
+    /// Rejects with `ERR_FACEREC_GALLERY_LOCKED` when another writer still has it open after the wait, `ERR_FACEREC_EMBEDDING_MODEL_MISMATCH`
     /// when it holds vectors of another model, `ERR_FACEREC_WRONG_KEY` when a key is missing, wrong or not needed,
     /// `ERR_FACEREC_GALLERY_CORRUPT`, `ERR_FACEREC_IO`.
     #[napi(ts_args_type = "path: string, options?: GalleryOptions", ts_return_type = "Promise<Gallery>", catch_unwind)]
     pub fn open_gallery(&self, path: String, options: Option<GalleryOptions>, cancel: Option<&Cancel>) -> Result<Work<Gallery>> {
         let engine = self.inner.clone();
-        let options = options.unwrap_or_default().into_core().map_err(thrown)?;
-        Ok(Work::queue(token(cancel), move || engine.open_gallery_with(path, options).map(Gallery::new)))
+        let cancel = token(cancel);
+        let options = options.unwrap_or_default().into_core(&cancel).map_err(thrown)?;
+        // It may wait for a gallery that another call is to close.
+        Ok(Work::waiting(cancel, move || engine.open_gallery_with(path, options).map(Gallery::new)))
     }
 
     /// Enrols the face of a picture as `person`, 1 to 200 characters. A refusal is an answer, not an error; an accepted face

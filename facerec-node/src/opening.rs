@@ -1,14 +1,14 @@
 //! How a gallery is opened.
 
 use facerec_core as core;
-use facerec_core::Result;
 use facerec_core::gallery::GalleryKey;
+use facerec_core::{CancelToken, Result};
 use napi::Status;
 use napi::bindgen_prelude::{FnArgs, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
-use crate::error::argument;
+use crate::error::{argument, milliseconds};
 
 /// A function of two counts, called on the event loop, which it does not keep alive.
 type OnProgress = ThreadsafeFunction<FnArgs<(f64, f64)>, (), FnArgs<(f64, f64)>, Status, false, true>;
@@ -33,6 +33,9 @@ pub struct GalleryOptions {
     pub passphrase: Option<String>,
     /// Who makes the changes, for the audit log. Default the operating system's user.
     pub actor: Option<String>,
+    /// How long to wait for another writer, in this process or another one, milliseconds; 0 does not wait. Default 30,000. A signal
+    /// ends the wait.
+    pub wait: Option<f64>,
     /// Told how many faces of how many are read, where no saved index fits: every few thousand of them, never for a gallery of
     /// few. What it throws rejects the call.
     #[napi(ts_type = "(done: number, total: number) => void")]
@@ -40,8 +43,12 @@ pub struct GalleryOptions {
 }
 
 impl GalleryOptions {
-    pub(crate) fn into_core(self) -> Result<core::GalleryOptions> {
-        let mut options = core::GalleryOptions::default();
+    pub(crate) fn into_core(self, cancel: &CancelToken) -> Result<core::GalleryOptions> {
+        let cancel = cancel.clone();
+        let mut options = core::GalleryOptions::default().cancelled(move || cancel.is_cancelled());
+        if let Some(wait) = self.wait {
+            options.wait = milliseconds("wait", wait)?;
+        }
         options.read_only = self.read_only.unwrap_or(options.read_only);
         options.create = self.create.unwrap_or(options.create);
         options.salvage = self.salvage.unwrap_or(options.salvage);

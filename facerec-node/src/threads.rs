@@ -23,6 +23,8 @@ pub(crate) struct Job {
     pub(crate) cancel: CancelToken,
     /// Must not panic. It is given the error when not even one thread could be started for it.
     pub(crate) run: Box<dyn FnOnce(io::Result<()>) + Send>,
+    /// It may wait for what other jobs do, so that they need threads beside it.
+    pub(crate) waits: bool,
 }
 
 #[derive(Default)]
@@ -33,6 +35,8 @@ struct State {
     idle: Vec<usize>,
     /// A thread's place, where it finds its next job.
     places: Vec<Place>,
+    /// Jobs that may wait for others, each with a thread.
+    waits: usize,
 }
 
 struct Place {
@@ -48,7 +52,7 @@ struct Pool {
 }
 
 static POOL: Pool =
-    Pool { state: Mutex::new(State { waiting: VecDeque::new(), idle: Vec::new(), places: Vec::new() }), idle: Condvar::new() };
+    Pool { state: Mutex::new(State { waiting: VecDeque::new(), idle: Vec::new(), places: Vec::new(), waits: 0 }), idle: Condvar::new() };
 
 impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -59,6 +63,7 @@ impl Pool {
 /// Has a job done as soon as a thread is free.
 pub(crate) fn submit(job: Job) {
     let mut state = POOL.lock();
+    state.waits += usize::from(job.waits);
     if let Some(place) = state.idle.pop() {
         state.places[place].running = Some(job.cancel.clone());
         state.places[place].next = Some(job);
@@ -67,14 +72,18 @@ pub(crate) fn submit(job: Job) {
     }
     let most = thread::available_parallelism().map_or(THREADS, |cores| cores.get().max(THREADS));
     let place = state.places.len();
-    if place < most {
+    if place < most + state.waits {
         match thread::Builder::new().name("facerec-work".into()).spawn(move || work(place)) {
             Ok(handle) => {
                 let running = Some(job.cancel.clone());
                 state.places.push(Place { thread: handle.thread().clone(), next: Some(job), running });
                 return;
             }
-            Err(error) if state.places.is_empty() => return (job.run)(Err(error)),
+            Err(error) if state.places.is_empty() => {
+                state.waits -= usize::from(job.waits);
+                drop(state);
+                return (job.run)(Err(error));
+            }
             Err(_) => {} // the threads there are will do it
         }
     }
@@ -97,8 +106,10 @@ fn work(place: usize) {
             thread::park();
             continue;
         };
+        let waits = job.waits;
         (job.run)(Ok(()));
         let mut state = POOL.lock();
+        state.waits -= usize::from(waits);
         let next = state.waiting.pop_front();
         state.places[place].running = next.as_ref().map(|job| job.cancel.clone());
         if next.is_none() {

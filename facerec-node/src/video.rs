@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use facerec_core::video::is_live;
 use facerec_core::{
@@ -97,6 +97,22 @@ type Next = JsDeferred<Option<Sighting>, Box<dyn FnOnce(Env) -> napi::Result<Opt
 /// A promise that the thread has ended.
 type Ended = JsDeferred<(), Box<dyn FnOnce(Env) -> napi::Result<()> + Send>>;
 
+/// Videos that may be under way, in every worker, for the end of the process.
+static RUNNING: Mutex<Vec<(CancelToken, Weak<Shared>)>> = Mutex::new(Vec::new());
+
+/// Ends all videos before the process ends: their threads must not run while the libraries they use are taken down.
+pub(crate) fn halt_all() {
+    let running = std::mem::take(&mut *running());
+    let running: Vec<_> = running.iter().filter_map(|(cancel, shared)| Some((cancel, shared.upgrade()?))).collect();
+    running.iter().for_each(|(cancel, shared)| shared.stop(cancel));
+    let deadline = Instant::now() + HALT;
+    running.iter().for_each(|(_, shared)| shared.wait_until(deadline));
+}
+
+fn running() -> MutexGuard<'static, Vec<(CancelToken, Weak<Shared>)>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What the thread and JavaScript share.
 #[derive(Default)]
 struct Shared {
@@ -145,13 +161,15 @@ impl Sightings {
         };
         let thread = std::thread::Builder::new().name("facerec-video".into()).spawn(work);
         thread.map_err(|error| Error::Internal { reason: format!("cannot start a thread: {error}") })?;
+        let mut running = running();
+        running.retain(|(_, shared)| shared.upgrade().is_some_and(|shared| !shared.lock().ended));
+        running.push((cancel.clone(), Arc::downgrade(&shared)));
+        drop(running);
         Ok(Self { shared, cancel })
     }
 
     fn stop(&self) {
-        self.cancel.cancel();
-        self.shared.lock().closed = true;
-        self.shared.changed.notify_all();
+        self.shared.stop(&self.cancel);
     }
 }
 
@@ -181,6 +199,19 @@ fn look_through(
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self, cancel: &CancelToken) {
+        cancel.cancel();
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the thread to end.
+    fn wait_until(&self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Poisoned or not, there is nothing more to wait for.
+        drop(self.changed.wait_timeout_while(self.lock(), left, |state| !state.ended));
     }
 
     /// Hands a sighting over, when there is room for it. False when nobody wants more.
@@ -222,22 +253,23 @@ fn settle(next: Next, seen: CoreResult<Option<pipeline::Sighting>>) {
     }));
 }
 
+/// The next sighting, null at the end. `js/video.js` makes the iterator of it.
+#[napi(skip_typescript, catch_unwind)]
+pub fn take_sighting<'env>(env: &'env Env, sightings: &Sightings) -> napi::Result<Object<'env>> {
+    let shared = &sightings.shared;
+    let (next, promise): (Next, _) = env.create_deferred()?;
+    let mut state = shared.lock();
+    match state.ready.pop_front() {
+        Some(seen) => settle(next, seen.map(Some)),
+        None if state.ended || state.closed => settle(next, Ok(None)),
+        None => state.waiting.push_back(next),
+    }
+    shared.changed.notify_all();
+    Ok(promise)
+}
+
 #[napi]
 impl Sightings {
-    /// The next sighting, null at the end. `js/video.js` makes the iterator of it.
-    #[napi(skip_typescript, catch_unwind)]
-    pub fn take<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let (next, promise): (Next, _) = env.create_deferred()?;
-        let mut state = self.shared.lock();
-        match state.ready.pop_front() {
-            Some(seen) => settle(next, seen.map(Some)),
-            None if state.ended || state.closed => settle(next, Ok(None)),
-            None => state.waiting.push_back(next),
-        }
-        self.shared.changed.notify_all();
-        Ok(promise)
-    }
-
     /// Ends the work and frees everything; resolves when that is done. Leaving the loop calls it.
     #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
@@ -251,14 +283,6 @@ impl Sightings {
             state.closers.push(ended)
         }
         Ok(promise)
-    }
-
-    /// Ends the work before the process ends: its threads must not run while the libraries they use are taken down.
-    #[napi(skip_typescript, catch_unwind)]
-    pub fn halt(&self) {
-        self.stop();
-        let ended = self.shared.changed.wait_timeout_while(self.shared.lock(), HALT, |state| !state.ended);
-        drop(ended); // poisoned or not, there is nothing more to wait for
     }
 
     /// How far the video has been looked through.
@@ -278,6 +302,7 @@ impl Sightings {
 impl Drop for Sightings {
     /// Nobody can take sightings any more. This is also how Node lets go of everything at its end.
     fn drop(&mut self) {
-        self.halt();
+        self.stop();
+        self.shared.wait_until(Instant::now() + HALT);
     }
 }

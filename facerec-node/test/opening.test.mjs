@@ -149,3 +149,24 @@ test('the actor of changes is named when a gallery is opened', async () => {
     assert.equal((await failure(engine.openGallery(path, { actor }))).code, 'ERR_FACEREC_INVALID_ARGUMENT')
   }
 })
+
+test('a writer waits for the other one, and takes no thread from it', async () => {
+  const engine = await sharedEngine()
+  const path = folder()
+  const first = await engine.openGallery(path)
+  const start = performance.now()
+  assert.equal((await failure(engine.openGallery(path, { wait: 100 }))).code, 'ERR_FACEREC_GALLERY_LOCKED')
+  assert.ok(performance.now() - start >= 100)
+  // More of them than there are threads: the one they wait for can still be closed, and each has its turn.
+  const turns = Array.from({ length: 24 }, async () => (await engine.openGallery(path)).close())
+  const controller = new AbortController()
+  const aborted = failure(engine.openGallery(path, { signal: controller.signal }))
+  await engine.enroll(first, 'Obama', obama)
+  controller.abort()
+  assert.equal((await aborted).name, 'AbortError')
+  await first.close()
+  await Promise.all(turns)
+  for (const wait of [-1, NaN, Infinity, 'long']) {
+    assert.equal((await failure(engine.openGallery(path, { wait }))).code, 'ERR_FACEREC_INVALID_ARGUMENT', String(wait))
+  }
+})

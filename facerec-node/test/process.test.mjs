@@ -77,7 +77,7 @@ test('a panic rejects and the process goes on', async (context) => {
     console.log(JSON.stringify([work.code, work.message, translated(call).code]))`
   const { stdout } = await run(code)
   assert.deepEqual(JSON.parse(stdout), ['ERR_FACEREC_INTERNAL', 'internal error, please report it: a panic: provoked in work', 'ERR_FACEREC_INTERNAL'])
-  const released = createRequire(import.meta.url)('../js/binding.js')
+  const released = createRequire(import.meta.url)('../js/binding.js').binding
   assert.equal(released.panicInWork, undefined, 'a released build has no such function')
 })
 
