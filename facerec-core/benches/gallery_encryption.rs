@@ -11,7 +11,7 @@ const FACES: u64 = 20_000;
 const DIM: usize = 512;
 
 fn main() {
-    let model = Arc::new(ModelKey { id: "bench".into(), hash: "00".into() });
+    let model = Arc::new(ModelKey::new("bench", "00"));
     let embedding = |number: u64| {
         let mut state = number;
         let values = std::iter::repeat_with(|| {

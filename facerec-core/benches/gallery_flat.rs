@@ -18,7 +18,7 @@ const DIM: usize = 512;
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let serve = arguments.iter().position(|a| a == "--serve").map(|at| &arguments[at + 1]);
-    let model = Arc::new(ModelKey { id: "bench".into(), hash: "00".into() });
+    let model = Arc::new(ModelKey::new("bench", "00"));
     let mut seed = 1;
     let mut embedding = || Embedding::new(Arc::clone(&model), (0..DIM).map(|_| next(&mut seed)).collect()).unwrap();
     let vectors: Vec<Embedding> = (0..FACES).map(|_| embedding()).collect();

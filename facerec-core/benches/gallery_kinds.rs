@@ -33,7 +33,7 @@ fn main() {
         return;
     };
     let (faces, dim): (usize, usize) = (faces.parse().unwrap(), dim.parse().unwrap());
-    let model = Arc::new(ModelKey { id: "bench".into(), hash: "00".into() });
+    let model = Arc::new(ModelKey::new("bench", "00"));
     let queries = read(&mut File::open(queries).unwrap(), usize::MAX, dim, &model);
     let folder = tempfile::tempdir().unwrap();
     let open = |kind| Gallery::open(folder.path(), &model, GalleryOptions::default().index(kind)).unwrap();

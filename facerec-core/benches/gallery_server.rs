@@ -27,7 +27,7 @@ const QUERIES: u64 = 1000;
 fn main() {
     let faces: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(100_000);
     let server = PgServer::start_with(&["shared_buffers=512MB", "max_wal_size=4GB"]).expect("scripts/postgres.sh gets the server");
-    let model = Arc::new(ModelKey { id: "bench".into(), hash: "00".into() });
+    let model = Arc::new(ModelKey::new("bench", "00"));
     let address = server.address("bench");
     let open = |more: &str| -> Gallery {
         let path = PathBuf::from(format!("{}{more}", address.display()));

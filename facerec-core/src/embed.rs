@@ -57,8 +57,8 @@ impl Embedder {
         let model = runtime.open(&manifest.id, &resolved.path)?;
         let output = check(&manifest.input, &spec, &model)
             .map_err(|reason| Error::InvalidManifest { origin: format!("of model `{}`", manifest.id), reason })?;
-        let key = Arc::new(ModelKey { id: manifest.id.clone(), hash: manifest.preprocessing_hash(&resolved.sha256) });
-        Ok(Self { model, input: manifest.input.clone(), spec, output, key })
+        let key = ModelKey::new(manifest.id.clone(), manifest.preprocessing_hash(&resolved.sha256)).recognisability(spec.measure()?);
+        Ok(Self { model, input: manifest.input.clone(), spec, output, key: Arc::new(key) })
     }
 
     /// The model's id.

@@ -53,8 +53,10 @@ pub struct Comparison {
     pub similarity: Option<f32>,
     /// Similarity from which two faces are taken for the same person.
     pub threshold: f32,
-    /// Whether the similarity reaches the threshold; false without a face.
+    /// Whether the similarity reaches the threshold and both faces can be recognised; false without a face.
     pub same: bool,
+    /// Whether both photos have a face and both can be told from others; where not, the similarity says nothing.
+    pub recognisable: bool,
     /// The largest face of the first photo.
     pub a: Option<Face>,
     /// The largest face of the second photo.
@@ -69,6 +71,7 @@ pub struct EngineBuilder {
     detector: Option<String>,
     embedder: Option<String>,
     threshold: Option<f32>,
+    as_it_stands: bool,
     detect: DetectOptions,
     runtime: RuntimeOptions,
     opened: Option<Runtime>,
@@ -109,6 +112,13 @@ impl EngineBuilder {
     #[must_use]
     pub fn threshold(mut self, similarity: f32) -> Self {
         self.threshold = Some(similarity);
+        self
+    }
+
+    /// Whether photos that stand on their side or upside down are read upright; default yes. See [`Analyzer::turned`].
+    #[must_use]
+    pub fn turned(mut self, on: bool) -> Self {
+        self.as_it_stands = !on;
         self
     }
 
@@ -185,7 +195,7 @@ impl EngineBuilder {
         };
         let detector = Arc::new(Detector::open(&runtime, &catalog, &detector, self.detect.clone())?);
         let embedder = Arc::new(Embedder::open(&runtime, &catalog, &embedder)?);
-        let analyzer = Analyzer::new(Arc::clone(&detector) as _, Arc::clone(&embedder) as _);
+        let analyzer = Analyzer::new(Arc::clone(&detector) as _, Arc::clone(&embedder) as _).turned(!self.as_it_stands);
         let throughput = own_threads.map(|options| {
             let runtime = options.threads(1).spinning(false);
             Arc::new(Throughput { catalog, detect: self.detect, runtime, opened: OnceLock::new() })
@@ -238,14 +248,14 @@ impl Engine {
     /// `inference` when a network fails to run, `invalid_manifest` when the embedder has no measured threshold and none was given.
     pub fn compare<'a, 'b>(&self, a: impl Into<ImageView<'a>>, b: impl Into<ImageView<'b>>) -> Result<Comparison> {
         let threshold = self.threshold()?;
-        let largest = |faces: Vec<Face>| faces.into_iter().max_by(|a, b| a.detection.rect.area().total_cmp(&b.detection.rect.area()));
-        let (a, b) = (largest(self.embed(a)?), largest(self.embed(b)?));
+        let (a, b) = (enroll::main_face(self.embed(a)?), enroll::main_face(self.embed(b)?));
         let vector = |face: &Option<Face>| face.as_ref().and_then(|face| face.embedding.clone());
         let similarity = match (vector(&a), vector(&b)) {
             (Some(a), Some(b)) => Some(a.similarity(&b)?),
             _ => None,
         };
-        Ok(Comparison { similarity, threshold, same: similarity.is_some_and(|s| s >= threshold), a, b })
+        let recognisable = [&a, &b].iter().all(|face| vector(face).is_some_and(|embedding| embedding.is_recognisable()));
+        Ok(Comparison { similarity, threshold, same: recognisable && similarity.is_some_and(|s| s >= threshold), recognisable, a, b })
     }
 
     /// Opens or creates a gallery of this engine's embeddings for reading and writing.

@@ -81,6 +81,8 @@ pub enum RejectReason {
     ExtremePose,
     /// The face is too dark, too bright or has no contrast.
     BadExposure,
+    /// The face cannot be told from others (upside down, smeared, or no human face), whatever the gate: strangers would match it.
+    Unrecognisable,
     /// The face does not fit the person's enrolled faces, or fits somebody else's.
     NotThisPerson,
     /// The person has this very photo already.
@@ -97,6 +99,7 @@ impl RejectReason {
             Self::Blurred => "blurred",
             Self::ExtremePose => "extreme_pose",
             Self::BadExposure => "bad_exposure",
+            Self::Unrecognisable => "unrecognisable",
             Self::NotThisPerson => "not_this_person",
             Self::Duplicate => "duplicate",
         }
@@ -164,16 +167,37 @@ pub fn enroll_faces(gallery: &Gallery, person: &str, faces: Vec<Face>, threshold
     Ok(Enrolment::Accepted { face_id, face: Box::new(face) })
 }
 
+/// The face that a photo is about: the largest that can be recognised, else the largest.
+pub(crate) fn main_face(faces: Vec<Face>) -> Option<Face> {
+    by_size(faces).into_iter().next()
+}
+
+/// Faces that can be recognised first, the largest of them first.
+fn by_size(mut faces: Vec<Face>) -> Vec<Face> {
+    faces.sort_by(|a, b| is_recognisable(b).cmp(&is_recognisable(a)).then(side(b).total_cmp(&side(a))));
+    faces
+}
+
+fn side(face: &Face) -> f32 {
+    face.detection.rect.area().sqrt()
+}
+
+fn is_recognisable(face: &Face) -> bool {
+    face.embedding.as_ref().is_none_or(Embedding::is_recognisable)
+}
+
 /// The one face of the photo that is meant, or why there is none.
-fn choose(mut faces: Vec<Face>, gate: QualityGate) -> Result<Face, (RejectReason, Option<Box<Face>>)> {
-    let side = |face: &Face| face.detection.rect.area().sqrt();
-    faces.sort_by(|a, b| side(b).total_cmp(&side(a)));
-    let mut faces = faces.into_iter();
+fn choose(faces: Vec<Face>, gate: QualityGate) -> Result<Face, (RejectReason, Option<Box<Face>>)> {
+    let mut faces = by_size(faces).into_iter();
     let face = faces.next().ok_or((RejectReason::NoFace, None))?;
+    // Before the gate: an upside-down face has a strange pose, a dog none that means anything.
+    if !is_recognisable(&face) {
+        return Err((RejectReason::Unrecognisable, Some(Box::new(face))));
+    }
     if gate == QualityGate::Off {
         return Ok(face);
     }
-    if faces.next().is_some_and(|rival| side(&rival) >= RIVAL_SIDE * side(&face)) {
+    if faces.next().is_some_and(|rival| is_recognisable(&rival) && side(&rival) >= RIVAL_SIDE * side(&face)) {
         return Err((RejectReason::SeveralFaces, Some(Box::new(face))));
     }
     match face.quality.and_then(|quality| gate.check(&quality)) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::geometry::{Landmarks, Rect};
+use crate::recognisability::{RECOGNISABLE, Recognisability};
 
 /// A face found in an image, in pixels of the upright original.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,15 +40,56 @@ pub struct Quality {
     pub face_px: f32,
     /// Mean brightness of the aligned face, `0..=1`; 0 black, 1 white.
     pub exposure: f32,
+    /// How well the embedder can tell this face from others, `0..=1`: below [`RECOGNISABLE`](crate::recognisability::RECOGNISABLE)
+    /// strangers look alike. `None` where the face was not embedded, or the embedder has no such measure.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub recognisability: Option<f32>,
 }
 
-/// The identity of an embedding model: vectors are comparable only when both parts are equal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The identity of an embedding model: vectors are comparable only when id and hash are equal.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ModelKey {
     /// The model's id, such as `edgeface-xs`.
     pub id: String,
     /// Hash of the weights and of everything that shapes the input (size, channel order, mean, scale, template), lower-case hex.
     pub hash: String,
+    /// How it tells what it can recognise; no part of the identity. `None` where that was not measured.
+    pub recognisability: Option<Recognisability>,
+}
+
+impl ModelKey {
+    /// A model without a measure of recognisability.
+    pub fn new(id: impl Into<String>, hash: impl Into<String>) -> Self {
+        Self { id: id.into(), hash: hash.into(), recognisability: None }
+    }
+
+    /// With a measure of recognisability.
+    #[must_use]
+    pub fn recognisability(mut self, measure: Option<Recognisability>) -> Self {
+        self.recognisability = measure;
+        self
+    }
+
+    /// Whether `vector` is that of a face that can be told from others; true where that was not measured.
+    pub(crate) fn is_recognisable(&self, vector: &[f32]) -> bool {
+        let measured = self.recognisability.as_ref().and_then(|measure| measure.of(vector));
+        measured.is_none_or(|value| value >= RECOGNISABLE)
+    }
+}
+
+impl PartialEq for ModelKey {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, &self.hash) == (&other.id, &other.hash)
+    }
+}
+
+impl Eq for ModelKey {}
+
+impl std::hash::Hash for ModelKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (&self.id, &self.hash).hash(state);
+    }
 }
 
 impl fmt::Display for ModelKey {
@@ -118,6 +160,16 @@ impl Embedding {
         Ok(dot.clamp(-1.0, 1.0))
     }
 
+    /// How well the model can tell this face from others, `0..=1`; `None` where the model has no such measure.
+    pub fn recognisability(&self) -> Option<f32> {
+        self.model.recognisability.as_ref()?.of(&self.vector)
+    }
+
+    /// Whether the face can be told from others: below [`RECOGNISABLE`] strangers look alike. True where that was not measured.
+    pub fn is_recognisable(&self) -> bool {
+        self.model.is_recognisable(&self.vector)
+    }
+
     fn check_model(&self, other: &Self) -> Result<()> {
         if self.model != other.model {
             return Err(Error::EmbeddingModelMismatch { expected: self.model.to_string(), actual: other.model.to_string() });
@@ -142,7 +194,7 @@ mod tests {
     use super::*;
 
     fn key(id: &str) -> Arc<ModelKey> {
-        Arc::new(ModelKey { id: id.into(), hash: "00".into() })
+        Arc::new(ModelKey::new(id, "00"))
     }
 
     #[test]

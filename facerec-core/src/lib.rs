@@ -21,7 +21,7 @@
 //! use std::sync::Arc;
 //! use facerec_core::{DecisionOptions, Embedding, Gallery, GalleryOptions, ModelKey, NewFace};
 //!
-//! let model = Arc::new(ModelKey { id: "mine".into(), hash: "1".into() });
+//! let model = Arc::new(ModelKey::new("mine", "1"));
 //! let folder = std::env::temp_dir().join(format!("facerec-doc-{}", std::process::id()));
 //! let gallery = Gallery::open(&folder, &model, GalleryOptions::default())?;
 //! let ana = Embedding::new(Arc::clone(&model), vec![0.9, 0.1, 0.2])?;
@@ -77,6 +77,7 @@ pub mod image;
 pub mod model;
 pub mod pipeline;
 pub mod quality;
+pub mod recognisability;
 pub mod report;
 pub mod runtime;
 pub mod track;
@@ -98,6 +99,7 @@ pub use image::{Annotation, DecodeLimits, Image, ImageView, PixelFormat, Tone, a
 pub use model::{ModelCatalog, ModelManifest, ModelPack};
 pub use pipeline::{BestShot, Cadence, CancelToken, KnownPeople, PipelineOptions, Sighting, Sightings, VideoPipeline, VideoSummary};
 pub use quality::{QualityGate, QualityIssue};
+pub use recognisability::{RECOGNISABLE, Recognisability};
 pub use report::Report;
 pub use runtime::{Device, Runtime, RuntimeOptions};
 pub use track::{TrackId, TrackOptions, TrackStep, TrackedFace, Tracker};

@@ -206,7 +206,7 @@ fn other_models_and_bad_arguments_are_refused_and_change_nothing() {
         let gallery = open(&path);
         gallery.add("ana", NewFace::new(&embedding(1))).unwrap();
         let before = gallery.stats().unwrap();
-        let other = Arc::new(ModelKey { id: "test".into(), hash: "other preprocessing".into() });
+        let other = Arc::new(ModelKey::new("test", "other preprocessing"));
         let alien = Embedding::new(Arc::clone(&other), embedding(1).as_slice().to_vec()).unwrap();
         assert_eq!(code(gallery.add("ana", NewFace::new(&alien))), "embedding_model_mismatch");
         assert_eq!(code(gallery.search(&alien, 1)), "embedding_model_mismatch");

@@ -81,7 +81,7 @@ fn vector(key: &Arc<ModelKey>, colour: [u8; 3]) -> Result<Embedding> {
 }
 
 fn key() -> Arc<ModelKey> {
-    Arc::new(ModelKey { id: "colours".into(), hash: "1".into() })
+    Arc::new(ModelKey::new("colours", "1"))
 }
 
 /// Frames at 25 a second, drawn by a script of the time in seconds.
@@ -411,7 +411,7 @@ fn nothing_to_see_is_no_error_and_bad_options_are() {
     let never = PipelineOptions::new(TrackDecisionOptions::new(0.5, 0.05)).cadence(Cadence::Adaptive { per_second: 0.0 });
     assert_eq!(code(VideoPipeline::new(Arc::new(Squares), Arc::clone(&world.embedder) as _, never)), "invalid_argument");
     let other = tempfile::tempdir().expect("a folder");
-    let key = Arc::new(ModelKey { id: "other".into(), hash: "2".into() });
+    let key = Arc::new(ModelKey::new("other", "2"));
     let gallery = Gallery::open(other.path(), &key, GalleryOptions::default()).expect("opens");
     let refused = world.pipeline(|options| options).run(script(1.0, |_| vec![]), &gallery);
     assert_eq!(refused.expect_err("refused").kind().code(), "embedding_model_mismatch");

@@ -68,6 +68,7 @@ export type RejectReason =
   | 'blurred'
   | 'extreme_pose'
   | 'bad_exposure'
+  | 'unrecognisable'
   | 'not_this_person'
   | 'duplicate'
 
@@ -75,6 +76,7 @@ export type RejectReason =
 export type DecisionReason =
   | 'match'
   | 'below_threshold'
+  | 'unrecognisable'
   | 'ambiguous'
   | 'empty_gallery'
   | 'conflict'

@@ -54,6 +54,8 @@ pub struct Quality {
     pub face_px: f64,
     /// Mean brightness of the aligned face, 0 black to 1 white.
     pub exposure: f64,
+    /// How well the embedder can tell this face from others, 0 to 1: below 0.5 strangers look alike. Absent where it was not embedded.
+    pub recognisability: Option<f64>,
 }
 
 /// Whether two photos show the same person.
@@ -63,8 +65,10 @@ pub struct Comparison {
     pub similarity: Option<f64>,
     /// Similarity from which two faces are taken for the same person.
     pub threshold: f64,
-    /// Whether the similarity reaches the threshold; false without a face.
+    /// Whether the similarity reaches the threshold and both faces can be recognised; false without a face.
     pub same: bool,
+    /// Whether both photos have a face and both can be told from others; where not, the similarity says nothing.
+    pub recognisable: bool,
     /// The largest face of the first photo; null when it has none.
     pub a: Option<EmbeddedFace>,
     /// The largest face of the second photo; null when it has none.
@@ -81,10 +85,10 @@ pub(crate) fn landmarks(landmarks: &core::Landmarks) -> Vec<Vec<f64>> {
 
 impl From<core::Quality> for Quality {
     fn from(quality: core::Quality) -> Self {
-        let core::Quality { score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure } = quality;
+        let core::Quality { score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, recognisability } = quality;
         let [score, sharpness, yaw, pitch, roll, face_px, exposure] =
             [score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure].map(f64::from);
-        Self { score, sharpness, yaw, pitch, roll, face_px, exposure }
+        Self { score, sharpness, yaw, pitch, roll, face_px, exposure, recognisability: recognisability.map(f64::from) }
     }
 }
 
@@ -122,6 +126,7 @@ impl TryFrom<core::Comparison> for Comparison {
 
     fn try_from(found: core::Comparison) -> Result<Self> {
         let [a, b] = [found.a, found.b].map(|face| face.map(EmbeddedFace::try_from).transpose());
-        Ok(Self { similarity: found.similarity.map(f64::from), threshold: found.threshold.into(), same: found.same, a: a?, b: b? })
+        let core::Comparison { similarity, threshold, same, recognisable, .. } = found;
+        Ok(Self { similarity: similarity.map(f64::from), threshold: threshold.into(), same, recognisable, a: a?, b: b? })
     }
 }

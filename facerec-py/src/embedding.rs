@@ -40,7 +40,7 @@ impl Embedding {
         let Ok(array) = array.cast_into::<PyArray1<f32>>() else {
             return Err(argument("vector", "expected one dimension, as in `[0.1, -0.2, ...]`"));
         };
-        let key = Arc::new(ModelKey { id: model, hash: model_hash });
+        let key = Arc::new(ModelKey::new(model, model_hash));
         facerec_core::Embedding::new(key, array.to_vec()?).or_raise().map(Self)
     }
 

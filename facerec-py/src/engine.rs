@@ -29,6 +29,7 @@ use crate::{process, records};
 ///     sessions: Most inferences at the same time.
 ///     spinning: Whether idle threads of an inference wait busily; `False` for services.
 ///     threshold: Similarity from which two faces are one person's, -1 to 1; default the embedder's own.
+///     turned: Whether photos that stand on their side or upside down are read upright; default `True`. Upright ones cost the same.
 ///     models: A folder with models and manifests, or several, searched first.
 ///     library: ONNX Runtime's shared library; default that of the package `onnxruntime`. One per process.
 ///     max_side: Longer side in pixels that pictures are scaled to before faces are looked for.
@@ -130,7 +131,7 @@ pub(crate) fn filter(only: Option<Vec<String>>, metadata: Option<&str>) -> PyRes
 impl Engine {
     #[new]
     #[pyo3(signature = (
-        *, pack=None, detector=None, embedder=None, device=None, threads=None, sessions=None, spinning=None, threshold=None, models=None,
+        *, pack=None, detector=None, embedder=None, device=None, threads=None, sessions=None, spinning=None, threshold=None, turned=None, models=None,
         library=None, max_side=None, score_threshold=None, max_faces=None, min_face_px=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords
@@ -144,6 +145,7 @@ impl Engine {
         sessions: Option<usize>,
         spinning: Option<bool>,
         threshold: Option<f32>,
+        turned: Option<bool>,
         models: Option<Bound<'_, PyAny>>,
         library: Option<PathBuf>,
         max_side: Option<u32>,
@@ -164,7 +166,7 @@ impl Engine {
                 $on = $on.$name(value);
             })* };
         }
-        pass!(builder: pack, detector, embedder, threads, sessions, spinning, threshold);
+        pass!(builder: pack, detector, embedder, threads, sessions, spinning, threshold, turned);
         pass!(detect: max_side, score_threshold, max_faces, min_face_px);
         if let Some(device) = device {
             builder = builder.device(device.parse::<Device>().or_raise()?);

@@ -48,8 +48,8 @@ fn spans(spans: &[(Duration, Duration)]) -> Vec<(f64, f64)> {
 }
 
 fn quality<'py>(py: Python<'py>, quality: &Quality) -> Made<'py> {
-    let Quality { score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure } = *quality;
-    make(py, "Quality", (score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure))
+    let Quality { score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, recognisability } = *quality;
+    make(py, "Quality", (score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, recognisability))
 }
 
 pub(crate) fn decision<'py>(py: Python<'py>, decision: &Decision) -> Made<'py> {
@@ -82,7 +82,7 @@ pub(crate) fn identified<'py>(found: &[Identified], picture: &Bound<'py, PyAny>,
 
 pub(crate) fn comparison<'py>(py: Python<'py>, result: &Comparison) -> Made<'py> {
     let side = |known: &Option<Face>| known.as_ref().map(|known| face(py, known, None)).transpose();
-    make(py, "Comparison", (result.same, result.similarity, result.threshold, side(&result.a)?, side(&result.b)?))
+    make(py, "Comparison", (result.same, result.similarity, result.threshold, side(&result.a)?, side(&result.b)?, result.recognisable))
 }
 
 pub(crate) fn enrolment<'py>(py: Python<'py>, person: &str, enrolment: &Enrolment) -> Made<'py> {
@@ -263,6 +263,7 @@ pub(crate) fn face_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Face>> {
             roll_deg: number(&known, "roll")?,
             face_px: number(&known, "face_px")?,
             exposure: number(&known, "exposure")?,
+            recognisability: known.getattr("recognisability")?.extract()?,
         })
     });
     let embedding: Option<PyRef<'_, Embedding>> = object.getattr("embedding")?.extract()?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::curve::Scores;
-use super::{EvaluateOptions, embed_photos, labelled};
+use super::{EvaluateOptions, embed_photos, labelled, similarity};
 use crate::analyze::{Analyzer, parallel};
 use crate::error::{Error, Result};
 use crate::face::Embedding;
@@ -47,7 +47,7 @@ pub fn calibrate(analyzer: &Analyzer, folder: &Path, rates: &[f64], options: Eva
     let rows = parallel(known.len(), options.workers, |a| -> Result<(Vec<f32>, Vec<f32>)> {
         let (mut genuine, mut impostor) = (Vec::new(), Vec::new());
         for b in a + 1..known.len() {
-            let similarity = known[a].1.similarity(known[b].1)?;
+            let similarity = similarity(known[a].1, known[b].1)?;
             if known[a].0 == known[b].0 { genuine.push(similarity) } else { impostor.push(similarity) }
         }
         Ok((genuine, impostor))

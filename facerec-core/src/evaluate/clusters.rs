@@ -118,7 +118,7 @@ mod tests {
 
     /// The clusters of faces at these angles, in degrees, 5 degrees apart at most.
     fn clusters_of(degrees: &[f32]) -> Vec<Cluster> {
-        let model = Arc::new(ModelKey { id: "test".into(), hash: "1".into() });
+        let model = Arc::new(ModelKey::new("test", "1"));
         let at = |d: &f32| Embedding::new(Arc::clone(&model), vec![d.to_radians().cos(), d.to_radians().sin()]).expect("a direction");
         let faces: Vec<Embedding> = degrees.iter().map(at).collect();
         cluster(&faces, &ClusterOptions::new(0.99, 0.0)).expect("clusters")

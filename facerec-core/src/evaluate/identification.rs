@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{EvaluateOptions, embed_photos, labelled};
+use super::{EvaluateOptions, embed_photos, labelled, similarity};
 use crate::analyze::{Analyzer, parallel};
 use crate::error::{Error, Result};
 use crate::folder::{PassedOver, PeopleFolder};
@@ -48,7 +48,7 @@ pub fn identification(analyzer: &Analyzer, folder: &Path, options: EvaluateOptio
         let mut best = (f32::NEG_INFINITY, None);
         for (candidate, embedding) in &enrolled {
             if let Some(embedding) = embedding {
-                let similarity = probe.similarity(embedding)?;
+                let similarity = similarity(probe, embedding)?;
                 if similarity > best.0 {
                     best = (similarity, Some(candidate));
                 }

@@ -81,6 +81,12 @@ fn embed_photos(analyzer: &Analyzer, photos: &[impl AsRef<Path> + Sync], options
     results.into_iter().collect()
 }
 
+/// How alike two faces are, as every decision takes it: -1 where one of them cannot be told from others.
+fn similarity(a: &Embedding, b: &Embedding) -> Result<f32> {
+    let similarity = a.similarity(b)?;
+    Ok(if a.is_recognisable() && b.is_recognisable() { similarity } else { -1.0 })
+}
+
 /// The face a portrait is about: large and near the middle (InsightFace `retinaface.py`: area less twice the squared
 /// distance to the centre).
 fn main_face(faces: &[Face], width: u32, height: u32) -> Option<&Face> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::curve::Scores;
-use super::{EvaluateOptions, embed_photos};
+use super::{EvaluateOptions, embed_photos, similarity};
 use crate::analyze::Analyzer;
 use crate::error::{Error, Result};
 
@@ -60,7 +60,7 @@ pub fn pairs(analyzer: &Analyzer, pairs_file: &Path, images: &Path, options: Eva
     for pair in &pairs {
         let [a, b] = [0, 1].map(|n| embeddings[index[pair.photos[n].as_path()]].as_ref());
         scores.push(match (a, b) {
-            (Some(a), Some(b)) => Some(a.similarity(b)?),
+            (Some(a), Some(b)) => Some(similarity(a, b)?),
             _ => None,
         });
     }

@@ -82,7 +82,8 @@ pub struct Cluster {
     pub cohesion: f32,
 }
 
-/// Puts faces of the same person together: the largest cluster first, each face in one cluster. The order of the faces makes no
+/// Puts faces of the same person together: the largest cluster first, each face in one cluster. A face that cannot be
+/// [recognised](Embedding::is_recognisable) is a cluster of its own. The order of the faces makes no
 /// difference to who is put together, except where two pairs are exactly equally alike.
 ///
 /// Each face is looked up among all others once, with the exact search: time grows with the square of their number, memory with their
@@ -102,7 +103,13 @@ pub fn cluster(faces: &[Embedding], options: &ClusterOptions) -> Result<Vec<Clus
         }
         vectors.extend_from_slice(face.as_slice());
     }
-    let near = neighbours(&vectors, dim)?;
+    let mut near = neighbours(&vectors, dim)?;
+    for face in (0..faces.len()).filter(|&face| !faces[face].is_recognisable()) {
+        // It is near to strangers: it stays alone.
+        for other in std::mem::take(&mut near[face]) {
+            near[other].remove(&face);
+        }
+    }
     let mut groups = Groups { dim, options: *options, sums: vectors, members: (0..faces.len()).map(|face| vec![face]).collect(), near };
     groups.join_all();
     Ok(groups.clusters(faces, options.min_size))
@@ -239,7 +246,7 @@ mod tests {
 
     /// `count` faces of each of `people`, about `likeness` alike within a person and near 0 between people.
     fn crowd(mut seed: u64, people: usize, count: usize, likeness: f32) -> Vec<Embedding> {
-        let model = Arc::new(ModelKey { id: "test".into(), hash: "1".into() });
+        let model = Arc::new(ModelKey::new("test", "1"));
         let mut random = |dim: usize| -> Vec<f32> {
             let mut value = || {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -291,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_chain_of_likenesses_is_not_one_person() {
-        let model = Arc::new(ModelKey { id: "test".into(), hash: "1".into() });
+        let model = Arc::new(ModelKey::new("test", "1"));
         // Each 30 degrees from the next: neighbours are 0.87 alike, the ends of three 0.5.
         let at = |degrees: f32| {
             Embedding::new(Arc::clone(&model), vec![degrees.to_radians().cos(), degrees.to_radians().sin()]).expect("a direction")
@@ -347,7 +354,7 @@ mod tests {
         assert!(cluster(&[], &ClusterOptions::new(f32::NAN, 0.1)).is_err());
         assert!(cluster(&[], &ClusterOptions::new(0.5, -0.1)).is_err());
         let mut faces = crowd(7, 1, 1, 1.0);
-        faces.push(Embedding::new(Arc::new(ModelKey { id: "other".into(), hash: "1".into() }), vec![1.0]).expect("a direction"));
+        faces.push(Embedding::new(Arc::new(ModelKey::new("other", "1")), vec![1.0]).expect("a direction"));
         assert_eq!(cluster(&faces, &ClusterOptions::new(0.5, 0.1)).expect_err("two models").kind().code(), "embedding_model_mismatch");
     }
 }

@@ -74,6 +74,8 @@ pub enum DecisionReason {
     Ambiguous,
     /// Nobody is enrolled.
     EmptyGallery,
+    /// The face cannot be told from others (turned, smeared, tiny, or no human face): whom it resembles says nothing.
+    Unrecognisable,
     /// In a video: good shots of the track show different people.
     Conflict,
     /// In a video: the best person was in view elsewhere at the same time, with better evidence.
@@ -90,6 +92,7 @@ impl DecisionReason {
             Self::BelowThreshold => "below_threshold",
             Self::Ambiguous => "ambiguous",
             Self::EmptyGallery => "empty_gallery",
+            Self::Unrecognisable => "unrecognisable",
             Self::Conflict => "conflict",
             Self::SeenElsewhere => "seen_elsewhere",
             Self::NoEvidence => "no_evidence",
@@ -134,6 +137,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Unknown, whatever the similarity: the face cannot be told from others. The candidates stay as they are.
+    pub(crate) fn unrecognisable(mut self) -> Self {
+        (self.person, self.name, self.reason) = (None, None, DecisionReason::Unrecognisable);
+        self
+    }
+
     /// Decides again without the people of `taken`, who cannot be it. The candidates stay as they are: they are the evidence.
     pub(crate) fn decide_without(&mut self, taken: &[PersonId], options: &DecisionOptions) {
         let left: Vec<Candidate> = self.candidates.iter().filter(|candidate| !taken.contains(&candidate.person)).cloned().collect();

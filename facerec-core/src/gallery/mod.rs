@@ -265,7 +265,8 @@ impl Gallery {
         self.backend.search(queries, k, filter)
     }
 
-    /// Who it is: the person with the most similar face, when that reaches the threshold and leads the runner-up by the margin.
+    /// Who it is: the person with the most similar face, when that reaches the threshold and leads the runner-up by the margin, and
+    /// the face is one that can be [recognised](Embedding::is_recognisable).
     ///
     /// # Errors
     /// `invalid_argument` for options out of range, else as [`search`](Self::search). Unknown is an answer, not an error.
@@ -289,7 +290,12 @@ impl Gallery {
     pub fn identify_among(&self, queries: &[Embedding], options: &DecisionOptions, filter: &SearchFilter) -> Result<Vec<Decision>> {
         options.check()?;
         let found = self.backend.best_people(queries, options.wanted_people(), filter)?;
-        Ok(found.into_iter().map(|people| decide(people, options)).collect())
+        let answer = |(query, people): (&Embedding, _)| {
+            let decision = decide(people, options);
+            // The gallery's own measure: a vector that came as bare numbers has none of its own.
+            if self.model().is_recognisable(query.as_slice()) { decision } else { decision.unrecognisable() }
+        };
+        Ok(queries.iter().zip(found).map(answer).collect())
     }
 
     /// Pairs of people who look alike, the most alike first, at most `limit`: most likely one person under two names, to be

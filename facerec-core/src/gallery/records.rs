@@ -259,7 +259,7 @@ pub(super) fn quality_values(q: &Quality) -> [f32; 7] {
 /// The inverse of [`quality_values`].
 pub(super) fn quality_from(values: [f32; 7]) -> Quality {
     let [score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure] = values;
-    Quality { score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure }
+    Quality { score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, recognisability: None }
 }
 
 #[cfg(test)]

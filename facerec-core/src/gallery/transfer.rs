@@ -176,7 +176,7 @@ pub(super) fn import(sink: &mut dyn Sink, model: &ModelKey, input: &mut dyn BufR
         return Err(lines.wrong(&format!("format {} {}", header.format, header.version)));
     }
     if header.model.id != model.id || header.model.hash != model.hash {
-        let actual = ModelKey { id: header.model.id, hash: header.model.hash };
+        let actual = ModelKey::new(header.model.id, header.model.hash);
         return Err(Error::EmbeddingModelMismatch { expected: model.to_string(), actual: actual.to_string() });
     }
     let mut lines_read = 0;

@@ -5,6 +5,7 @@ mod draw;
 mod encode;
 mod format;
 mod resize;
+mod turn;
 mod warp;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use std::borrow::Cow;
 pub use decode::DecodeLimits;
 pub use draw::{Annotation, Tone, annotate};
 pub(crate) use resize::resize_bilinear;
+pub(crate) use turn::{Turn, rearranged};
 pub(crate) use warp::warp_affine;
 
 use crate::error::{Error, Result};

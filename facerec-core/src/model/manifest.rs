@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::geometry::Point;
+use crate::recognisability::Recognisability;
 
 /// A named set of models: which detector and which embedder work together, and the models themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -302,9 +303,22 @@ pub struct EmbedSpec {
     /// Similarity thresholds per false match rate, measured as `models/README.md` says.
     #[serde(default)]
     pub thresholds: FmrThresholds,
+    /// How this embedder tells what it can recognise; absent when not measured. See `benches/recognisability`.
+    #[serde(default)]
+    pub recognisability: Option<RecognisabilitySpec>,
     /// LFW accuracy as measured here, with protocol in `models/README.md`; absent when not measured.
     #[serde(default)]
     pub lfw_accuracy: Option<f32>,
+}
+
+/// Weights and bias of a [`Recognisability`](crate::recognisability::Recognisability).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecognisabilitySpec {
+    /// Added to the weighted sum; the place where 0.5 lies.
+    pub bias: f32,
+    /// One weight per dimension of the vector.
+    pub weights: Vec<f32>,
 }
 
 /// Similarity thresholds at three false match rates.
@@ -446,7 +460,16 @@ impl EmbedSpec {
         if !(1..=16384).contains(&self.dim) {
             return Err(format!("expected `embed.dim` in 1..=16384, got `{}`", self.dim));
         }
-        Ok(())
+        let lengths = self.recognisability.as_ref().map(|spec| spec.weights.len());
+        if lengths.is_some_and(|length| length != self.dim) {
+            return Err(format!("expected `embed.recognisability.weights` to be {} numbers, got `{}`", self.dim, lengths.unwrap_or(0)));
+        }
+        self.measure().map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// The measure of recognisability, when there is one.
+    pub(crate) fn measure(&self) -> Result<Option<Recognisability>> {
+        self.recognisability.as_ref().map(|spec| Recognisability::new(spec.weights.clone(), spec.bias)).transpose()
     }
 }
 

@@ -154,10 +154,19 @@ mod tests {
     use crate::pipeline::BestShot;
 
     fn stranger(track: u64, degrees: f32, spans: &[(u64, u64)]) -> Sighting {
-        let key = Arc::new(ModelKey { id: "m".into(), hash: "0".into() });
+        let key = Arc::new(ModelKey::new("m", "0"));
         let (sin, cos) = degrees.to_radians().sin_cos();
         let embedding = Embedding::new(key, vec![cos, sin]).expect("finite");
-        let quality = Quality { score: 1.0, sharpness: 1.0, yaw_deg: 0.0, pitch_deg: 0.0, roll_deg: 0.0, face_px: 100.0, exposure: 0.5 };
+        let quality = Quality {
+            score: 1.0,
+            sharpness: 1.0,
+            yaw_deg: 0.0,
+            pitch_deg: 0.0,
+            roll_deg: 0.0,
+            face_px: 100.0,
+            exposure: 0.5,
+            recognisability: None,
+        };
         let decision = Decision {
             person: None,
             name: None,

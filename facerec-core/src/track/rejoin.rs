@@ -109,7 +109,7 @@ mod tests {
 
     /// A tracklet whose template lies at `degrees` in a plane.
     fn part(start: u64, end: u64, degrees: f32, identity: Option<i64>) -> Tracklet {
-        let key = Arc::new(ModelKey { id: "m".into(), hash: "0".into() });
+        let key = Arc::new(ModelKey::new("m", "0"));
         let (sin, cos) = degrees.to_radians().sin_cos();
         let template = Some(Embedding::new(key, vec![cos, sin]).expect("finite"));
         Tracklet { spans: vec![(Duration::from_secs(start), Duration::from_secs(end))], template, identity }

@@ -1,7 +1,7 @@
 //! Bringing pictures upright: the display matrix of a video.
 
 use crate::error::Result;
-use crate::image::Image;
+use crate::image::{Image, rearranged};
 
 /// How stored pixels are shown: the sides swapped first, then mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,21 +40,9 @@ impl Orientation {
         if self == Self::default() {
             return Ok(image);
         }
-        let (from_width, from_height) = (image.width() as usize, image.height() as usize);
-        let (width, height) = self.size((image.width(), image.height()));
-        let pixels = image.data();
-        let mut upright = Vec::with_capacity(pixels.len());
-        for y in 0..height as usize {
-            let v = if self.flip_y { height as usize - 1 - y } else { y };
-            for x in 0..width as usize {
-                let u = if self.flip_x { width as usize - 1 - x } else { x };
-                let (column, row) = if self.transpose { (v, u) } else { (u, v) };
-                debug_assert!(column < from_width && row < from_height);
-                let start = (row * from_width + column) * 3;
-                upright.extend_from_slice(&pixels[start..start + 3]);
-            }
-        }
-        Image::from_rgb(width, height, upright)
+        let size = (image.width(), image.height());
+        let (width, height) = self.size(size);
+        Image::from_rgb(width, height, rearranged(image.data(), size, self.transpose, self.flip_x, self.flip_y))
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) const DIM: usize = 128;
 
 /// The model that all of them claim to come from.
 pub(crate) fn model() -> Arc<ModelKey> {
-    Arc::new(ModelKey { id: "test".into(), hash: "1111".repeat(16) })
+    Arc::new(ModelKey::new("test", "1111".repeat(16)))
 }
 
 /// An embedding that follows from its number; two of them have a similarity near 0.

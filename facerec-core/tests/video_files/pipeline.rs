@@ -47,7 +47,7 @@ impl Embed for Same {
 }
 
 fn pipeline(change: impl FnOnce(PipelineOptions) -> PipelineOptions) -> VideoPipeline {
-    let key = Arc::new(ModelKey { id: "same".into(), hash: "1".into() });
+    let key = Arc::new(ModelKey::new("same", "1"));
     let options = change(PipelineOptions::new(TrackDecisionOptions::new(0.5, 0.1)).cadence(Cadence::EveryFrame));
     VideoPipeline::new(Arc::new(Middle), Arc::new(Same(key)), options).expect("options in range")
 }

@@ -136,6 +136,7 @@ class Engine:
         sessions: int | None = None,
         spinning: bool | None = None,
         threshold: float | None = None,
+        turned: bool | None = None,
         models: _Folders | None = None,
         library: _StrPath | None = None,
         max_side: int | None = None,

@@ -94,6 +94,8 @@ class Quality(_Record):
     """Side of the face in pixels: the square root of its box's area."""
     exposure: float
     """Mean brightness, 0 black to 1 white."""
+    recognisability: float | None = None
+    """How well the embedder can tell this face from others, 0 to 1: below 0.5 strangers look alike. ``None`` where it was not embedded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Decision(_Record):
     margin: float
     """Lead of the best candidate over the runner-up, 0 to 2."""
     reason: str
-    """``match``, ``below_threshold``, ``ambiguous``, ``empty_gallery``; in a video also ``conflict``, ``seen_elsewhere``,
+    """``match``, ``below_threshold``, ``ambiguous``, ``empty_gallery``, ``unrecognisable``; in a video also ``conflict``, ``seen_elsewhere``,
     ``no_evidence``."""
     candidates: tuple[Candidate, ...]
     """The best people, best first."""
@@ -209,7 +211,7 @@ class Comparison(_Record):
     """Whether two photos show the same person."""
 
     same: bool
-    """Whether the similarity reaches the threshold; ``False`` without a face."""
+    """Whether the similarity reaches the threshold and both faces can be recognised; ``False`` without a face."""
     similarity: float | None
     """Cosine similarity of the two largest faces, -1 to 1; ``None`` when a photo has no face."""
     threshold: float
@@ -217,6 +219,8 @@ class Comparison(_Record):
     """The largest face of the first photo."""
     b: Face | None
     """The largest face of the second photo."""
+    recognisable: bool
+    """Whether both photos have a face and both can be told from others; where not, the similarity says nothing."""
 
     def __bool__(self) -> bool:
         return self.same
@@ -232,7 +236,7 @@ class Enrolment(_Record):
     """The face's number in the gallery, when it was accepted."""
     reason: str | None
     """Why it was refused: ``no_face``, ``several_faces``, ``too_small``, ``blurred``, ``extreme_pose``, ``bad_exposure``,
-    ``not_this_person``, ``duplicate``."""
+    ``unrecognisable``, ``not_this_person``, ``duplicate``."""
     face: Face | None
 
     def __bool__(self) -> bool:

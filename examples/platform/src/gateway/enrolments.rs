@@ -148,6 +148,7 @@ fn explain(reason: &str) -> &'static str {
         "blurred" => "the face is not sharp; choose a sharper photo",
         "extreme_pose" => "the head is turned too far; choose a photo from the front",
         "bad_exposure" => "the face is too dark or too bright",
+        "unrecognisable" => "the face cannot be told from others; take a clear, upright photo",
         "not_this_person" => "the face does not fit this person's other photos",
         "duplicate" => "this person has this photo already",
         _ => "the photo was refused",

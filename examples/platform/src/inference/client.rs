@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use facerec_core::{Detect, Detection, Embed, Embedding, Image, ImageView, Landmarks, ModelKey, Point, Rect, Result as CoreResult};
+use facerec_core::{
+    Detect, Detection, Embed, Embedding, Image, ImageView, Landmarks, ModelKey, Point, Recognisability, Rect, Result as CoreResult,
+};
 use tokio::runtime::Handle;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -159,7 +161,8 @@ pub async fn connect(config: &Config) -> Result<Vision> {
     };
     let model = patiently("data-processing", describe).await?;
     let template = points(&model.template).ok_or_else(|| remote_error("data-processing", "expected a template of five points"))?;
-    let key = Arc::new(ModelKey { id: model.id, hash: model.hash });
+    let measure = model.recognisability.map(|measure| Recognisability::new(measure.weights, measure.bias)).transpose()?;
+    let key = Arc::new(ModelKey::new(model.id, model.hash).recognisability(measure));
     let runtime = Handle::current();
     let embedder = RemoteEmbedder { client: processing, runtime: runtime.clone(), key, template: (template, model.side) };
     let client = DetectionClient::new(way(config, &config.detection)?);

@@ -181,7 +181,10 @@ impl DataProcessing for Processing {
         let (key, (template, side)) = (self.vision.embedder.model_key(), self.vision.embedder.template());
         let template = template.iter().flat_map(|point| [point.x, point.y]).collect();
         let (compare, identify) = (self.vision.compare, self.vision.identify);
-        Ok(Response::new(wire::Model { id: key.id.clone(), hash: key.hash.clone(), template, side, compare, identify }))
+        let recognisability = key.recognisability.as_ref();
+        let recognisability =
+            recognisability.map(|measure| wire::Recognisability { weights: measure.weights().to_vec(), bias: measure.bias() });
+        Ok(Response::new(wire::Model { id: key.id.clone(), hash: key.hash.clone(), template, side, compare, identify, recognisability }))
     }
 
     async fn embed(&self, request: Request<wire::Crops>) -> Result<Response<wire::Vectors>, Status> {
@@ -197,6 +200,9 @@ impl DataProcessing for Processing {
     async fn enrol(&self, request: Request<wire::EnrolRequest>) -> Result<Response<wire::Enrolled>, Status> {
         let request = request.into_inner();
         let embedding = self.embedding(request.vector)?;
+        if !embedding.is_recognisable() {
+            return Err(Status::failed_precondition("unrecognisable: the face cannot be told from others; take a clear, upright photo"));
+        }
         let (person, source) = (request.person, request.source);
         let enrolled = self.gallery(move |gallery| {
             let there = match gallery.faces(&person) {

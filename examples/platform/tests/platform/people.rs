@@ -94,6 +94,6 @@ impl Embed for Namer {
 
 /// Detection and embedding of such people.
 pub fn vision() -> Vision {
-    let key = Arc::new(ModelKey { id: "colours".into(), hash: "1".into() });
+    let key = Arc::new(ModelKey::new("colours", "1"));
     Vision { detector: Arc::new(Finder), embedder: Arc::new(Namer(key)), compare: 0.6, identify: 0.7 }
 }

@@ -28,6 +28,7 @@ struct Record<'a> {
     similarity: Option<f64>,
     threshold: f64,
     same: bool,
+    recognisable: bool,
     a: Option<FaceRecord<'a>>,
     b: Option<FaceRecord<'a>>,
 }
@@ -51,10 +52,12 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         similarity: found.similarity.map(|similarity| round(similarity, 6)),
         threshold: round(found.threshold, 4),
         same: found.same,
+        recognisable: found.recognisable,
         a: found.a.as_ref().map(FaceRecord::new),
         b: found.b.as_ref().map(FaceRecord::new),
     };
     let verdict = match found.similarity {
+        Some(_) if !found.recognisable => "cannot compare: a face cannot be told from others".into(),
         Some(similarity) => {
             let verdict = if found.same { "same person" } else { "different people" };
             format!("{verdict}: similarity {similarity:.3}, threshold {:.3}", found.threshold)

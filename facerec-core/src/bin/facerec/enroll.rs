@@ -140,6 +140,7 @@ fn explain(reason: RejectReason) -> &'static str {
         RejectReason::Blurred => "the face is blurred",
         RejectReason::ExtremePose => "the head is turned too far",
         RejectReason::BadExposure => "the face is too dark, too bright or flat",
+        RejectReason::Unrecognisable => "the face cannot be told from others",
         RejectReason::NotThisPerson => "the face does not fit this person",
         RejectReason::Duplicate => "enrolled already",
     }

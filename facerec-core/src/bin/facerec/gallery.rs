@@ -326,7 +326,7 @@ fn import(global: &Global, folder: &Path, file: &Path, output: &mut Output) -> O
                 name: "file",
                 reason: format!("expected an export of a gallery, got something whose first line is not its header: {error}"),
             })?;
-            let model = Arc::new(ModelKey { id: header.model.id, hash: header.model.hash });
+            let model = Arc::new(ModelKey::new(header.model.id, header.model.hash));
             Gallery::open(folder, &model, global.gallery()?)
         }
         opened => opened,

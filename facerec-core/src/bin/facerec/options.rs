@@ -29,6 +29,9 @@ pub(crate) struct Global {
     /// Threads inside one inference [default: all cores for one photo, 1 when several photos share them].
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Global options")]
     pub(crate) threads: Option<u16>,
+    /// Read photos as they stand: do not look for faces on their side or upside down.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) as_it_stands: bool,
     /// Path of the ONNX Runtime library [default: FACEREC_ORT, or where it is usually found].
     #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
     pub(crate) ort: Option<PathBuf>,
@@ -62,7 +65,7 @@ impl Global {
 
     /// The engine's builder for `photos` inputs.
     pub(crate) fn builder(&self, photos: usize) -> EngineBuilder {
-        let mut builder = Engine::builder().pack(&self.pack).device(self.device.clone());
+        let mut builder = Engine::builder().pack(&self.pack).device(self.device.clone()).turned(!self.as_it_stands);
         for folder in &self.models {
             builder = builder.model_folder(folder);
         }

@@ -28,6 +28,8 @@ pub(crate) struct QualityRecord {
     pitch: f64,
     roll: f64,
     face_px: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recognisability: Option<f64>,
 }
 
 /// Who a face is, in the JSON of `identify`.
@@ -89,6 +91,7 @@ impl QualityRecord {
             pitch: round(quality.pitch_deg, 1),
             roll: round(quality.roll_deg, 1),
             face_px: round(quality.face_px, 1),
+            recognisability: quality.recognisability.map(|value| round(value, 4)),
         }
     }
 }
@@ -117,7 +120,8 @@ pub(crate) fn describe(face: &Face) -> String {
             quality.score, quality.yaw_deg, quality.pitch_deg, quality.sharpness
         )
     });
-    format!("at {place:<11} {size:<12} score {:.2}{quality}", face.detection.score)
+    let doubt = if face.embedding.as_ref().is_some_and(|embedding| !embedding.is_recognisable()) { "  unrecognisable" } else { "" };
+    format!("at {place:<11} {size:<12} score {:.2}{quality}{doubt}", face.detection.score)
 }
 
 /// How many files and folders were passed over, by reason, in the JSON of whatever walks a folder. Every reason is there.

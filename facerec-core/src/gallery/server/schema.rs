@@ -117,7 +117,7 @@ pub(super) fn state(tx: &mut Tx<'_>) -> Result<State, Failure> {
     let sql = "SELECT generation, dim, model_id, model_hash, (SELECT count(*) FROM faces), (SELECT count(*) FROM persons) FROM state";
     let row = tx.one(sql, &[])?;
     let number = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or_default();
-    let model = ModelKey { id: row.get(2), hash: row.get(3) };
+    let model = ModelKey::new(row.get::<_, String>(2), row.get::<_, String>(3));
     let dim = usize::try_from(row.get::<_, i32>(1)).unwrap_or_default();
     Ok(State { generation: number(0), rewritten: 0, faces: number(4), persons: number(5), dim, model, unclean: false, marks: None })
 }

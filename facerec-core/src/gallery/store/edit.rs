@@ -486,7 +486,7 @@ mod tests {
     fn faces_change_hands_and_their_rows_keep_their_length() {
         for key in [None, Some(GalleryKey::bytes([3; 32]))] {
             let folder = tempfile::tempdir().expect("a folder");
-            let model = ModelKey { id: "m".into(), hash: "1".into() };
+            let model = ModelKey::new("m", "1");
             let mut store = Store::open_writer(folder.path(), Some(&model), key, "test", std::time::Duration::ZERO).expect("a store");
             let vector = vector_bytes(&[0.6, 0.8]);
             store

@@ -69,7 +69,7 @@ impl<'a> Snapshot<'a> {
 
     pub(in crate::gallery) fn state(&self) -> Result<State> {
         let read = |row: &Row<'_>| {
-            let model = ModelKey { id: row.get(5)?, hash: row.get(6)? };
+            let model = ModelKey::new(row.get::<_, String>(5)?, row.get::<_, String>(6)?);
             let [generation, rewritten, faces, persons, dim]: [i64; 5] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
             let state = State {
                 generation: generation as u64,

@@ -1,0 +1,76 @@
+//! Photos that stand on their side or upside down.
+//!
+//! Detectors find turned faces, but give them the landmarks of an upright face out of place, and the vectors of faces so misread lie
+//! near one another. Where a picture shows no face, or one that cannot be recognised, its three turned copies are looked at too.
+
+use super::{AlignedFace, Analyzer};
+use crate::error::Result;
+use crate::face::Detection;
+use crate::image::Turn;
+use crate::quality::{SURELY_UPRIGHT, uprightness};
+use crate::recognisability::RECOGNISABLE;
+
+/// Two boxes frame the same face when they share this much of the smaller one.
+const SAME_FACE: f32 = 0.4;
+
+impl Analyzer {
+    /// Looks at the turned copies of a picture where that may help, and keeps what is best, face by face. `found` are the faces of
+    /// the picture as it stands, with their vectors.
+    pub(super) fn read_turned(&self, rgb: &[u8], size: (u32, u32), found: &mut Vec<AlignedFace>) -> Result<()> {
+        if !found.is_empty() && found.iter().all(is_read) {
+            return Ok(());
+        }
+        let mut others = Vec::new();
+        // One copy at a time: three of a large photo are much memory.
+        for turn in Turn::ALL {
+            others.extend(self.find_turned(rgb, size, turn)?);
+        }
+        others.sort_by(|a, b| worth(b).total_cmp(&worth(a)));
+        let (mut kept, unread): (Vec<_>, Vec<_>) = found.drain(..).partition(is_read);
+        for face in others.into_iter().chain(unread) {
+            if !kept.iter().any(|better| is_same(better, &face)) {
+                kept.push(face);
+            }
+        }
+        kept.sort_by(|a, b| b.face.detection.score.total_cmp(&a.face.detection.score));
+        *found = kept;
+        Ok(())
+    }
+
+    /// The faces that can be recognised in the picture turned by `turn`, where they lie in the picture as it stands.
+    fn find_turned(&self, rgb: &[u8], size: (u32, u32), turn: Turn) -> Result<Vec<AlignedFace>> {
+        let mut faces = self.detector.detect_batch(&[turn.apply(rgb, size)?.view()])?.pop().unwrap_or_default();
+        if self.embedder.model_key().recognisability.is_none() {
+            // No vector will tell: the landmarks must.
+            faces.retain(|face| uprightness(face) >= SURELY_UPRIGHT);
+        }
+        let back = |face: Detection| Detection {
+            rect: turn.undo_rect(&face.rect, size),
+            landmarks: turn.undo_landmarks(&face.landmarks, size),
+            score: face.score,
+        };
+        // Aligned from the picture itself: the landmarks now say how the face is turned.
+        let mut found = self.align(rgb, size, faces.into_iter().map(back).collect());
+        self.recognise(&mut found)?;
+        found.retain(|found| recognisability(found).is_none_or(|value| value >= RECOGNISABLE));
+        Ok(found)
+    }
+}
+
+fn recognisability(found: &AlignedFace) -> Option<f32> {
+    found.face.embedding.as_ref()?.recognisability()
+}
+
+/// Whether a face of the picture as it stands needs no other look.
+fn is_read(found: &AlignedFace) -> bool {
+    recognisability(found).map_or_else(|| uprightness(&found.face.detection) >= SURELY_UPRIGHT, |value| value >= RECOGNISABLE)
+}
+
+fn worth(found: &AlignedFace) -> f32 {
+    recognisability(found).unwrap_or(found.face.detection.score)
+}
+
+fn is_same(a: &AlignedFace, b: &AlignedFace) -> bool {
+    let (a, b) = (a.face.detection.rect, b.face.detection.rect);
+    a.intersection(&b) >= SAME_FACE * a.area().min(b.area())
+}
