@@ -167,14 +167,16 @@ pub fn enroll_faces(gallery: &Gallery, person: &str, faces: Vec<Face>, threshold
     Ok(Enrolment::Accepted { face_id, face: Box::new(face) })
 }
 
-/// The face that a photo is about: the largest that can be recognised, else the largest.
+/// The face that a photo is about: the largest, unless only one that is nearly as large can be recognised.
 pub(crate) fn main_face(faces: Vec<Face>) -> Option<Face> {
     by_size(faces).into_iter().next()
 }
 
-/// Faces that can be recognised first, the largest of them first.
+/// The largest face first; before it those that are nearly as large and, unlike it, can be recognised.
 fn by_size(mut faces: Vec<Face>) -> Vec<Face> {
-    faces.sort_by(|a, b| is_recognisable(b).cmp(&is_recognisable(a)).then(side(b).total_cmp(&side(a))));
+    let largest = faces.iter().map(side).fold(0.0, f32::max);
+    let meant = |face: &Face| is_recognisable(face) && side(face) >= RIVAL_SIDE * largest;
+    faces.sort_by(|a, b| meant(b).cmp(&meant(a)).then(side(b).total_cmp(&side(a))));
     faces
 }
 
