@@ -6,7 +6,7 @@
 #
 #   --no-system      do not install system packages
 #   --tests          also get what some tests need and otherwise skip aloud: ONNX Runtime with OpenVINO (60 MB),
-#                    an emulator of older processors (qemu-user), PostgreSQL with pgvector (25 MB), nats-server, and a
+#                    an emulator of older processors (qemu-user), libjpeg-turbo's tools, PostgreSQL with pgvector (25 MB), nats-server, and a
 #                    browser (chromium) with the npm packages of the platform's web client
 #
 #   FACEREC_HOME     where to put it (default: .facerec in the repository)
@@ -33,14 +33,14 @@ fail() { echo "setup: $*" >&2; exit 1; }
 
 system_packages() {
   if ! command -v dpkg-query >/dev/null; then
-    say "not a Debian system: install cmake, clang with libclang, OpenBLAS, pkg-config, FFmpeg and its libraries yourself"
+    say "not a Debian system: install cmake, clang with libclang, nasm, OpenBLAS, pkg-config, FFmpeg and its libraries yourself"
     return
   fi
-  local wanted=(build-essential cmake clang libclang-dev libopenblas-dev pkg-config
+  local wanted=(build-essential cmake clang libclang-dev nasm libopenblas-dev pkg-config
     libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev ffmpeg)
   command -v "$python" >/dev/null && "$python" -c 'import ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
   command -v npm >/dev/null || wanted+=(npm)
-  [ "$tests" = yes ] && wanted+=(chromium nats-server qemu-user)
+  [ "$tests" = yes ] && wanted+=(chromium libjpeg-turbo-progs nats-server qemu-user)
   local missing=() package
   for package in "${wanted[@]}"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")

@@ -95,7 +95,7 @@ pub use gallery::{
     PersonId, SearchFilter,
 };
 pub use geometry::{Landmarks, Point, Rect};
-pub use image::{Annotation, DecodeLimits, Image, ImageView, PixelFormat, Tone, annotate};
+pub use image::{Annotation, DecodeLimits, Image, ImageView, PixelFormat, Samples, Tone, annotate};
 pub use model::{ModelCatalog, ModelManifest, ModelPack};
 pub use pipeline::{BestShot, Cadence, CancelToken, KnownPeople, PipelineOptions, Sighting, Sightings, VideoPipeline, VideoSummary};
 pub use quality::{QualityGate, QualityIssue};

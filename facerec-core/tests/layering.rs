@@ -18,7 +18,7 @@ const LAYERS: [(usize, &[&str]); 7] = [
 const SEPARATE: usize = 2;
 
 /// Foreign crates (or their parts) and the only files that may name them, as prefixes below `src`.
-const DOORS: [(&str, &[&str]); 22] = [
+const DOORS: [(&str, &[&str]); 24] = [
     ("ort::", &["runtime/"]),
     ("faiss::", &["gallery/index/"]),
     ("faiss_sys", &["gallery/index/"]),
@@ -31,8 +31,10 @@ const DOORS: [(&str, &[&str]); 22] = [
     ("tokio_postgres", &["gallery/server/"]),
     ("tokio::", &["gallery/server/"]),
     ("video_rs", &["video/"]),
-    ("ImageReader", &["image/decode.rs"]),
-    ("ImageDecoder", &["image/decode.rs"]),
+    ("ImageReader", &["image/decode/mod.rs"]),
+    ("ImageDecoder", &["image/decode/mod.rs"]),
+    ("mozjpeg_sys", &["image/decode/jpeg.rs"]),
+    ("TiffError", &["image/decode/tiff.rs"]),
     ("fast_image_resize", &["image/resize.rs"]),
     ("ureq::", &["model/fetch"]),
     ("ab_glyph", &["image/draw"]),

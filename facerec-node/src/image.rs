@@ -33,8 +33,13 @@ impl Input {
                     return Ok(Self::Encoded(bytes));
                 }
                 let object = Object::from_unknown(value).map_err(failed)?;
-                match object.get::<Unknown<'_>>("data").map_err(failed)?.and_then(bytes) {
+                let data = object.get::<Unknown<'_>>("data").map_err(failed)?;
+                match data.and_then(bytes) {
                     Some(data) => pixels(name, &object, data),
+                    // 16 bits or floats: what is black and white in them is not known.
+                    None if data.is_some_and(|data| data.is_typedarray().unwrap_or_default()) => {
+                        Err(wrong("`data` of other numbers; scale them to 0 to 255 in a Uint8Array"))
+                    }
                     None => Err(wrong("an object without pixels in `data`")),
                 }
             }

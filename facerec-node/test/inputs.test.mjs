@@ -83,6 +83,8 @@ test('garbage instead of a picture rejects with a code', async () => {
       { data, width: 0, height: 2 }, { data, width: -2, height: 2 }, { data, width: 2.5, height: 2 }, { data, width: 2 ** 40, height: 2 },
       { data, width: 2, height: NaN }, { data, width: '2', height: 2 }, { data, width: 2 }, { data, width: 2, height: 2, channels: 2 },
       { data, width: 2, height: 2, channels: 'RGB' }, { data: [1, 2, 3], width: 1, height: 1 }, { data: 'xyz', width: 1, height: 1 },
+      { data: new Uint16Array(12), width: 2, height: 2 }, { data: new Float32Array(3), width: 1, height: 1 },
+      { data: new Int8Array(12), width: 2, height: 2 }, { data: new BigUint64Array(12), width: 2, height: 2 },
     ],
     ERR_FACEREC_IO: ['', '/no/such.jpg', root, 'nul\0byte'],
     ERR_FACEREC_DECODE_IMAGE: [Buffer.alloc(0), Buffer.from('no picture'), readFileSync(obama).subarray(0, 5000)],

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use facerec_core::{Annotation, Image, ImageView, PixelFormat, Tone};
-use numpy::{PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArray, PyUntypedArrayMethods};
+use facerec_core::{Annotation, Image, ImageView, PixelFormat, Samples, Tone};
+use numpy::{Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -20,6 +20,15 @@ enum Kind<'py> {
     Path(PathBuf),
     Encoded(PyBackedBytes),
     Array { array: PyReadonlyArrayDyn<'py, u8>, format: PixelFormat },
+    Deep { array: Deep<'py>, width: u32, height: u32, format: PixelFormat },
+}
+
+/// An array of more than 8 bits a sample.
+enum Deep<'py> {
+    U16(PyReadonlyArrayDyn<'py, u16>),
+    I64(PyReadonlyArrayDyn<'py, i64>),
+    F32(PyReadonlyArrayDyn<'py, f32>),
+    F64(PyReadonlyArrayDyn<'py, f64>),
 }
 
 /// What [`Input`] holds, for work without the GIL.
@@ -28,6 +37,7 @@ pub(crate) enum Source<'a> {
     Path(&'a Path),
     Encoded(&'a [u8]),
     Pixels(ImageView<'a>),
+    Deep { samples: Samples<'a>, width: u32, height: u32, format: PixelFormat },
 }
 
 /// A picture ready to be looked at.
@@ -51,14 +61,13 @@ impl<'py> Input<'py> {
             return Self::file(Kind::Encoded(copy.extract()?), bgr);
         }
         if let Ok(array) = picture.cast::<PyUntypedArray>() {
-            return Self::array(array, bgr);
+            return Self::array(array, bgr, false);
         }
         if picture.hasattr(intern!(py, "convert"))? && picture.hasattr(intern!(py, "getbands"))? {
-            let rgb = picture.call_method1(intern!(py, "convert"), ("RGB",))?;
-            return Self::array(as_array(&rgb)?.cast()?, bgr);
+            return Self::pil(picture, bgr);
         }
         if picture.hasattr(intern!(py, "__array__"))? {
-            return Self::array(as_array(picture)?.cast()?, bgr);
+            return Self::array(as_array(picture)?.cast()?, bgr, false);
         }
         if picture.hasattr(intern!(py, "read"))? {
             let bytes = picture.call_method0(intern!(py, "read"))?;
@@ -79,7 +88,40 @@ impl<'py> Input<'py> {
         Ok(Self(kind))
     }
 
-    fn array(array: &Bound<'py, PyUntypedArray>, bgr: bool) -> PyResult<Self> {
+    /// A PIL image of any mode: as its file would be read, deep samples brought to 8 bits and transparent pixels laid over white.
+    fn pil(picture: &Bound<'py, PyAny>, bgr: bool) -> PyResult<Self> {
+        let py = picture.py();
+        let mode: String = picture.getattr(intern!(py, "mode")).and_then(|mode| mode.extract()).unwrap_or_default();
+        // PIL cuts what is above 255 off.
+        if mode == "F" || mode == "I" || mode.starts_with("I;16") {
+            return Self::array(as_array(picture)?.cast()?, bgr, true);
+        }
+        let convert = |image: &Bound<'py, PyAny>, to: &str| {
+            image.call_method1(intern!(py, "convert"), (to,)).map_err(|error| {
+                argument(
+                    "image",
+                    format!("expected a PIL image that can become {to}, got mode `{mode}` ({}); convert it first", error.value(py)),
+                )
+            })
+        };
+        let info = picture.getattr(intern!(py, "info"));
+        let cut_out = info.is_ok_and(|info| info.contains("transparency").unwrap_or_default());
+        let rgb = if cut_out || matches!(mode.as_str(), "RGBA" | "LA" | "PA" | "RGBa" | "La") {
+            // PIL knows no way from grey with premultiplied alpha but over the plain one.
+            let plain = if mode == "La" { convert(picture, "LA")? } else { picture.clone() };
+            let rgba = convert(&plain, "RGBA")?;
+            let white = ("RGBA", rgba.getattr(intern!(py, "size"))?, "white");
+            let white = py.import("PIL.Image")?.call_method1(intern!(py, "new"), white)?;
+            white.call_method1(intern!(py, "alpha_composite"), (rgba,))?;
+            convert(&white, "RGB")?
+        } else {
+            convert(picture, "RGB")?
+        };
+        Self::array(as_array(&rgb)?.cast()?, bgr, false)
+    }
+
+    /// An array; `integers` says that whole numbers of 32 bits hold 8 or 16, as PIL's do.
+    fn array(array: &Bound<'py, PyUntypedArray>, bgr: bool, integers: bool) -> PyResult<Self> {
         let shape = array.shape();
         let format = match (shape, bgr) {
             ([_, _, 3], false) => Some(PixelFormat::Rgb8),
@@ -88,19 +130,24 @@ impl<'py> Input<'py> {
             ([_, _], false) => Some(PixelFormat::Gray8),
             _ => None,
         };
-        let wrong = || {
-            let reason = format!("expected an array of uint8 and shape (H, W, 3), got {} and {shape:?}", array.dtype());
-            let floats = array.dtype().kind() == b'f';
-            argument("image", reason + if floats { "; for values from 0 to 1: (image * 255).astype(\"uint8\")" } else { "" })
-        };
+        let dtype = array.dtype();
+        let wrong =
+            || argument("image", format!("expected an array of uint8, uint16 or floats and shape (H, W, 3), got {dtype} and {shape:?}"));
         let format = format.ok_or_else(wrong)?;
         if array.is_empty() {
             return Err(argument("image", format!("expected at least one pixel, got shape {shape:?}")));
         }
-        let Ok(typed) = array.cast::<PyArrayDyn<u8>>() else { return Err(wrong()) };
-        // Crops, flips and channels in reverse are copied into order; what is in order is used where it lies.
-        let typed = if typed.is_c_contiguous() { typed.clone() } else { in_order(typed)? };
-        Ok(Self(Kind::Array { array: typed.readonly(), format }))
+        let (width, height) = (side(shape[1])?, side(shape[0])?);
+        // Crops, flips, channels in reverse and foreign byte orders are copied into order; what is in order is used where it lies.
+        let array = match (dtype.kind(), dtype.itemsize()) {
+            (b'u', 1) => return Ok(Self(Kind::Array { array: in_order(array, "uint8")?, format })),
+            (b'u', 2) => Deep::U16(in_order(array, "uint16")?),
+            (b'i', 4) if integers => Deep::I64(in_order(array, "int64")?),
+            (b'f', 2 | 4) => Deep::F32(in_order(array, "float32")?),
+            (b'f', _) => Deep::F64(in_order(array, "float64")?),
+            _ => return Err(wrong()),
+        };
+        Ok(Self(Kind::Deep { array, width, height, format }))
     }
 
     pub(crate) fn source(&self) -> PyResult<Source<'_>> {
@@ -109,8 +156,16 @@ impl<'py> Input<'py> {
             Kind::Encoded(bytes) => Source::Encoded(bytes),
             Kind::Array { array, format } => {
                 let (height, width) = (array.shape()[0], array.shape()[1]);
-                let side = |length: usize| u32::try_from(length).map_err(|_| argument("image", format!("a side of {length} pixels")));
                 Source::Pixels(ImageView::new(array.as_slice()?, side(width)?, side(height)?, *format).or_raise()?)
+            }
+            Kind::Deep { array, width, height, format } => {
+                let samples = match array {
+                    Deep::U16(array) => Samples::U16(array.as_slice()?),
+                    Deep::I64(array) => Samples::I64(array.as_slice()?),
+                    Deep::F32(array) => Samples::F32(array.as_slice()?),
+                    Deep::F64(array) => Samples::F64(array.as_slice()?),
+                };
+                Source::Deep { samples, width: *width, height: *height, format: *format }
             }
         })
     }
@@ -122,6 +177,9 @@ impl<'a> Source<'a> {
             Self::Path(path) => Loaded::Owned(Image::open(path)?),
             Self::Encoded(bytes) => Loaded::Owned(Image::decode(bytes)?),
             Self::Pixels(view) => Loaded::Borrowed(view),
+            Self::Deep { samples, width, height, format } => {
+                Loaded::Owned(ImageView::new(&samples.to_u8()?, width, height, format)?.to_image())
+            }
         })
     }
 }
@@ -139,8 +197,14 @@ fn as_array<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     object.py().import("numpy")?.call_method1("asarray", (object,))
 }
 
-fn in_order<'py>(array: &Bound<'py, PyArrayDyn<u8>>) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    Ok(array.py().import("numpy")?.call_method1("ascontiguousarray", (array,))?.cast_into()?)
+/// The array in C order and this machine's byte order.
+fn in_order<'py, T: Element>(array: &Bound<'py, PyUntypedArray>, dtype: &str) -> PyResult<PyReadonlyArrayDyn<'py, T>> {
+    let array = array.py().import("numpy")?.call_method1("ascontiguousarray", (array, dtype))?;
+    Ok(array.cast_into::<PyArrayDyn<T>>()?.readonly())
+}
+
+fn side(length: usize) -> PyResult<u32> {
+    u32::try_from(length).map_err(|_| argument("image", format!("a side of {length} pixels")))
 }
 
 /// The picture with `faces` marked in it, as an array.

@@ -68,18 +68,92 @@ def test_an_array_in_order_is_not_copied(engine):
     assert grown < 150, f"{grown:.0f} MiB more"
 
 
-def test_a_pil_image_with_a_palette_becomes_rgb(engine, obama, rgb):
-    palette = Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE)
-    assert len(engine.detect(palette)) == 1
+def grey_of(rgb: numpy.ndarray) -> numpy.ndarray:
+    return rgb.mean(axis=2).astype("uint8")
+
+
+@pytest.mark.parametrize("dtype", ["uint16", ">u2", "<u2", "float16", "float32", ">f4", "float64", "whole"])
+def test_deep_arrays_are_the_picture_of_8_bits(engine, rgb, dtype):
+    """16 bits go by 257, as in a 16-bit PNG; fractions are from 0 to 1; whole numbers may be floats as well."""
+    if dtype == "whole":
+        deep = rgb.astype("float32")
+    elif dtype.endswith("2") or dtype == "uint16":
+        deep = (rgb.astype("uint16") * 257).astype(dtype)
+    else:
+        deep = (rgb / 255).astype(dtype)
+    expected = engine.detect(rgb)
+    assert len(expected) == 1
+    assert engine.detect(deep) == expected
+    assert engine.detect(deep[..., ::-1], bgr=True) == expected
+    assert engine.detect(numpy.dstack([deep, deep[..., 0]])) == expected, "alpha is ignored"
+    assert engine.detect(deep[..., 0].copy()) == engine.detect(rgb[..., 0].copy()), "grey"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "PA", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "I", "F"])
+def test_a_pil_image_of_every_mode_shows_its_face(engine, rgb, mode):
+    colour = Image.fromarray(rgb)
+    if mode == "P":
+        picture = colour.convert("P", palette=Image.Palette.ADAPTIVE)
+    elif mode in ("La", "PA"):
+        picture = colour.convert("LA" if mode == "La" else "P").convert(mode)
+    elif mode == "RGBa":
+        picture = colour.convert("RGBA").convert("RGBa")
+    elif mode in ("I", "F"):
+        picture = colour.convert("L").convert(mode)
+    else:
+        picture = colour.convert(mode)
+    assert picture.mode == mode
+    assert len(engine.detect(picture)) == 1
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])
+def test_a_pil_image_of_16_bits_is_its_file(engine, rgb, mode, tmp_path):
+    deep = grey_of(rgb).astype("uint16") * 257
+    size = (rgb.shape[1], rgb.shape[0])
+    picture = Image.frombytes(mode, size, deep.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
+    expected = engine.detect(grey_of(rgb))
+    assert len(expected) == 1
+    assert engine.detect(picture) == expected
+    path = tmp_path / "grey16.png"
+    Image.frombytes("I;16", size, deep.tobytes()).save(path)
+    with Image.open(path) as opened:
+        assert engine.detect(opened) == engine.detect(path) == expected
+    assert engine.detect(Image.fromarray(deep.astype("int32"), mode="I")) == expected, "32 bits that hold 16"
+
+
+def test_a_transparent_pil_image_lies_over_white_as_its_file_does(engine, rgb, tmp_path):
+    """Below the transparent part are the colours of a face that nobody sees."""
+    picture = Image.fromarray(rgb).convert("RGBA")
+    picture.putalpha(0)
+    grey = picture.convert("LA")
+    palette = Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE, colors=16)
+    palette.info["transparency"] = bytes(16)
+    for hidden in (picture, grey, palette):
+        path = tmp_path / "hidden.png"
+        hidden.save(path)
+        assert engine.detect(hidden) == engine.detect(path) == []
+
+
+def test_a_pil_image_that_cannot_become_rgb_is_refused(engine, rgb):
+    with pytest.raises(facerec.InvalidArgument, match="mode `LAB`"):
+        engine.detect(Image.new("LAB", (8, 8)))
+    wild = Image.fromarray((rgb[..., 0].astype("float32") - 128) * 3, mode="F")
+    with pytest.raises(facerec.InvalidArgument, match="expected samples from 0 to 1"):
+        engine.detect(wild)
 
 
 @pytest.mark.parametrize(
     ("array", "said"),
     [
-        (numpy.zeros((4, 4, 3), "float32"), "got float32 and [4, 4, 3]; for values from 0 to 1"),
+        (numpy.full((4, 4, 3), 1.5, "float32"), "expected samples from 0 to 1, or whole numbers to 255 or 65535, got `1.5` to `1.5`"),
+        (numpy.full((4, 4, 3), -1.0), "got `-1` to `-1`"),
+        (numpy.full((4, 4, 3), numpy.nan, "float32"), "expected finite samples, got `NaN`"),
+        (numpy.zeros((4, 4, 2), "float32"), "got float32 and [4, 4, 2]"),
+        (numpy.zeros((4, 4, 3), "complex64"), "got complex64"),
         (numpy.zeros((4, 4, 3), "int64"), "got int64"),
         (numpy.zeros((4, 4, 3), "bool"), "got bool"),
-        (numpy.zeros((4, 4, 3), "uint16"), "got uint16"),
+        (numpy.zeros((4, 4, 3), "int16"), "got int16"),
+        (numpy.zeros((4, 4, 3), "uint32"), "got uint32"),
         (numpy.zeros((3, 4, 4), "uint8").transpose(), None),
         (numpy.zeros((4, 4, 2), "uint8"), "got uint8 and [4, 4, 2]"),
         (numpy.zeros((1, 4, 4, 3), "uint8"), "got uint8 and [1, 4, 4, 3]"),

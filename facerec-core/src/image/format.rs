@@ -13,12 +13,12 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
     if let Some(kind) = other_kind(bytes) {
         return Err(Error::UnsupportedFormat { reason: format!("this is {kind}; {READ}, convert it first") });
     }
-    match image::guess_format(bytes) {
-        Ok(
-            format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Bmp | ImageFormat::Gif | ImageFormat::Tiff),
-        ) => Ok(format),
-        Ok(other) => Err(Error::UnsupportedFormat { reason: format!("this is a picture of type {other:?}; {READ}, convert it first") }),
-        Err(_) => Err(Error::DecodeImage { reason: format!("no picture was recognised in these bytes; {READ}"), source: None }),
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
+    match (bytes.get(..4), image::guess_format(bytes)) {
+        // BigTIFF, the kind with 64-bit offsets.
+        (Some(b"II+\0" | b"MM\0+"), _) => Ok(Tiff),
+        (_, Ok(format @ (Jpeg | Png | WebP | Bmp | Gif | Tiff))) => Ok(format),
+        _ => Err(Error::DecodeImage { reason: format!("no picture was recognised in these bytes; {READ}"), source: None }),
     }
 }
 
@@ -34,36 +34,9 @@ pub(super) fn name(format: ImageFormat) -> &'static str {
     }
 }
 
-/// Whether the file visibly lacks its end, in the formats whose decoders would paint the missing part grey and say nothing.
+/// Whether the file visibly lacks its end, in the format whose decoder would paint the missing part grey and say nothing.
 pub(super) fn ends_early(bytes: &[u8], format: ImageFormat) -> bool {
-    match format {
-        ImageFormat::Jpeg => !jpeg_is_complete(bytes),
-        ImageFormat::WebP => !webp_is_complete(bytes),
-        _ => false,
-    }
-}
-
-/// Whether the JPEG's end-of-image marker is there: walks over the segments, so that a thumbnail's end does not count.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    while let Some(&byte) = bytes.get(at) {
-        // Between segments (fill bytes, stray bytes) and inside entropy-coded data alike: on to the next marker.
-        let Some(&marker) = bytes.get(at + 1) else { return false };
-        if byte != 0xFF || marker == 0xFF {
-            at += 1;
-            continue;
-        }
-        match marker {
-            0xD9 => return true,
-            // A stuffed zero, TEM, restart markers and start-of-image stand alone.
-            0x00 | 0x01 | 0xD0..=0xD8 => at += 2,
-            _ => match bytes.get(at + 2..at + 4) {
-                Some(&[high, low]) => at += 2 + usize::from(u16::from_be_bytes([high, low])),
-                _ => return false,
-            },
-        }
-    }
-    false
+    format == ImageFormat::WebP && !webp_is_complete(bytes)
 }
 
 /// Whether the WebP's container has all the bytes it announces.
@@ -77,29 +50,96 @@ fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     if at(4, b"ftyp") {
         return Some(match bytes.get(8..12) {
             Some(b"avif" | b"avis") => "an AVIF picture",
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1") => "a HEIC picture",
-            Some(b"crx ") => "a camera's raw file",
+            // HEIF's general brand: the codec is named among the compatible ones.
+            Some(b"mif1" | b"msf1" | b"miaf") if contains(bytes, b"avif") => "an AVIF picture",
+            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"miaf") => "a HEIC picture",
+            Some(b"crx ") => "a camera's raw file (CR3)",
+            Some(b"M4A " | b"M4B ") => "a sound file (MPEG-4)",
             _ => "a video (MP4 or MOV)",
         });
     }
-    const KINDS: [(usize, &[u8], &str); 17] = [
-        (0, b"%PDF", "a PDF document"),
-        (0, b"\x1A\x45\xDF\xA3", "a video (Matroska or WebM)"),
-        (8, b"AVI ", "a video (AVI)"),
-        (0, b"\0\0\x01\xBA", "a video (MPEG)"),
-        (0, b"\0\0\0\x0CJXL ", "a JPEG XL picture"),
-        (0, b"\xFF\x0A", "a JPEG XL picture"),
-        (0, b"\0\0\0\x0CjP  ", "a JPEG 2000 picture"),
-        (0, b"\xFF\x4F\xFF\x51", "a JPEG 2000 picture"),
-        (0, b"8BPS", "a Photoshop document"),
-        (8, b"CR\x02", "a camera's raw file"),
-        (0, b"FUJIFILMCCD-RAW", "a camera's raw file"),
-        (0, b"<svg", "an SVG drawing"),
-        (0, b"<?xml", "an XML document"),
-        (0, b"<!DOCTYPE", "a web page"),
-        (0, b"<html", "a web page"),
-        (0, b"PK\x03\x04", "a ZIP archive or office document"),
-        (0, b"\x1F\x8B", "a gzip archive"),
-    ];
-    KINDS.iter().find(|(offset, magic, _)| at(*offset, magic)).map(|&(_, _, kind)| kind)
+    KINDS.iter().find(|(offset, magic, _)| at(*offset, magic)).map(|&(_, _, kind)| kind).or_else(|| text_kind(bytes))
+}
+
+/// Offset and first bytes of kinds that are not read.
+const KINDS: [(usize, &[u8], &str); 47] = [
+    (0, b"%PDF", "a PDF document"),
+    (0, b"%!PS", "a PostScript document"),
+    (0, b"\xC5\xD0\xD3\xC6", "a PostScript document"),
+    (0, b"\x1A\x45\xDF\xA3", "a video (Matroska or WebM)"),
+    (8, b"AVI ", "a video (AVI)"),
+    (8, b"WAVE", "a sound file (WAV)"),
+    (0, b"\0\0\x01\xBA", "a video (MPEG)"),
+    (0, b"\0\0\x01\xB3", "a video (MPEG)"),
+    (0, b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", "a video (Windows Media)"),
+    (0, b"FLV\x01", "a video (Flash)"),
+    (0, b"OggS", "a video or sound file (Ogg)"),
+    (0, b"ID3", "a sound file (MP3)"),
+    (4, b"moov", "a video (MOV)"),
+    (4, b"mdat", "a video (MOV)"),
+    (0, b"\0\0\0\x0CJXL ", "a JPEG XL picture"),
+    (0, b"\xFF\x0A", "a JPEG XL picture"),
+    (0, b"\0\0\0\x0CjP  ", "a JPEG 2000 picture"),
+    (0, b"\xFF\x4F\xFF\x51", "a JPEG 2000 picture"),
+    (0, b"II\xBC", "a JPEG XR picture"),
+    (0, b"8BPS", "a Photoshop document (PSD)"),
+    (0, b"gimp xcf", "a GIMP document (XCF)"),
+    (8, b"CR\x02", "a camera's raw file (CR2)"),
+    (0, b"FUJIFILMCCD-RAW", "a camera's raw file (RAF)"),
+    (0, b"IIU\0", "a camera's raw file (RW2)"),
+    (0, b"IIRO", "a camera's raw file (ORF)"),
+    (0, b"IIRS", "a camera's raw file (ORF)"),
+    (0, b"MMOR", "a camera's raw file (ORF)"),
+    (0, b"FOVb", "a camera's raw file (X3F)"),
+    (0, b"\0MRM", "a camera's raw file (MRW)"),
+    (0, b"\x76\x2F\x31\x01", "an OpenEXR picture"),
+    (0, b"#?RADIANCE", "a Radiance HDR picture"),
+    (0, b"#?RGBE", "a Radiance HDR picture"),
+    (0, b"qoif", "a QOI picture"),
+    (0, b"DDS ", "a DDS texture"),
+    (0, b"\xABKTX ", "a KTX texture"),
+    (0, b"farbfeld", "a farbfeld picture"),
+    (0, b"BPG\xFB", "a BPG picture"),
+    (0, b"SIMPLE  =", "a FITS picture"),
+    (0, b"\x01\xDA", "an SGI picture"),
+    (0, b"\x59\xA6\x6A\x95", "a Sun raster picture"),
+    (128, b"DICM", "a DICOM picture"),
+    (0, b"\xD7\xCD\xC6\x9A", "a Windows metafile (WMF)"),
+    (0, b"PK\x03\x04", "a ZIP archive or office document"),
+    (0, b"\x1F\x8B", "a gzip archive"),
+    (0, b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive"),
+    (0, b"Rar!\x1A\x07", "a RAR archive"),
+    (0, b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
+];
+
+/// Kinds without distinct first bytes.
+fn text_kind(bytes: &[u8]) -> Option<&'static str> {
+    // Icons and cursors: a reserved zero, the kind, 1 to 255 pictures, whose first entry has a reserved zero again.
+    if let [0, 0, kind @ (1 | 2), 0, 1..=255, 0, _, _, _, 0, ..] = bytes {
+        return Some(if *kind == 1 { "an icon (ICO)" } else { "a cursor (CUR)" });
+    }
+    // Netpbm: P1 to P7 (PAM) or the floating-point PF and Pf, then white space.
+    if let [b'P', b'1'..=b'7' | b'F' | b'f', b' ' | b'\t' | b'\n' | b'\r', ..] = bytes {
+        return Some("a Netpbm picture (PNM, PAM or PFM)");
+    }
+    // Targa has no first bytes of its own, but often a last line.
+    if bytes.ends_with(b"TRUEVISION-XFILE.\0") {
+        return Some("a Targa picture (TGA)");
+    }
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+    let starts = |word: &[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    match () {
+        _ if starts(b"<svg") => Some("an SVG drawing"),
+        _ if starts(b"<?xml") && contains(text, b"<svg") => Some("an SVG drawing"),
+        _ if starts(b"<!doctype svg") => Some("an SVG drawing"),
+        _ if starts(b"<?xml") => Some("an XML document"),
+        _ if starts(b"<!doctype") || starts(b"<html") || starts(b"<head") => Some("a web page"),
+        _ if starts(b"data:image/") => Some("a data URL; its part after the comma is a picture in Base64"),
+        _ => None,
+    }
+}
+
+/// Whether the start of a file holds `word`.
+fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    bytes[..bytes.len().min(1024)].windows(word.len()).any(|window| window == word)
 }

@@ -6,6 +6,7 @@ mod encode;
 mod format;
 mod resize;
 mod turn;
+mod samples;
 mod warp;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ pub use decode::DecodeLimits;
 pub use draw::{Annotation, Tone, annotate};
 pub(crate) use resize::resize_bilinear;
 pub(crate) use turn::{Turn, rearranged};
+pub use samples::Samples;
 pub(crate) use warp::warp_affine;
 
 use crate::error::{Error, Result};

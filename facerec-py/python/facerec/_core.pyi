@@ -48,7 +48,8 @@ class _PilImage(Protocol):
     def convert(self, mode: str) -> Any: ...
     def getbands(self) -> tuple[str, ...]: ...
 
-_Image = _StrPath | bytes | bytearray | memoryview | numpy.typing.NDArray[numpy.uint8] | _Array | _PilImage | _File
+_Pixels = numpy.typing.NDArray[numpy.uint8] | numpy.typing.NDArray[numpy.uint16] | numpy.typing.NDArray[numpy.floating[Any]]
+_Image = _StrPath | bytes | bytearray | memoryview | _Pixels | _Array | _PilImage | _File
 
 __all__ = [
     "Embedding",

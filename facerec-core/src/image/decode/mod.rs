@@ -1,4 +1,9 @@
-//! Reading pictures from files and bytes: the only user of the `image` crate's readers.
+//! Reading pictures from files and bytes: the only user of the `image` crate's readers, of libjpeg and of the `tiff` crate.
+
+mod ifd;
+mod jpeg;
+mod orientation;
+mod tiff;
 
 use std::any::Any;
 use std::fs::File;
@@ -6,9 +11,9 @@ use std::io::{Cursor, Read};
 use std::panic::catch_unwind;
 use std::path::Path;
 
-use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
+use self::orientation::Metadata;
 use super::Image;
 use super::format::{self, name, recognise};
 use crate::error::{Cause, Error, Result};
@@ -141,7 +146,18 @@ fn read_file(path: &Path, limits: &DecodeLimits) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The picture upright.
 fn decode_pixels(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result<RgbImage> {
+    let (image, metadata) = match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, jpeg::Colours::Marked, limits)?,
+        ImageFormat::Tiff => tiff::decode(bytes, limits)?,
+        _ => by_image_crate(bytes, format, limits)?,
+    };
+    Ok(orientation::upright(image, metadata.orientation()))
+}
+
+/// PNG, WebP, BMP and GIF.
+fn by_image_crate(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result<(RgbImage, Metadata)> {
     let failed = |error| translate(error, format, limits);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut bounds = Limits::no_limits();
@@ -155,75 +171,48 @@ fn decode_pixels(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Re
     limits.check_sides(width, height)?;
     check("decoded image in bytes", limits.max_memory(), decoder.total_bytes())?;
     // A picture whose metadata are broken is still a picture.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    Ok(upright(to_rgb(DynamicImage::from_decoder(decoder).map_err(failed)?), orientation))
-}
-
-/// Undoes the camera's orientation.
-fn upright(image: RgbImage, orientation: Orientation) -> RgbImage {
-    match orientation {
-        Orientation::Rotate90 => transposed(&image, false, true),
-        Orientation::Rotate270 => transposed(&image, true, false),
-        Orientation::Rotate90FlipH => transposed(&image, false, false),
-        Orientation::Rotate270FlipH => transposed(&image, true, true),
-        in_place => {
-            let mut image = DynamicImage::from(image);
-            image.apply_orientation(in_place);
-            image.into_rgb8()
-        }
-    }
-}
-
-/// Rows become columns, read from the right when `from_right`, from the bottom when `from_bottom`. In tiles that stay in the
-/// cache: most phone photos come this way, and the `image` crate's pixel by pixel rotation costs more than decoding them.
-fn transposed(image: &RgbImage, from_right: bool, from_bottom: bool) -> RgbImage {
-    const TILE: usize = 32;
-    let (columns, rows) = (image.width() as usize, image.height() as usize);
-    let source = image.as_raw();
-    let mut turned = RgbImage::new(image.height(), image.width());
-    for (band, lines) in turned.chunks_mut(TILE * rows * 3).enumerate() {
-        for left in (0..rows).step_by(TILE) {
-            for (line, pixels) in lines.chunks_exact_mut(rows * 3).enumerate() {
-                let y = band * TILE + line;
-                let column = if from_right { columns - 1 - y } else { y };
-                let right = (left + TILE).min(rows);
-                for (x, pixel) in (left..right).zip(pixels[left * 3..right * 3].chunks_exact_mut(3)) {
-                    let row = if from_bottom { rows - 1 - x } else { x };
-                    let at = (row * columns + column) * 3;
-                    pixel.copy_from_slice(&source[at..at + 3]);
-                }
-            }
-        }
-    }
-    turned
+    let mut metadata = Metadata::default();
+    metadata.exif(&decoder.exif_metadata().ok().flatten().unwrap_or_default());
+    metadata.xmp(&decoder.xmp_metadata().ok().flatten().unwrap_or_default());
+    let image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    Ok((to_rgb(image, format), metadata))
 }
 
 /// RGB pixels, without a copy when they are that already.
-fn to_rgb(image: DynamicImage) -> RgbImage {
+fn to_rgb(image: DynamicImage, format: ImageFormat) -> RgbImage {
     if !image.color().has_alpha() {
         return image.into_rgb8();
     }
     // Dropping alpha would uncover whatever colour was left under the transparent part, often black around hair.
     let rgba = image.into_rgba8();
+    // Programs that know no alpha leave its byte in a BMP at 0; viewers show such a file opaque.
+    let no_alpha = format == ImageFormat::Bmp && rgba.pixels().all(|pixel| pixel.0[3] == 0);
     let mut rgb = RgbImage::new(rgba.width(), rgba.height());
     for (target, source) in rgb.pixels_mut().zip(rgba.pixels()) {
-        let [r, g, b, alpha] = source.0.map(u32::from);
-        target.0 = [r, g, b].map(|value| ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8);
+        let [r, g, b, alpha] = source.0;
+        target.0 = over_white([r, g, b], if no_alpha { 255 } else { alpha });
     }
     rgb
+}
+
+fn over_white(rgb: [u8; 3], alpha: u8) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    rgb.map(|value| ((u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }
 
 fn cut_off(format: ImageFormat, source: Option<Cause>) -> Error {
     Error::DecodeImage { reason: format!("the {} ends early; copy or download the file again", name(format)), source }
 }
 
+fn memory_exceeded(limits: &DecodeLimits) -> Error {
+    let limit = limits.max_memory();
+    Error::LimitExceeded { what: "memory to decode the image in bytes (at least)", limit, actual: limit.saturating_add(1) }
+}
+
 fn translate(error: ImageError, format: ImageFormat, limits: &DecodeLimits) -> Error {
     let name = name(format);
     match error {
-        ImageError::Limits(_) => {
-            let limit = limits.max_memory();
-            Error::LimitExceeded { what: "memory to decode the image in bytes (at least)", limit, actual: limit.saturating_add(1) }
-        }
+        ImageError::Limits(_) => memory_exceeded(limits),
         ImageError::Unsupported(error) => Error::UnsupportedFormat { reason: format!("a {name} of a variant that is not read: {error}") },
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::DecodeImage { reason: format!("the {name} ends early; copy or download the file again"), source: Some(Box::new(error)) }
