@@ -6,8 +6,8 @@
 #
 #   --no-system      do not install system packages
 #   --tests          also get what some tests need and otherwise skip aloud: ONNX Runtime with OpenVINO (60 MB),
-#                    an emulator of older processors (qemu-user), libjpeg-turbo's tools, PostgreSQL with pgvector (25 MB), nats-server, and a
-#                    browser (chromium) with the npm packages of the platform's web client
+#                    an emulator of older processors (qemu-user), libjpeg-turbo's tools, PostgreSQL with pgvector (25 MB),
+#                    nats-server, and a browser (chromium) with the npm packages of the platform's web client
 #
 #   FACEREC_HOME     where to put it (default: .facerec in the repository)
 #   FACEREC_PYTHON   the Python to use, 3.11 or later (default: python3)

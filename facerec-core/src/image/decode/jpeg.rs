@@ -134,7 +134,9 @@ impl<'a> Decoder<'a> {
         for line in data.chunks_exact_mut(row) {
             let mut target = if inks { four.as_mut_ptr() } else { line.as_mut_ptr() };
             // SAFETY: a row holds output_width * output_components bytes, checked above. It is written once per call.
-            while unsafe { ffi::jpeg_read_scanlines(&mut self.info, &mut target, 1) } == 0 {}
+            if unsafe { ffi::jpeg_read_scanlines(&mut self.info, &mut target, 1) } != 1 {
+                return Err(damaged("damaged JPEG: rows are missing"));
+            }
             for (rgb, ink) in line.chunks_exact_mut(3).zip(four.chunks_exact(4)) {
                 // Inverted, as Adobe writes it and every browser reads it: 255 is no ink.
                 for (value, &colour) in rgb.iter_mut().zip(ink) {

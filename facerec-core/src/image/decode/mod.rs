@@ -94,8 +94,8 @@ impl Image {
         Self::decode_with(&read_file(path.as_ref(), limits)?, limits)
     }
 
-    /// Decodes the bytes of a picture file to upright RGB: EXIF orientation is applied, 16-bit channels are rounded to 8,
-    /// and transparent pixels are laid over white, as most viewers show them.
+    /// Decodes the bytes of a picture file to upright RGB: the orientation of EXIF, or else XMP, is applied, deeper channels are
+    /// rounded to 8 bits, and transparent pixels are laid over white, as most viewers show them. A JPEG may lack its end marker.
     ///
     /// # Errors
     /// `decode_image` when the bytes are damaged, truncated or no picture, `unsupported_format` for a picture or document of
