@@ -999,6 +999,8 @@ export interface VideoOptions {
   workers?: number
   /** Decode on a device: `vaapi`, `cuda`, `videotoolbox`, `d3d11va` or `qsv`. Default the processor. */
   hardware?: string
+  /** Whether interlaced frames are taken apart: where the stream says so or combs show (the default), never, or always. */
+  deinterlace?: 'auto' | 'off' | 'on'
 }
 
 /** A video in numbers. */

@@ -103,7 +103,7 @@ pub use recognisability::{RECOGNISABLE, Recognisability};
 pub use report::Report;
 pub use runtime::{Device, Runtime, RuntimeOptions};
 pub use track::{TrackId, TrackOptions, TrackStep, TrackedFace, Tracker};
-pub use video::{Frame, FrameSource, VideoInfo};
+pub use video::{Deinterlace, Frame, FrameSource, VideoInfo};
 #[cfg(feature = "video")]
 pub use video::{LiveOptions, LiveSource, VideoOptions, VideoReader, VideoSource, VideoWriter};
 

@@ -42,6 +42,9 @@ pub struct VideoOptions {
     pub workers: Option<f64>,
     /// Decode on a device: `vaapi`, `cuda`, `videotoolbox`, `d3d11va` or `qsv`. Default the processor.
     pub hardware: Option<String>,
+    /// Whether interlaced frames are taken apart: where the stream says so or combs show (the default), never, or always.
+    #[napi(ts_type = "'auto' | 'off' | 'on'")]
+    pub deinterlace: Option<String>,
 }
 
 impl VideoOptions {
@@ -55,6 +58,9 @@ impl VideoOptions {
         }
         if let Some(device) = &self.hardware {
             options = options.hardware(device);
+        }
+        if let Some(deinterlace) = &self.deinterlace {
+            options = options.deinterlace(deinterlace.parse()?);
         }
         Ok(options)
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use facerec_core::gallery::{DecisionOptions, GalleryOptions};
-use facerec_core::{Comparison, DetectOptions, Device, EnrollOptions, Enrolment, Identified, ImageView, SearchFilter};
+use facerec_core::{Comparison, Deinterlace, DetectOptions, Device, EnrollOptions, Enrolment, Identified, ImageView, SearchFilter};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -368,6 +368,7 @@ impl Engine {
     ///     rejoin_within: Seconds for which somebody may be out of sight and still continue the same track.
     ///     provisional: Also report a track as soon as it can be named.
     ///     hardware: Decode on a device: `vaapi`, `cuda`, `videotoolbox`, ...
+    ///     deinterlace: Whether interlaced frames are taken apart: `auto` (the default), `off` or `on`.
     ///     progress: A function called with a `Progress` now and then, or `True` for a bar (needs tqdm).
     ///
     /// Raises:
@@ -379,7 +380,7 @@ impl Engine {
     /// (True, True)
     #[pyo3(signature = (
         path, gallery=None, *, every_frame=None, start=None, end=None, boxes=None, pictures=None, best_shots=None, rejoin_within=None,
-        provisional=None, hardware=None, progress=None
+        provisional=None, hardware=None, deinterlace=None, progress=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn video(
@@ -396,6 +397,7 @@ impl Engine {
         rejoin_within: Option<f64>,
         provisional: Option<bool>,
         hardware: Option<String>,
+        deinterlace: Option<&str>,
         progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Video> {
         process::enter()?;
@@ -407,7 +409,9 @@ impl Engine {
                 Some(Arc::new(py.detach(|| self.core.open_gallery_with(folder, options)).or_raise()?))
             }
         };
-        let request = VideoRequest { every_frame, start, end, boxes, pictures, best_shots, rejoin_within, provisional, hardware };
+        let deinterlace = deinterlace.map_or(Ok(Deinterlace::default()), str::parse).or_raise()?;
+        let request =
+            VideoRequest { every_frame, start, end, boxes, pictures, best_shots, rejoin_within, provisional, hardware, deinterlace };
         Video::start(py, &self.core, path, known, request, progress)
     }
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use facerec_core::pipeline::Progress;
 use facerec_core::video::is_live;
-use facerec_core::{Cadence, CancelToken, FrameSource, KnownPeople, Sighting, VideoInfo, VideoOptions, VideoSource, VideoSummary};
+use facerec_core::{
+    Cadence, CancelToken, Deinterlace, FrameSource, KnownPeople, Sighting, VideoInfo, VideoOptions, VideoSource, VideoSummary,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -35,6 +37,7 @@ pub(crate) struct VideoRequest {
     pub(crate) rejoin_within: Option<f64>,
     pub(crate) provisional: Option<bool>,
     pub(crate) hardware: Option<String>,
+    pub(crate) deinterlace: Deinterlace,
 }
 
 /// A video being looked through: an iterator of one `Sighting` per person and appearance, each as soon as it is final.
@@ -107,7 +110,7 @@ impl Video {
             }
             pass!(boxes: request.boxes, pictures: request.pictures, best_shots: request.best_shots, provisional: request.provisional);
             pass!(rejoin_within: rejoin);
-            let source = VideoSource::open(&file, reading(start, end, request.hardware))?;
+            let source = VideoSource::open(&file, reading(start, end, request.hardware).deinterlace(request.deinterlace))?;
             let info = source.info();
             let known = gallery.map_or(KnownPeople::Nobody, KnownPeople::Shared);
             Ok((info, engine.watch(source, known, options)?))

@@ -10,7 +10,7 @@ use crate::pipeline::Sighting;
 use crate::video::{FrameSource, VideoWriter};
 
 /// Reads `source` from the start and writes it to `path` (mp4, H.264) with the boxes of `sightings`, which must have been made
-/// from the same video with their boxes kept. Every box carries the track's final name, from its first frame on. Pictures of a
+/// from the same video with their boxes kept. Frames keep their times, and pixels are square. Every box carries the track's final name, from its first frame on. Pictures of a
 /// video whose size changes are fitted into the first one's.
 ///
 /// # Errors
@@ -22,7 +22,9 @@ pub fn annotate_video(mut source: impl FrameSource, sightings: &[Sighting], path
             boxes.entry(one.frame).or_default().push((sighting, one.rect));
         }
     }
-    let rate = source.info().frame_rate.unwrap_or(25.0);
+    let info = source.info();
+    let rate = info.frame_rate.unwrap_or(25.0);
+    let mut shown: Option<Shown> = None;
     let mut writer: Option<(VideoWriter, (u32, u32))> = None;
     let mut broken = None;
     loop {
@@ -45,12 +47,35 @@ pub fn annotate_video(mut source: impl FrameSource, sightings: &[Sighting], path
             }
         };
         writer.write(&fitted(image, *size)?, frame.time())?;
+        shown = Some(Shown::after(shown, frame.time()));
     }
     match (writer, broken) {
         // A video that breaks off was reported when it was looked through; here it only explains that there is nothing.
-        (Some((writer, _)), _) => writer.finish(),
+        (Some((writer, _)), _) => match shown.and_then(|shown| shown.end(rate, info.duration)) {
+            Some(end) => writer.finish_at(end),
+            None => writer.finish(),
+        },
         (None, Some(error)) => Err(error),
         (None, None) => Ok(()),
+    }
+}
+
+/// When the last frame came, and how long the one before was shown.
+#[derive(Clone, Copy)]
+struct Shown {
+    last: Duration,
+    before: Duration,
+}
+
+impl Shown {
+    fn after(shown: Option<Self>, time: Duration) -> Self {
+        Self { last: time, before: shown.map_or(Duration::ZERO, |shown| time.saturating_sub(shown.last)) }
+    }
+
+    /// When the last frame ends: with the video, but of a part of one not later than frames follow each other.
+    fn end(self, rate: f64, video: Option<Duration>) -> Option<Duration> {
+        let usual = Duration::try_from_secs_f64(1.0 / rate).unwrap_or_default().max(self.before);
+        video.and_then(|end| end.checked_sub(self.last)).map(|rest| self.last.saturating_add(rest.min(usual)))
     }
 }
 

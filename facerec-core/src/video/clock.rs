@@ -5,12 +5,12 @@ use std::time::Duration;
 /// Later than any video: 30 years. A time beyond it is damage.
 const LONGEST: f64 = 1e9;
 
-/// Presentation times, in seconds since the video's start.
+/// Presentation times, in seconds on the container's clock.
 pub(super) struct Clock {
     /// Seconds per tick.
-    pub(super) seconds: f64,
-    /// The tick at which the video starts.
-    pub(super) first: Option<i64>,
+    seconds: f64,
+    /// Where the container's timeline starts, in seconds of its time stamps; `None` starts it at the first frame.
+    origin: Option<f64>,
     /// Usual seconds between two frames.
     pub(super) frame: f64,
     last: Option<f64>,
@@ -19,19 +19,35 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn new(seconds: f64, first: Option<i64>, frame_rate: Option<f64>) -> Self {
-        Self { seconds, first, frame: 1.0 / frame_rate.unwrap_or(25.0).max(1e-3), last: None, shift: 0.0 }
+    pub(super) fn new(seconds: f64, origin: Option<f64>, frame_rate: Option<f64>) -> Self {
+        Self { seconds, origin, frame: 1.0 / frame_rate.unwrap_or(25.0).max(1e-3), last: None, shift: 0.0 }
+    }
+
+    /// Starts at the first frame, wherever the container's timeline starts.
+    pub(super) fn from_first_frame(&mut self) {
+        self.origin = None;
+    }
+
+    /// Whether the container says where its timeline starts.
+    pub(super) fn is_stated(&self) -> bool {
+        self.origin.is_some()
+    }
+
+    /// Where time zero lies, in seconds of the container's time stamps.
+    pub(super) fn origin(&self) -> f64 {
+        self.origin.unwrap_or(0.0)
     }
 
     /// The time of the next frame. One without a time follows its predecessor; when times jump back (joined recordings, a
-    /// restarted camera) or out of all reason they go on from where they were.
+    /// restarted camera) or out of all reason they go on from where they were. A first frame from before the start is at 0.
     pub(super) fn time(&mut self, ticks: Option<i64>) -> Duration {
         let next = self.last.map_or(0.0, |last| last + self.frame);
         let seconds = match ticks {
             Some(ticks) => {
-                let first = *self.first.get_or_insert(ticks);
-                let stated = self.since(first, ticks) + self.shift;
-                if stated > LONGEST || self.last.is_some_and(|last| stated <= last) {
+                let stamp = ticks as f64 * self.seconds;
+                let stated = stamp - *self.origin.get_or_insert(stamp) + self.shift;
+                let goes_back = self.last.map_or(stated < 0.0, |last| stated <= last);
+                if stated > LONGEST || goes_back {
                     self.shift += next - stated;
                     next
                 } else {
@@ -45,11 +61,6 @@ impl Clock {
         Duration::from_secs_f64(seconds)
     }
 
-    /// Seconds from tick `first` to tick `ticks`.
-    pub(super) fn since(&self, first: i64, ticks: i64) -> f64 {
-        ticks.saturating_sub(first) as f64 * self.seconds
-    }
-
     /// When the last frame ends.
     pub(super) fn end(&self) -> Option<f64> {
         self.last.map(|last| last + self.frame)
@@ -60,15 +71,13 @@ impl Clock {
     }
 }
 
-/// The length that a file states, and how much of it came, in seconds.
+/// The length that a file states, and how much of it came, in seconds on the container's clock.
 #[derive(Default)]
 pub(super) struct Promise {
-    /// The video's own length.
+    /// When the video ends by its own statement.
     pub(super) video: Option<f64>,
-    /// The length of the longest stream, which need not be the video.
+    /// When the longest stream ends, which need not be the video.
     pub(super) file: Option<f64>,
-    /// When the file starts.
-    pub(super) file_start: f64,
     /// Until when packets of the video came.
     pub(super) video_until: f64,
     /// Until when packets of any stream came.
@@ -94,11 +103,23 @@ mod tests {
 
     #[test]
     fn times_out_of_all_reason_follow_their_predecessor() {
-        let mut clock = Clock::new(1e-3, Some(-5), Some(25.0));
+        let mut clock = Clock::new(1e-3, Some(-5e-3), Some(25.0));
         let times = [-5, 35, i64::MAX, 115, i64::MIN, 195].map(|ticks| clock.time(Some(ticks)).as_millis());
         assert_eq!(times, [0, 40, 80, 120, 160, 200]);
         // An hour without a frame is possible.
         assert_eq!(clock.time(Some(195 + 3_600_000)).as_secs(), 3600);
+    }
+
+    #[test]
+    fn the_first_frame_need_not_be_at_zero() {
+        let times = |origin: Option<f64>, ticks: [i64; 3]| {
+            let mut clock = Clock::new(1e-3, origin, Some(25.0));
+            ticks.map(|ticks| clock.time(Some(ticks)).as_millis())
+        };
+        assert_eq!(times(Some(0.0), [3000, 3040, 3080]), [3000, 3040, 3080]);
+        assert_eq!(times(Some(-2.5), [-2300, -2260, -2220]), [200, 240, 280]);
+        assert_eq!(times(None, [3000, 3040, 3080]), [0, 40, 80], "without a timeline the first frame starts it");
+        assert_eq!(times(Some(1.0), [900, 940, 1000]), [0, 40, 100], "frames from before the start keep their distances");
     }
 
     #[test]

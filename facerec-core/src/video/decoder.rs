@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::aspect::PixelAspect;
 use super::clock::{Clock, Promise};
 use super::damage::Damage;
+use super::ffmpeg::codec::field_order::FieldOrder;
 use super::ffmpeg::format::context::Input;
 use super::ffmpeg::format::stream::Disposition;
 use super::ffmpeg::util::frame::Video as AvFrame;
-use super::ffmpeg::{Error as AvError, Packet, broken, codec, decoder, failed, ffi, media};
+use super::ffmpeg::{Error as AvError, Packet, Rational, Stream, broken, codec, decoder, failed, ffi, media};
 use super::hardware::{from_hardware, use_hardware};
+use super::interlacing::Interlacing;
 use super::orientation::Orientation;
-use super::pixels::{Decoded, check_size};
-use super::{Frame, VideoInfo};
+use super::pixels::{Decoded, Shape, check_size};
+use super::{Deinterlace, Frame, VideoInfo};
 use crate::error::{Error, Result};
 
 /// How to decode.
@@ -23,6 +26,7 @@ pub(super) struct DecodeOptions {
     pub(super) threads: usize,
     pub(super) hardware: Option<String>,
     pub(super) max_pixels: u64,
+    pub(super) deinterlace: Deinterlace,
 }
 
 /// The video stream of an opened input, being decoded.
@@ -31,9 +35,14 @@ pub(super) struct Decoding {
     stream: usize,
     decoder: decoder::Video,
     orientation: Orientation,
+    /// The pixel aspect that the container states.
+    stated_aspect: Rational,
     max_pixels: u64,
+    interlacing: Interlacing,
     hardware: Option<String>,
     clock: Clock,
+    /// When the video starts by the file's statement, in seconds on the clock.
+    video_start: f64,
     promise: Promise,
     damage: Damage,
     pub(super) info: VideoInfo,
@@ -76,28 +85,34 @@ impl Decoding {
         }
         let matrix = stream.side_data().find(|data| data.kind() == codec::packet::side_data::Type::DisplayMatrix);
         let orientation = matrix.map_or_else(Orientation::default, |matrix| Orientation::from_matrix(matrix.data()));
-        let (width, height) = orientation.size(stored);
+        let stated_aspect = stated_aspect(&stream);
+        let (width, height) = orientation.size(PixelAspect::new(stated_aspect, decoder.aspect_ratio()).size(stored));
         let positive = |rate: f64| Some(rate).filter(|rate| rate.is_finite() && *rate > 0.0);
         let frame_rate = positive(f64::from(stream.avg_frame_rate())).or_else(|| positive(f64::from(stream.rate())));
         let seconds = f64::from(stream.time_base());
-        let (stated, file_start) = stated_times(&input);
-        let of_stream = Some(stream.duration()).filter(|ticks| stated && *ticks > 0).map(|ticks| ticks as f64 * seconds);
-        let of_file = Some(input.duration()).filter(|ticks| stated && *ticks > 0).map(|ticks| ticks as f64 / f64::from(ffi::AV_TIME_BASE));
-        let length = of_stream.or(of_file).and_then(|length| Duration::try_from_secs_f64(length).ok());
+        let timeline = Timeline::of(&input, stream.index());
+        let origin = timeline.origin();
+        let video_start = Some(stream.start_time())
+            .filter(|ticks| *ticks != ffi::AV_NOPTS_VALUE)
+            .map_or(0.0, |ticks| (ticks as f64 * seconds - origin.unwrap_or(0.0)).max(0.0));
+        let length = |ticks: i64, seconds: f64| Some(ticks as f64 * seconds).filter(|length| timeline.is_stated && *length > 0.0);
+        let of_stream = length(stream.duration(), seconds).map(|length| video_start + length);
+        let of_file = length(input.duration(), 1.0 / f64::from(ffi::AV_TIME_BASE));
+        let end = of_stream.or(of_file);
         let counted = u64::try_from(stream.frames()).ok().filter(|frames| *frames > 0);
-        let estimated = length.zip(frame_rate).map(|(length, rate)| (length.as_secs_f64() * rate).round() as u64);
+        let estimated = end.zip(frame_rate).map(|(end, rate)| ((end - video_start).max(0.0) * rate).round() as u64);
         let info = VideoInfo {
             width,
             height,
             frames: counted.or(estimated),
-            duration: length,
+            duration: end.and_then(|end| Duration::try_from_secs_f64(end).ok()),
             frame_rate,
             codec: id.name().to_owned(),
             live: false,
         };
-        let first = Some(stream.start_time()).filter(|ticks| *ticks != ffi::AV_NOPTS_VALUE);
-        let clock = Clock::new(seconds, first, frame_rate);
-        let promise = Promise { video: of_stream, file: of_file, file_start, ..Promise::default() };
+        let clock = Clock::new(seconds, origin, frame_rate);
+        let promise = Promise { video: of_stream, file: of_file, ..Promise::default() };
+        let interlacing = Interlacing::new(options.deinterlace, stated_field_order(&stream));
         let stream = stream.index();
         let max_pixels = options.max_pixels;
         Ok(Self {
@@ -105,9 +120,12 @@ impl Decoding {
             stream,
             decoder,
             orientation,
+            stated_aspect,
             max_pixels,
+            interlacing,
             hardware: options.hardware.clone(),
             clock,
+            video_start,
             promise,
             damage: Damage::default(),
             info,
@@ -116,12 +134,25 @@ impl Decoding {
         })
     }
 
+    /// Takes it for a camera, whose clock starts at the first frame that is received.
+    pub(super) fn live(&mut self) {
+        self.info.live = true;
+        self.info.frames = None;
+        self.clock.from_first_frame();
+    }
+
     /// Goes to the key frame at or before `time`. Frame numbers then follow from the times and the average frame rate.
     pub(super) fn seek(&mut self, time: Duration) -> Result<()> {
-        let start = self.clock.first.map_or(0.0, |ticks| ticks as f64 * self.clock.seconds);
-        let target = ((start + time.as_secs_f64()) * f64::from(ffi::AV_TIME_BASE)) as i64;
-        self.input.seek(target, ..target.saturating_add(1)).map_err(|error| failed(format!("cannot go to {time:?}"), &error))?;
+        let time = time.as_secs_f64();
+        // Nothing lies before the first frame; and where time stamps mean nothing, only counting frames tells where one is.
+        if time <= self.video_start || !self.clock.is_stated() {
+            return Ok(());
+        }
+        let target = ((self.clock.origin() + time) * f64::from(ffi::AV_TIME_BASE)) as i64;
+        let sought = self.input.seek(target, ..target.saturating_add(1));
+        sought.map_err(|error| failed(format!("cannot go to {time:.3} s"), &error))?;
         self.decoder.flush();
+        self.interlacing.reset();
         self.next_index = u64::MAX; // to be set from the first frame's time
         Ok(())
     }
@@ -185,10 +216,11 @@ impl Decoding {
         let Some(stream) = self.input.stream(packet.stream()) else { return };
         let Some(ticks) = packet.pts().or(packet.dts()) else { return };
         let until = ticks.saturating_add(packet.duration()) as f64 * f64::from(stream.time_base());
+        let until = until - self.clock.origin();
         let promise = &mut self.promise;
-        promise.file_until = promise.file_until.max(until - promise.file_start);
-        if let Some(first) = self.clock.first.filter(|_| packet.stream() == self.stream) {
-            promise.video_until = promise.video_until.max(until - first as f64 * self.clock.seconds);
+        promise.file_until = promise.file_until.max(until);
+        if packet.stream() == self.stream {
+            promise.video_until = promise.video_until.max(until);
         }
     }
 
@@ -225,20 +257,68 @@ impl Decoding {
             frame = from_hardware(&frame, name, &self.info.codec)?;
         }
         let time = self.clock.time(frame.timestamp());
-        let index = if self.next_index == u64::MAX { (time.as_secs_f64() / self.clock.frame).round() as u64 } else { self.next_index };
+        let counted = |time: Duration| ((time.as_secs_f64() - self.video_start) / self.clock.frame).round() as u64;
+        let index = if self.next_index == u64::MAX { counted(time) } else { self.next_index };
         self.next_index = index + 1;
-        Ok(Frame::decoded(index, time, Decoded::new(frame, self.orientation)))
+        let aspect = PixelAspect::new(self.stated_aspect, frame.aspect_ratio());
+        let shown = aspect.size((frame.width(), frame.height()));
+        check_size(shown, self.max_pixels)?;
+        let frame = Arc::new(frame);
+        let fields = self.interlacing.look(&frame);
+        Ok(Frame::decoded(index, time, Decoded::new(frame, fields, Shape { size: shown, orientation: self.orientation })))
     }
 }
 
-/// Whether the file itself states its duration, which FFmpeg otherwise guesses from the size or the last packets; and when it
-/// starts, in seconds.
-fn stated_times(input: &Input) -> (bool, f64) {
-    // SAFETY: the input is open; the fields are plain numbers.
+/// What a container says of its times.
+struct Timeline {
+    /// Whether its duration is its own statement: FFmpeg otherwise guesses from the size or the last packets.
+    is_stated: bool,
+    /// When its first stream starts, in seconds of its time stamps.
+    start: Option<f64>,
+    /// Whether its time stamps may start anywhere, as those of a broadcast do. Those of other containers count from the start of
+    /// the presentation, even where nothing is shown at first.
+    starts_anywhere: bool,
+}
+
+impl Timeline {
+    fn of(input: &Input, stream: usize) -> Self {
+        // SAFETY: the input is open; the fields are plain numbers. Programmes live as long as the input.
+        #[allow(unsafe_code)]
+        let (method, start, flags) = unsafe {
+            let input = input.as_ptr().cast_mut();
+            // Every programme of a broadcast has a clock of its own.
+            let program = ffi::av_find_program_from_stream(input, std::ptr::null_mut(), i32::try_from(stream).unwrap_or(-1));
+            let start = if program.is_null() { (*input).start_time } else { (*program).start_time };
+            ((*input).duration_estimation_method, start, (*(*input).iformat).flags)
+        };
+        Self {
+            is_stated: method == ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_STREAM,
+            start: (start != ffi::AV_NOPTS_VALUE).then(|| start as f64 / f64::from(ffi::AV_TIME_BASE)),
+            starts_anywhere: flags & ffi::AVFMT_TS_DISCONT != 0,
+        }
+    }
+
+    /// The time stamp, in seconds, at which a player's clock shows zero. `None` when the container does not say.
+    ///
+    /// As browsers have it (HTML, "offsets into the media resource", and Chromium's `FFmpegDemuxer`): a timeline with a zero of
+    /// its own is left alone, unless something is shown before that zero.
+    fn origin(&self) -> Option<f64> {
+        self.start.map(|start| if self.starts_anywhere { start } else { start.min(0.0) })
+    }
+}
+
+/// The pixel aspect in the container's description of a stream; 0:1 when it has none.
+fn stated_aspect(stream: &Stream<'_>) -> Rational {
+    // SAFETY: the stream is live; the field is a pair of plain numbers.
     #[allow(unsafe_code)]
-    let (method, start) = unsafe { ((*input.as_ptr()).duration_estimation_method, (*input.as_ptr()).start_time) };
-    let start = if start == ffi::AV_NOPTS_VALUE { 0 } else { start };
-    (method == ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_STREAM, start as f64 / f64::from(ffi::AV_TIME_BASE))
+    Rational::from(unsafe { (*stream.as_ptr()).sample_aspect_ratio })
+}
+
+/// The order of fields in the container's description of a stream.
+fn stated_field_order(stream: &Stream<'_>) -> FieldOrder {
+    // SAFETY: the stream and its parameters are live; the field is a plain value.
+    #[allow(unsafe_code)]
+    FieldOrder::from(unsafe { (*(*stream.as_ptr()).codecpar).field_order })
 }
 
 /// Keeps the decoder from making buffers for frames that a later packet states to be huge. Coded sizes are padded, so there is

@@ -38,12 +38,14 @@ impl Frame {
         self.index
     }
 
-    /// Its presentation time since the start of the video.
+    /// Its presentation time on the container's clock, as a player shows it: the first frame of a file whose sound starts three
+    /// seconds earlier is at 3 s. Containers whose time stamps start anywhere (MPEG-TS) start at zero with their first stream;
+    /// a live source does with its first frame.
     pub fn time(&self) -> Duration {
         self.time
     }
 
-    /// Width and height of the upright picture, in pixels.
+    /// Width and height of the upright picture, in square pixels.
     pub fn size(&self) -> (u32, u32) {
         match &self.pixels {
             Pixels::Rgb(image) => (image.width(), image.height()),
@@ -65,7 +67,7 @@ impl Frame {
     }
 
     /// A small grey picture of [`THUMBNAIL`](crate::image::THUMBNAIL) pixels, row by row, for [`CutDetector`](crate::track::CutDetector). The picture as it
-    /// is stored: a turn does not matter for that.
+    /// is stored: neither a turn nor the shape of pixels matters for that.
     ///
     /// # Errors
     /// As [`Frame::to_image`].

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::decoder::{DecodeOptions, Decoding};
 use super::ffmpeg::format::context::Input;
 use super::ffmpeg::{Dictionary, broken, device, failed, format, init};
-use super::{Frame, FrameSource, VideoInfo, VideoOptions};
+use super::{Deinterlace, Frame, FrameSource, VideoInfo, VideoOptions};
 use crate::error::{Error, Result};
 
 /// How a live source is opened.
@@ -24,7 +24,7 @@ pub struct LiveOptions {
 impl Default for LiveOptions {
     fn default() -> Self {
         // One thread: frame threads would hold frames back.
-        let decode = DecodeOptions { threads: 1, hardware: None, max_pixels: 1 << 27 };
+        let decode = DecodeOptions { threads: 1, hardware: None, max_pixels: 1 << 27, deinterlace: Deinterlace::Auto };
         Self { timeout: Duration::from_secs(10), decode, options: Vec::new() }
     }
 }
@@ -35,6 +35,7 @@ impl LiveOptions {
         let mut options = Self::default();
         options.decode.hardware.clone_from(&file.decode.hardware);
         options.decode.max_pixels = file.decode.max_pixels;
+        options.decode.deinterlace = file.decode.deinterlace;
         options
     }
 
@@ -56,6 +57,13 @@ impl LiveOptions {
     #[must_use]
     pub fn hardware(mut self, device: impl Into<String>) -> Self {
         self.decode.hardware = Some(device.into());
+        self
+    }
+
+    /// Whether interlaced frames are taken apart; see [`VideoOptions::deinterlace`](super::VideoOptions::deinterlace).
+    #[must_use]
+    pub fn deinterlace(mut self, deinterlace: Deinterlace) -> Self {
+        self.decode.deinterlace = deinterlace;
         self
     }
 
@@ -218,13 +226,11 @@ impl Shared {
                 return;
             }
         };
-        let info = &mut decoding.info;
-        info.live = info.duration.is_none();
-        if info.live {
-            info.frames = None;
+        if decoding.info.duration.is_none() {
+            decoding.live();
         }
-        self.waits.store(!info.live, Ordering::Relaxed);
-        if opened.send(Ok(info.clone())).is_ok() {
+        self.waits.store(!decoding.info.live, Ordering::Relaxed);
+        if opened.send(Ok(decoding.info.clone())).is_ok() {
             self.pump(&mut decoding, options.timeout);
         }
     }

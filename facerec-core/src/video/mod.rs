@@ -4,21 +4,29 @@
 //! implement it (feature `video`), and so can frames of one's own.
 
 #[cfg(feature = "video")]
+mod aspect;
+#[cfg(feature = "video")]
 mod clock;
 #[cfg(feature = "video")]
 mod damage;
 #[cfg(feature = "video")]
 mod decoder;
 #[cfg(feature = "video")]
+mod deinterlace;
+#[cfg(feature = "video")]
 mod ffmpeg;
 mod frame;
 #[cfg(feature = "video")]
 mod hardware;
 #[cfg(feature = "video")]
+mod interlacing;
+#[cfg(feature = "video")]
 mod live;
 mod orientation;
 #[cfg(feature = "video")]
 mod pixels;
+#[cfg(feature = "video")]
+mod planes;
 #[cfg(feature = "video")]
 mod reader;
 #[cfg(feature = "video")]
@@ -39,7 +47,7 @@ pub use source::VideoSource;
 #[cfg(feature = "video")]
 pub use writer::VideoWriter;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Where frames come from, in the order in which they are shown.
 pub trait FrameSource: Send {
@@ -69,16 +77,20 @@ pub fn is_live(address: &Path) -> bool {
 }
 
 /// What is known of a source of frames.
+///
+/// Frames are upright and have square pixels. Where stored pixels are not square (PAL and NTSC wide screen, 1440 x 1080), one side
+/// of the picture grows and none shrinks, as in browsers: 720 x 576 with pixels of 64:45 is 1024 x 576. Boxes are in these pixels;
+/// a box in stored pixels is that divided by the same factor, before the picture was turned upright.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct VideoInfo {
-    /// Width of an upright frame in pixels.
+    /// Width of an upright frame in square pixels.
     pub width: u32,
-    /// Height of an upright frame in pixels.
+    /// Height of an upright frame in square pixels.
     pub height: u32,
     /// Frames in all, when the file says so or its length and rate do; an estimate.
     pub frames: Option<u64>,
-    /// Length, when the file says so.
+    /// When the last frame ends, on the clock of the frames' times, when the file says so. A video that starts late is shorter.
     pub duration: Option<Duration>,
     /// Average frames a second, when the file says so.
     pub frame_rate: Option<f64>,
@@ -86,4 +98,31 @@ pub struct VideoInfo {
     pub codec: String,
     /// Whether frames come in real time and are lost when nobody takes them.
     pub live: bool,
+}
+
+/// Whether interlaced frames are taken apart: two fields were taken one after the other, and what moved between them shows as combs.
+/// A frame then shows its first field, whole where nothing moves and interpolated where something does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deinterlace {
+    /// Where the stream says that it is interlaced and does not show otherwise, and where it shows without being said.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+    /// Every frame, whatever the stream says. Progressive frames lose detail where something moves.
+    On,
+}
+
+impl std::str::FromStr for Deinterlace {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            "on" => Ok(Self::On),
+            other => Err(Error::argument("deinterlace", format!("expected auto, off or on, got `{other}`"))),
+        }
+    }
 }

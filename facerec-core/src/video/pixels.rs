@@ -1,20 +1,32 @@
 //! A decoded frame and its way to RGB.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
+use super::deinterlace::deinterlaced;
 use super::ffmpeg::format::Pixel;
 use super::ffmpeg::software::scaling::{Context as Scaler, Flags};
 use super::ffmpeg::util::frame::Video as AvFrame;
 use super::ffmpeg::{color, failed, ffi};
 use super::frame::shrink;
+use super::interlacing::Fields;
 use super::orientation::Orientation;
 use crate::error::{Error, Result};
 use crate::image::{Image, THUMBNAIL};
 
-/// A frame as FFmpeg decoded it, in the decoder's own buffers, and how it is to be turned.
+/// A frame as FFmpeg decoded it, in the decoder's own buffers, and how it is shown.
 pub(super) struct Decoded {
-    frame: AvFrame,
-    orientation: Orientation,
+    frame: Arc<AvFrame>,
+    /// Its fields when it is interlaced.
+    fields: Option<Fields>,
+    shape: Shape,
+}
+
+/// How a stored picture is shown: scaled to `size`, where its pixels are square, then turned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) size: (u32, u32),
+    pub(super) orientation: Orientation,
 }
 
 impl std::fmt::Debug for Decoded {
@@ -45,18 +57,19 @@ struct Kind {
 }
 
 impl Decoded {
-    pub(super) fn new(frame: AvFrame, orientation: Orientation) -> Self {
-        Self { frame, orientation }
+    pub(super) fn new(frame: Arc<AvFrame>, fields: Option<Fields>, shape: Shape) -> Self {
+        Self { frame, fields, shape }
     }
 
     pub(super) fn size(&self) -> (u32, u32) {
-        self.orientation.size((self.frame.width(), self.frame.height()))
+        self.shape.orientation.size(self.shape.size)
     }
 
     pub(super) fn to_image(&self) -> Result<Image> {
-        let size = (self.frame.width(), self.frame.height());
-        let rgb = self.convert(&TO_RGB, Pixel::RGB24, size)?;
-        self.orientation.apply(Image::from_rgb(size.0, size.1, packed(&rgb, size, 3))?)
+        let Shape { size, orientation } = self.shape;
+        let whole = self.fields.as_ref().and_then(|fields| deinterlaced(&self.frame, fields));
+        let rgb = convert(whole.as_ref().unwrap_or(&self.frame), &TO_RGB, Pixel::RGB24, size)?;
+        orientation.apply(Image::from_rgb(size.0, size.1, packed(&rgb, size, 3))?)
     }
 
     pub(super) fn thumbnail(&self) -> Result<Vec<u8>> {
@@ -66,7 +79,7 @@ impl Decoded {
             let at = |x: usize, y: usize| u32::from(luma[y * stride + x]);
             return Ok(shrink(self.frame.width() as usize, self.frame.height() as usize, at));
         }
-        let gray = self.convert(&TO_GRAY, Pixel::GRAY8, THUMBNAIL)?;
+        let gray = convert(&self.frame, &TO_GRAY, Pixel::GRAY8, THUMBNAIL)?;
         Ok(packed(&gray, THUMBNAIL, 1))
     }
 
@@ -77,21 +90,25 @@ impl Decoded {
             (*self.frame.as_ptr()).linesize[0] > 0
         }
     }
+}
 
-    fn convert(&self, cache: &'static std::thread::LocalKey<RefCell<Option<Converter>>>, to: Pixel, size: (u32, u32)) -> Result<AvFrame> {
-        let frame = &self.frame;
-        let from = (frame.width(), frame.height());
-        let kind = Kind { format: frame.format(), from, to: size, space: frame.color_space(), range: frame.color_range() };
-        cache.with_borrow_mut(|cache| {
-            let converter = match cache.take().filter(|converter| converter.kind == kind) {
-                Some(converter) => cache.insert(converter),
-                None => cache.insert(Converter::new(kind, to)?),
-            };
-            let mut out = AvFrame::empty();
-            converter.scaler.run(frame, &mut out).map_err(|error| failed("cannot convert the frame to RGB", &error))?;
-            Ok(out)
-        })
-    }
+fn convert(
+    frame: &AvFrame,
+    cache: &'static std::thread::LocalKey<RefCell<Option<Converter>>>,
+    to: Pixel,
+    size: (u32, u32),
+) -> Result<AvFrame> {
+    let from = (frame.width(), frame.height());
+    let kind = Kind { format: frame.format(), from, to: size, space: frame.color_space(), range: frame.color_range() };
+    cache.with_borrow_mut(|cache| {
+        let converter = match cache.take().filter(|converter| converter.kind == kind) {
+            Some(converter) => cache.insert(converter),
+            None => cache.insert(Converter::new(kind, to)?),
+        };
+        let mut out = AvFrame::empty();
+        converter.scaler.run(frame, &mut out).map_err(|error| failed("cannot convert the frame to RGB", &error))?;
+        Ok(out)
+    })
 }
 
 impl Converter {

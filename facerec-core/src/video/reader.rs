@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::decoder::{DecodeOptions, Decoding, interrupt};
 use super::ffmpeg::format::context::StreamIo;
 use super::ffmpeg::{Dictionary, broken, failed, format, init};
-use super::{Frame, FrameSource, VideoInfo};
+use super::{Deinterlace, Frame, FrameSource, VideoInfo};
 use crate::error::{Error, Result};
 
 /// How a video file is read.
@@ -27,13 +27,13 @@ pub struct VideoOptions {
 
 impl Default for VideoOptions {
     fn default() -> Self {
-        let decode = DecodeOptions { threads: 0, hardware: None, max_pixels: 1 << 27 };
+        let decode = DecodeOptions { threads: 0, hardware: None, max_pixels: 1 << 27, deinterlace: Deinterlace::Auto };
         Self { start: Duration::ZERO, end: None, queue: 4, decode }
     }
 }
 
 impl VideoOptions {
-    /// Skips what comes before `start`; default the beginning. Times stay those of the whole video; frame numbers are then
+    /// Skips what comes before `start`; default the beginning. Times stay those of the container's clock; frame numbers are then
     /// computed from the times and the average frame rate, and exact only where that is constant.
     #[must_use]
     pub fn start(mut self, start: Duration) -> Self {
@@ -74,6 +74,14 @@ impl VideoOptions {
     #[must_use]
     pub fn max_pixels(mut self, pixels: u64) -> Self {
         self.decode.max_pixels = pixels;
+        self
+    }
+
+    /// Whether interlaced frames are taken apart; default [`Deinterlace::Auto`]. `Off` leaves combs where something moves, in which
+    /// faces are missed; `On` costs progressive videos detail.
+    #[must_use]
+    pub fn deinterlace(mut self, deinterlace: Deinterlace) -> Self {
+        self.decode.deinterlace = deinterlace;
         self
     }
 }

@@ -32,6 +32,10 @@ pub struct VideoWriter {
     scaler: Scaler,
     size: (u32, u32),
     last: Option<i64>,
+    /// The newest coded picture, kept back because the last one is told how long it is shown.
+    held: Option<Packet>,
+    /// When the video ends.
+    end: Option<i64>,
     finished: bool,
 }
 
@@ -69,7 +73,7 @@ impl VideoWriter {
         })?;
         let scaler = Scaler::get(Pixel::RGB24, even.0, even.1, Pixel::YUV420P, even.0, even.1, Flags::BILINEAR);
         let scaler = scaler.map_err(|error| write_failed(&path, &error))?;
-        Ok(Self { path, part, output, encoder, scaler, size: (width, height), last: None, finished: false })
+        Ok(Self { path, part, output, encoder, scaler, size: (width, height), last: None, held: None, end: None, finished: false })
     }
 
     fn start(
@@ -87,7 +91,7 @@ impl VideoWriter {
         encoder.set_height(height);
         encoder.set_format(Pixel::YUV420P);
         encoder.set_time_base(Rational(1, TICKS));
-        let rate = if frame_rate.is_finite() { frame_rate.clamp(1.0, 240.0) } else { 25.0 };
+        let rate = if frame_rate.is_finite() { frame_rate.clamp(0.01, 240.0) } else { 25.0 };
         encoder.set_frame_rate(Some(Rational((rate * 1000.0).round() as i32, 1000)));
         encoder.set_flags(codec::Flags::GLOBAL_HEADER);
         encoder.set_threading(codec::threading::Config::count(0));
@@ -114,7 +118,7 @@ impl VideoWriter {
             let (expected, actual) = (pixels(self.size), pixels((image.width(), image.height())));
             return Err(Error::DimensionMismatch { what: "video picture in pixels", expected, actual });
         }
-        let ticks = (time.as_secs_f64() * f64::from(TICKS)).round() as i64;
+        let ticks = ticks(time);
         let ticks = self.last.map_or(ticks, |last| ticks.max(last + 1));
         self.last = Some(ticks);
         self.encode(image, ticks).map_err(|error| write_failed(&self.path, &error))
@@ -136,27 +140,46 @@ impl VideoWriter {
     }
 
     fn flush_packets(&mut self) -> Result<(), AvError> {
-        let mut packet = Packet::empty();
         loop {
+            let mut packet = Packet::empty();
             match self.encoder.receive_packet(&mut packet) {
                 Ok(()) => {}
                 Err(AvError::Eof | AvError::Other { errno: super::ffmpeg::error::EAGAIN }) => return Ok(()),
                 Err(error) => return Err(error),
             }
-            packet.set_stream(0);
-            let stream = self.output.stream(0).ok_or(AvError::StreamNotFound)?.time_base();
-            packet.rescale_ts(Rational(1, TICKS), stream);
-            packet.write_interleaved(&mut self.output)?;
+            if let Some(before) = self.held.replace(packet) {
+                self.put(before)?;
+            }
         }
     }
 
-    /// Completes the file and gives it its name.
+    fn put(&mut self, mut packet: Packet) -> Result<(), AvError> {
+        if let (Some(end), Some(last)) = (self.end, self.last.filter(|last| packet.pts() == Some(*last))) {
+            packet.set_duration((end - last).max(1));
+        }
+        packet.set_stream(0);
+        let stream = self.output.stream(0).ok_or(AvError::StreamNotFound)?.time_base();
+        packet.rescale_ts(Rational(1, TICKS), stream);
+        packet.write_interleaved(&mut self.output)
+    }
+
+    /// Completes the file, whose last picture is shown until `end`, and gives it its name.
+    ///
+    /// # Errors
+    /// As [`VideoWriter::finish`].
+    pub fn finish_at(mut self, end: Duration) -> Result<()> {
+        self.end = Some(ticks(end));
+        self.finish()
+    }
+
+    /// Completes the file, whose last picture is shown as long as the frame rate says, and gives it its name.
     ///
     /// # Errors
     /// `io` when writing fails, for example on a full disk; nothing is left then.
     pub fn finish(mut self) -> Result<()> {
-        let completed = self.encoder.send_eof().and_then(|()| self.flush_packets()).and_then(|()| self.output.write_trailer());
-        completed.map_err(|error| write_failed(&self.path, &error))?;
+        let coded = self.encoder.send_eof().and_then(|()| self.flush_packets());
+        let written = coded.and_then(|()| self.held.take().map_or(Ok(()), |packet| self.put(packet)));
+        written.and_then(|()| self.output.write_trailer()).map_err(|error| write_failed(&self.path, &error))?;
         std::fs::rename(&self.part, &self.path).map_err(|error| Error::io("write", &self.path, error))?;
         self.finished = true;
         Ok(())
@@ -169,6 +192,10 @@ impl Drop for VideoWriter {
             let _ = std::fs::remove_file(&self.part); // half a video is of no use
         }
     }
+}
+
+fn ticks(time: Duration) -> i64 {
+    (time.as_secs_f64() * f64::from(TICKS)).round() as i64
 }
 
 /// Where a video lies until it is complete: beside its place, so that it can be renamed.

@@ -3,9 +3,11 @@
 #![cfg(feature = "video")]
 
 mod damage;
+mod interlaced;
 mod live;
 mod pipeline;
 mod reading;
+mod shown;
 mod writing;
 
 use std::path::{Path, PathBuf};

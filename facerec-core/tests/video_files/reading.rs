@@ -86,7 +86,7 @@ fn pixels_are_those_of_ffmpeg() {
             "hd.mp4",
             "-vf scale=out_color_matrix=bt709 -colorspace bt709 -color_primaries bt709 -color_trc bt709 -c:v libx264 -crf 5 -pix_fmt yuv420p",
         ),
-        ("odd.mkv", "-vf scale=175:143 -c:v libx264 -crf 5 -pix_fmt yuv444p"),
+        ("odd.mkv", "-vf scale=175:143,setsar=1 -c:v libx264 -crf 5 -pix_fmt yuv444p"),
     ] {
         let path = folder.make(name, "testsrc2=s=320x240:r=5:d=1", more);
         let raw = folder.path("raw.rgb");

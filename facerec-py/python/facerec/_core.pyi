@@ -208,6 +208,7 @@ class Engine:
         rejoin_within: float | None = None,
         provisional: bool | None = None,
         hardware: str | None = None,
+        deinterlace: str | None = None,
         progress: bool | Callable[[Progress], object] | None = None,
     ) -> Video: ...
     @property

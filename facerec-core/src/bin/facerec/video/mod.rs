@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use facerec_core::pipeline::{OnProgress, Progress};
-use facerec_core::{Cadence, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource};
+use facerec_core::{Cadence, Deinterlace, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource};
 use serde::Serialize;
 use serde_json::json;
 
@@ -54,6 +54,9 @@ pub(crate) struct Args {
     /// Decode on a device: vaapi, cuda, videotoolbox, d3d11va, qsv.
     #[arg(long, value_name = "NAME")]
     hardware: Option<String>,
+    /// Whether interlaced frames are taken apart: auto (where the stream says so or combs show), off or on.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    deinterlace: Deinterlace,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -88,7 +91,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
 
 /// What of the video is read, and how.
 fn reading(args: &Args) -> VideoOptions {
-    let mut options = VideoOptions::default().start(args.start.unwrap_or_default());
+    let mut options = VideoOptions::default().start(args.start.unwrap_or_default()).deinterlace(args.deinterlace);
     if let Some(end) = args.end {
         options = options.end(end);
     }
