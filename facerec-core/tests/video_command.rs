@@ -256,3 +256,47 @@ fn live_sources_end_when_asked_and_say_what_they_lost() {
     assert_eq!((run.code, run.summary()["lost_frames"].as_u64()), (0, Some(0)));
     assert!(run.summary()["frames"].as_u64().unwrap() > 85, "{}", run.summary());
 }
+
+/// The same scene however it is stored: what a player shows is what counts.
+#[test]
+fn late_squeezed_and_interlaced_videos_name_the_same_people() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let photo = shared.join("data/videos/lin-manuel-miranda.png").to_string_lossy().into_owned();
+    let gallery = folder.join("gallery").to_string_lossy().into_owned();
+    assert_eq!(with_models(&shared, ["enroll", "--gallery", &gallery, "--person", "Miranda", &photo]).code, 0);
+    let clip = shared.join("data/videos/short_hamilton_clip.mp4");
+    let x264 = "-an -c:v libx264 -preset veryfast -crf 18 -pix_fmt yuv420p";
+    ffmpeg(folder, &format!("-i {} -t 2.4 {x264} plain.mp4", clip.display()));
+    ffmpeg(folder, "-itsoffset 3 -i plain.mp4 -f lavfi -i sine=d=6 -map 0:v -map 1:a -c:v copy -c:a aac late.mp4");
+    ffmpeg(folder, "-itsoffset 3 -i plain.mp4 -f lavfi -i sine=d=6 -map 0:v -map 1:a -c:v copy -c:a aac late.ts");
+    ffmpeg(folder, &format!("-i plain.mp4 -vf scale=360:360,setsar=sar=16/9 {x264} squeezed.mp4"));
+    ffmpeg(folder, &format!("-i plain.mp4 -vf interlace=lowpass=0 {x264} -flags +ilme+ildct -x264-params tff=1 interlaced.mp4"));
+    ffmpeg(folder, &format!("-i plain.mp4 -vf interlace=lowpass=0,setfield=prog {x264} silent.mkv"));
+    let look = |name: &str, more: &str| {
+        let mut arguments = vec!["video".to_owned(), "--gallery".into(), gallery.clone(), folder.join(name).to_string_lossy().into_owned()];
+        arguments.extend(more.split_whitespace().map(String::from));
+        let run = with_models(&shared, arguments.iter().map(String::as_str));
+        assert_eq!(run.code, 0, "{name}: {}", run.stderr);
+        run
+    };
+    let plain = persons(look("plain.mp4", "").summary());
+    assert_eq!(plain.len(), 1, "{plain:?}");
+    for (name, offset) in [("late.mp4", 3000), ("late.ts", 3023), ("squeezed.mp4", 0), ("interlaced.mp4", 0), ("silent.mkv", 0)] {
+        let run = look(name, "--boxes");
+        let found = persons(run.summary());
+        let close = |a: i64, b: i64| (a - b - offset).abs() < 250;
+        assert!(found.len() == 1 && close(found[0].1, plain[0].1) && close(found[0].2, plain[0].2), "{name}: {found:?}, not {plain:?}");
+        // The lines say the same as the summary, box by box.
+        for track in run.lines.iter().filter(|line| line["boxes"].is_array()) {
+            let (boxes, start) = (track["boxes"].as_array().unwrap(), track["start_ms"].as_i64().unwrap());
+            assert!(start >= offset && boxes[0][1].as_i64() == Some(start), "{name}: {track}");
+            assert!(track["best_shots"].as_array().unwrap().iter().all(|shot| shot["ms"].as_i64().unwrap() >= start), "{name}");
+            assert!(boxes.iter().all(|one| one[4].as_f64().unwrap() <= 641.0), "{name}: boxes are in square pixels");
+        }
+    }
+    assert_eq!(look("interlaced.mp4", "--deinterlace off").code, 0);
+    let wrong = with_models(&shared, ["video", "plain.mp4", "--deinterlace", "sideways"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("auto, off or on"), "{}", wrong.stderr);
+}

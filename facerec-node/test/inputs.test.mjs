@@ -117,7 +117,7 @@ test('garbage everywhere else is refused, never a crash', async () => {
     () => Engine.create({ models: [5] }), () => Engine.create({ threshold: 2 }), () => Engine.create({ pack: 'none' }), () => engine.enroll(gallery, '', obama),
     () => engine.enroll(gallery, 'x', obama, { gate: 'lenient' }), () => engine.identify(gallery, obama, { threshold: NaN }), () => engine.identify(gallery, obama, { minMargin: -1 }),
     () => engine.identify(gallery, obama, { candidates: -1 }), () => gallery.removeFace(NaN), () => gallery.removeFace(2 ** 60), () => new Tracker({ keepLostMs: -1 }),
-    () => engine.video('x', gallery, { startMs: Infinity }), () => engine.video('x', gallery, { bestShots: 0 }),
+    () => engine.video('x', gallery, { startMs: Infinity }), () => engine.video('x', gallery, { bestShots: 0 }), () => engine.video('x', gallery, { deinterlace: 'sideways' }),
     () => engine.similarity(new Float32Array(192), new Float32Array(192)), () => engine.similarity(new Float32Array(3), new Float32Array(192)), () => new Tracker().update(NaN, []),
   )
   const allowed = new Set(['ERR_FACEREC_INVALID_ARGUMENT', 'ERR_FACEREC_DIMENSION_MISMATCH'])

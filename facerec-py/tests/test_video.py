@@ -146,7 +146,7 @@ def test_what_is_no_video_has_a_code(engine, clip, tmp_path):
         engine.video(tmp_path / "missing.mp4")
     with pytest.raises(facerec.IoError):
         engine.video(text, tmp_path / "no gallery")
-    for bad in ({"start": -1}, {"end": float("nan")}, {"rejoin_within": -1}):
+    for bad in ({"start": -1}, {"end": float("nan")}, {"rejoin_within": -1}, {"deinterlace": "sideways"}):
         with pytest.raises(facerec.InvalidArgument):
             engine.video(text, **bad)
     with pytest.raises(TypeError):

@@ -48,7 +48,12 @@ pub(super) struct Decoding {
     pub(super) info: VideoInfo,
     next_index: u64,
     stage: Stage,
+    /// Whether the container tells where key frames are.
+    has_index: bool,
 }
+
+/// Key frames are no farther apart, in seconds. Broadcasts are found by their time stamps, which say nothing of key frames.
+const LONGEST_GOP: f64 = 10.0;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Stage {
@@ -131,6 +136,7 @@ impl Decoding {
             info,
             next_index: 0,
             stage: Stage::Packets,
+            has_index: !timeline.starts_anywhere,
         })
     }
 
@@ -141,14 +147,18 @@ impl Decoding {
         self.clock.from_first_frame();
     }
 
-    /// Goes to the key frame at or before `time`. Frame numbers then follow from the times and the average frame rate.
+    /// Goes to a key frame at or before `time`. Frame numbers then follow from the times and the average frame rate.
     pub(super) fn seek(&mut self, time: Duration) -> Result<()> {
         let time = time.as_secs_f64();
         // Nothing lies before the first frame; and where time stamps mean nothing, only counting frames tells where one is.
-        if time <= self.video_start || !self.clock.is_stated() {
+        if !self.clock.is_stated() {
             return Ok(());
         }
-        let target = ((self.clock.origin() + time) * f64::from(ffi::AV_TIME_BASE)) as i64;
+        let early = if self.has_index { time } else { time - LONGEST_GOP };
+        if early <= self.video_start {
+            return Ok(());
+        }
+        let target = ((self.clock.origin() + early) * f64::from(ffi::AV_TIME_BASE)) as i64;
         let sought = self.input.seek(target, ..target.saturating_add(1));
         sought.map_err(|error| failed(format!("cannot go to {time:.3} s"), &error))?;
         self.decoder.flush();

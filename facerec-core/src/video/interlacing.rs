@@ -47,7 +47,10 @@ const MOST: i32 = 12;
 /// cut in interlaced video looks like a progressive frame.
 const WEIGHT: i32 = 3;
 
-/// Frames that are surely progressive are looked at this often.
+/// So many frames of a video are all looked at.
+const FIRST: u64 = 24;
+
+/// Later on, one of so many while nothing speaks for fields.
 const SELDOM: u64 = 4;
 
 impl Interlacing {
@@ -69,7 +72,7 @@ impl Interlacing {
         let by_container = matches!(self.stated, FieldOrder::TT | FieldOrder::BB | FieldOrder::TB | FieldOrder::BT);
         let says_so = frame.is_interlaced() || by_container;
         self.count += 1;
-        let settled = !says_so && self.evidence <= -MOST && self.mode == Deinterlace::Auto;
+        let settled = !says_so && !self.found && self.evidence <= 0 && self.count > FIRST && self.mode == Deinterlace::Auto;
         if let Some(previous) = previous.as_ref().filter(|_| !settled || self.count.is_multiple_of(SELDOM)) {
             self.weigh(Verdict::of(frame, previous));
         }
