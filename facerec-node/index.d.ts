@@ -525,6 +525,11 @@ export interface EngineOptions {
   maxFaces?: number
   /** Least side of a face in pixels. Default 0. */
   minFacePx?: number
+  /**
+   * How closely photos are looked at: `fast` (one look), `auto` (faces of 40 pixels and more in photos of more than 4 megapixels
+   * and in panoramas) or `full` (20 pixels and more in any photo; four times the work of `auto`). Default `auto`.
+   */
+  detail?: 'fast' | 'auto' | 'full'
 }
 
 /** An enrolled face without its vector. */

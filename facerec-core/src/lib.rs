@@ -84,7 +84,7 @@ pub mod track;
 pub mod video;
 
 pub use analyze::Analyzer;
-pub use detect::{Detect, DetectOptions, Detector};
+pub use detect::{Detail, Detect, DetectOptions, Detector};
 pub use embed::{Embed, Embedder};
 pub use engine::{Comparison, Engine, EngineBuilder};
 pub use enroll::{EnrollOptions, Enrolment, Identified, RejectReason};

@@ -1,7 +1,7 @@
 //! The front door.
 
 use facerec_core as core;
-use facerec_core::{DetectOptions, EngineBuilder, KnownPeople, Result as CoreResult};
+use facerec_core::{Detail, DetectOptions, EngineBuilder, KnownPeople, Result as CoreResult};
 use napi::bindgen_prelude::{Float32Array, Unknown};
 use napi_derive::napi;
 
@@ -55,6 +55,10 @@ pub struct EngineOptions {
     pub max_faces: Option<f64>,
     /// Least side of a face in pixels. Default 0.
     pub min_face_px: Option<f64>,
+    /// How closely photos are looked at: `fast` (one look), `auto` (faces of 40 pixels and more in photos of more than 4 megapixels
+    /// and in panoramas) or `full` (20 pixels and more in any photo; four times the work of `auto`). Default `auto`.
+    #[napi(ts_type = "'fast' | 'auto' | 'full'")]
+    pub detail: Option<String>,
 }
 
 impl EngineOptions {
@@ -71,6 +75,9 @@ impl EngineOptions {
         }
         if let Some(side) = self.min_face_px {
             options = options.min_face_px(side as f32);
+        }
+        if let Some(detail) = &self.detail {
+            options = options.detail(detail.parse::<Detail>()?);
         }
         Ok(options)
     }

@@ -24,10 +24,11 @@ test('an engine says what it is', async () => {
 })
 
 test('options reach the core', async () => {
-  const strict = await Engine.create({ threshold: 0.99, maxFaces: 2, threads: 1, sessions: 2, spinning: false })
+  const strict = await Engine.create({ threshold: 0.99, maxFaces: 2, detail: 'full', threads: 1, sessions: 2, spinning: false })
   assert.equal(strict.threshold.toFixed(2), '0.99')
   assert.equal((await strict.detect(six)).length, 2)
   assert.equal((await strict.compare(obama, obama2)).same, false)
+  await assert.rejects(Engine.create({ detail: 'everything' }), { code: 'invalid_argument' })
 })
 
 test('detect and embed', async () => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use facerec_core::gallery::{DecisionOptions, GalleryOptions};
-use facerec_core::{Comparison, Deinterlace, DetectOptions, Device, EnrollOptions, Enrolment, Identified, ImageView, SearchFilter};
+use facerec_core::{Comparison, Deinterlace, Detail, DetectOptions, Device, EnrollOptions, Enrolment, Identified, ImageView, SearchFilter};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -36,8 +36,11 @@ use crate::{process, records};
 ///     score_threshold: Least confidence of a face, 0 to 1.
 ///     max_faces: Keep only so many faces, the largest.
 ///     min_face_px: Least side of a face in pixels.
+///     detail: How closely photos are looked at: `fast` (one look), `auto` (the default: faces of 40 pixels and more in photos of more
+///         than 4 megapixels and in panoramas) or `full` (20 pixels and more in any photo; four times the work of `auto`).
 ///
 /// Raises:
+///     InvalidArgument: An option is out of range.
 ///     ModelNotFound, ChecksumMismatch, InvalidManifest: A model cannot be opened.
 ///     RuntimeLibraryError: ONNX Runtime is not there.
 ///     DeviceUnavailable: The device is not there.
@@ -132,7 +135,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         *, pack=None, detector=None, embedder=None, device=None, threads=None, sessions=None, spinning=None, threshold=None, turned=None, models=None,
-        library=None, max_side=None, score_threshold=None, max_faces=None, min_face_px=None
+        library=None, max_side=None, score_threshold=None, max_faces=None, min_face_px=None, detail=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn new(
@@ -152,6 +155,7 @@ impl Engine {
         score_threshold: Option<f32>,
         max_faces: Option<usize>,
         min_face_px: Option<f32>,
+        detail: Option<String>,
     ) -> PyResult<Self> {
         process::enter()?;
         let options = PyDict::new(py);
@@ -168,6 +172,10 @@ impl Engine {
         }
         pass!(builder: pack, detector, embedder, threads, sessions, spinning, threshold, turned);
         pass!(detect: max_side, score_threshold, max_faces, min_face_px);
+        if let Some(name) = detail {
+            detect = detect.detail(name.parse::<Detail>().or_raise()?);
+            options.set_item("detail", name)?;
+        }
         if let Some(device) = device {
             builder = builder.device(device.parse::<Device>().or_raise()?);
             options.set_item("device", device)?;

@@ -101,6 +101,7 @@ def test_options_of_an_engine(engine):
         ({"detector": "nothing"}, facerec.ModelNotFound),
         ({"pack": "nothing"}, facerec.InvalidArgument),
         ({"threshold": 2.0}, facerec.InvalidArgument),
+        ({"detail": "everything"}, facerec.InvalidArgument),
     ):
         with pytest.raises(kind) as caught:
             facerec.Engine(**wrong)

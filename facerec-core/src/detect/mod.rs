@@ -2,19 +2,21 @@
 
 mod buffers;
 mod canvas;
+mod closer;
 mod heads;
 mod landmark;
 mod network;
 mod nms;
 mod options;
 mod scrfd;
+mod tiles;
 mod ultraface;
 mod yunet;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-pub use options::DetectOptions;
+pub use options::{Detail, DetectOptions};
 
 use crate::error::Result;
 use crate::face::Detection;
@@ -96,25 +98,36 @@ impl Detector {
         let image = image.into();
         let rgb = image.to_rgb();
         let size = (image.width(), image.height());
-        let mut faces = self.pass(&[(&rgb, size)], self.options.max_side)?.pop().unwrap_or_default();
-        self.finish(&rgb, size, &mut faces)?;
-        Ok(faces)
+        Ok(self.faces(&[(&rgb, size)])?.pop().unwrap_or_default())
+    }
+
+    /// The faces of pictures of equal canvas.
+    fn faces(&self, pictures: &[Picture<'_>]) -> Result<Vec<Vec<Detection>>> {
+        let close = pictures.iter().any(|&(_, size)| !self.levels(size).is_empty());
+        let found = self.network.pass(pictures, self.options.max_side, if close { self.guess() } else { self.threshold() })?;
+        found.into_iter().zip(pictures).map(|(found, &picture)| self.finish(picture, found)).collect()
     }
 
     /// Further passes where they are needed, suppression, landmarks and limits.
-    fn finish(&self, rgb: &[u8], size: (u32, u32), faces: &mut Vec<Detection>) -> Result<()> {
-        nms::suppress(faces, self.nms_iou());
+    fn finish(&self, picture: Picture<'_>, found: Vec<Detection>) -> Result<Vec<Detection>> {
+        let (rgb, size) = picture;
+        let (mut faces, guesses): (Vec<_>, Vec<_>) = found.into_iter().partition(|face| face.score >= self.threshold());
+        nms::suppress(&mut faces, self.nms_iou());
         let most = self.options.max_side;
         let mut side = most;
         while side / 2 >= SMALLEST_PASS && faces.iter().any(|face| self.is_outgrown(face, size, side)) {
             let outgrown = |face: &Detection| self.is_outgrown(face, size, side);
-            if !self.look_again(rgb, size, side / 2, faces, outgrown)? {
+            if !self.look_again(rgb, size, side / 2, &mut faces, outgrown)? {
                 break;
             }
             side /= 2;
         }
-        if self.options.second_pass && most / SECOND_PASS >= SMALLEST_PASS && needs_second_look(faces, size) {
-            self.look_again(rgb, size, most / SECOND_PASS, faces, |_| false)?;
+        if self.options.second_pass && most / SECOND_PASS >= SMALLEST_PASS && needs_second_look(&faces, size) {
+            self.look_again(rgb, size, most / SECOND_PASS, &mut faces, |_| false)?;
+        }
+        let levels = self.levels(size);
+        if !levels.is_empty() {
+            faces = self.look_closer(picture, &levels, faces, guesses)?;
         }
         faces.retain(|face| face.rect.area() >= self.options.min_face_px * self.options.min_face_px);
         if let Some(most) = self.options.max_faces.filter(|&most| faces.len() > most) {
@@ -122,7 +135,8 @@ impl Detector {
             faces.truncate(most);
             faces.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
-        self.network.locate(rgb, size, faces)
+        self.network.locate(rgb, size, &mut faces)?;
+        Ok(faces)
     }
 
     /// Looks at a copy of the picture of `side` pixels and adds what only it shows. Faces for which `replace` holds give way
@@ -138,7 +152,7 @@ impl Detector {
         if !self.network.input().dynamic {
             return Ok(false);
         }
-        let mut again = self.pass(&[(rgb, size)], side)?.pop().unwrap_or_default();
+        let mut again = self.network.pass(&[(rgb, size)], side, self.threshold())?.pop().unwrap_or_default();
         nms::suppress(&mut again, self.nms_iou());
         faces.retain(|face| !replace(face) || again.iter().all(|new| apart(&new.rect, &face.rect)));
         // A face that both passes see keeps the answer of the first, which saw more detail.
@@ -149,8 +163,9 @@ impl Detector {
         Ok(found)
     }
 
-    fn pass(&self, pictures: &[Picture<'_>], side: u32) -> Result<Vec<Vec<Detection>>> {
-        self.network.pass(pictures, side, self.options.score_threshold)
+    /// Least score of a face.
+    fn threshold(&self) -> f32 {
+        self.options.score_threshold.unwrap_or(self.network.spec().score_threshold)
     }
 
     fn nms_iou(&self) -> f32 {
@@ -198,10 +213,7 @@ impl Detect for Detector {
             // Neighbours with the same canvas go through the network together.
             let together = rest.iter().take(most).take_while(|(_, other)| plan(*other) == plan(*size)).count();
             let (run, tail) = rest.split_at(together);
-            for (mut faces, &(rgb, size)) in self.pass(run, self.options.max_side)?.into_iter().zip(run) {
-                self.finish(rgb, size, &mut faces)?;
-                results.push(faces);
-            }
+            results.extend(self.faces(run)?);
             rest = tail;
         }
         Ok(results)

@@ -6,12 +6,33 @@ use super::heads::Head;
 use super::landmark::Landmarker;
 use crate::error::{Error, Result};
 use crate::face::Detection;
-use crate::image::resize_bilinear;
+use crate::geometry::{Landmarks, Point, Rect};
+use crate::image::{resize_bilinear, resize_part};
 use crate::model::{DetectSpec, InputSpec, ModelTask, ResolvedModel};
 use crate::runtime::{Model, Output, Runtime};
 
 /// Tightly packed RGB, and its width and height.
 pub(super) type Picture<'a> = (&'a [u8], (u32, u32));
+
+/// A part of a picture as the network is to see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// Left and top edge, in picture pixels.
+    pub(super) left: f64,
+    pub(super) top: f64,
+    /// Canvas pixels per picture pixel.
+    pub(super) scale: f64,
+    /// Width and height in canvas pixels.
+    pub(super) content: (u32, u32),
+}
+
+/// What stands at the top left of a canvas: packed RGB, its width and height, its scale, and where it lies in the picture.
+struct Shown {
+    rgb: Vec<u8>,
+    size: (u32, u32),
+    scale: f32,
+    origin: (f32, f32),
+}
 
 /// A detection network, what its manifest says of it, and its landmark network when it needs one.
 #[derive(Debug)]
@@ -66,31 +87,53 @@ impl Network {
     }
 
     /// One run of the network over pictures of equal canvas: candidates above the threshold, in image pixels, before suppression.
-    /// `threshold` is the least score of a candidate; `None` as the manifest says.
-    pub(super) fn pass(&self, pictures: &[Picture<'_>], side: u32, threshold: Option<f32>) -> Result<Vec<Vec<Detection>>> {
+    /// `threshold` is the least score of a candidate.
+    pub(super) fn pass(&self, pictures: &[Picture<'_>], side: u32, threshold: f32) -> Result<Vec<Vec<Detection>>> {
         let Some(&(_, first)) = pictures.first() else { return Ok(Vec::new()) };
-        let canvas = self.plan(first, side);
-        let shape = self.input.shape(pictures.len(), canvas.size.0, canvas.size.1);
-        let per_picture = shape[1] * shape[2] * shape[3];
-        let mut data = self.inputs.take(per_picture * pictures.len());
-        let mut scales = Vec::with_capacity(pictures.len());
-        for (&(rgb, size), out) in pictures.iter().zip(data.chunks_exact_mut(per_picture)) {
-            let canvas = self.plan(size, side);
-            let resized = resize_bilinear(rgb, size, canvas.content)?;
-            self.input.fill(&resized, canvas.content, canvas.size, out)?;
-            scales.push(canvas.scale);
+        let canvas = self.plan(first, side).size;
+        let shown = |index: usize| {
+            let (rgb, size) = pictures[index];
+            let plan = self.plan(size, side);
+            Ok(Shown { rgb: resize_bilinear(rgb, size, plan.content)?, size: plan.content, scale: plan.scale, origin: (0.0, 0.0) })
+        };
+        self.run(pictures.len(), canvas, threshold, shown)
+    }
+
+    /// One run of the network over parts of one picture, each at the top left of a canvas of `canvas` pixels: candidates of at
+    /// least `threshold` per part, in pixels of the whole picture, before suppression.
+    pub(super) fn look(&self, (rgb, size): Picture<'_>, parts: &[Part], canvas: (u32, u32), threshold: f32) -> Result<Vec<Vec<Detection>>> {
+        let shown = |index: usize| {
+            let Part { left, top, scale, content } = parts[index];
+            // Never a rounding error beyond the picture's edge.
+            let reach = |from: f64, pixels: u32, most: u32| (f64::from(pixels) / scale).min(f64::from(most) - from);
+            let area = [left, top, reach(left, content.0, size.0), reach(top, content.1, size.1)];
+            let rgb = resize_part(rgb, size, area, content)?;
+            Ok(Shown { rgb, size: content, scale: scale as f32, origin: (left as f32, top as f32) })
+        };
+        self.run(parts.len(), canvas, threshold, shown)
+    }
+
+    fn run(&self, count: usize, canvas: (u32, u32), threshold: f32, shown: impl Fn(usize) -> Result<Shown>) -> Result<Vec<Vec<Detection>>> {
+        let shape = self.input.shape(count, canvas.0, canvas.1);
+        let each = shape[1] * shape[2] * shape[3];
+        let mut data = self.inputs.take(each * count);
+        let mut places = Vec::with_capacity(count);
+        for (index, out) in data.chunks_exact_mut(each).enumerate() {
+            let Shown { rgb, size, scale, origin } = shown(index)?;
+            self.input.fill(&rgb, size, canvas, out)?;
+            places.push((scale, origin));
         }
-        let threshold = threshold.unwrap_or(self.spec.score_threshold);
         let faces = self.model.run(&shape, &data, |outputs: &[Output<'_>]| {
-            let decode = |(index, scale): (usize, &f32)| {
-                let mut faces = self.head.decode(outputs, (index, pictures.len()), canvas.size, threshold)?;
+            let decode = |(index, &(scale, (left, top))): (usize, &(f32, (f32, f32)))| {
+                let mut faces = self.head.decode(outputs, (index, count), canvas, threshold)?;
                 for face in &mut faces {
-                    face.rect = face.rect.scale(1.0 / scale);
-                    face.landmarks = face.landmarks.scale(1.0 / scale);
+                    let rect = face.rect.scale(1.0 / scale);
+                    face.rect = Rect::new(rect.x1 + left, rect.y1 + top, rect.x2 + left, rect.y2 + top);
+                    face.landmarks = Landmarks(face.landmarks.scale(1.0 / scale).0.map(|point| Point::new(point.x + left, point.y + top)));
                 }
                 Ok(faces)
             };
-            scales.iter().enumerate().map(decode).collect()
+            places.iter().enumerate().map(decode).collect()
         });
         self.inputs.give_back(data);
         faces

@@ -13,9 +13,9 @@ use std::borrow::Cow;
 
 pub use decode::DecodeLimits;
 pub use draw::{Annotation, Tone, annotate};
-pub(crate) use resize::resize_bilinear;
-pub(crate) use turn::{Turn, rearranged};
+pub(crate) use resize::{resize_bilinear, resize_part};
 pub use samples::Samples;
+pub(crate) use turn::{Turn, rearranged};
 pub(crate) use warp::warp_affine;
 
 use crate::error::{Error, Result};

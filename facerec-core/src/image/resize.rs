@@ -51,6 +51,17 @@ pub(crate) fn resize_bilinear(src: &[u8], from: (u32, u32), to: (u32, u32)) -> R
     resize(src, from, to, ResizeAlg::Interpolation(FilterType::Bilinear))
 }
 
+/// [`resize_bilinear`] of the part `left, top, width, height` (pixels of `src`, also fractions of one, inside the picture), read
+/// where it lies: nothing is copied but what comes out.
+///
+/// # Errors
+/// As [`resize_bilinear`].
+pub(crate) fn resize_part(src: &[u8], from: (u32, u32), part: [f64; 4], to: (u32, u32)) -> Result<Vec<u8>> {
+    let [left, top, width, height] = part;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Interpolation(FilterType::Bilinear)).crop(left, top, width, height);
+    resize_with(src, from, to, &options)
+}
+
 /// [`resize_bilinear`] with antialiasing: for pictures that people look at.
 ///
 /// # Errors
@@ -63,12 +74,15 @@ fn resize(src: &[u8], from: (u32, u32), to: (u32, u32), method: ResizeAlg) -> Re
     if from == to {
         return Ok(src.to_vec());
     }
+    resize_with(src, from, to, &ResizeOptions::new().resize_alg(method))
+}
+
+fn resize_with(src: &[u8], from: (u32, u32), to: (u32, u32), options: &ResizeOptions) -> Result<Vec<u8>> {
     let failed = |reason: String| Error::internal(format!("resize {from:?} to {to:?}: {reason}"));
     let source = TypedImageRef::<U8x3>::from_buffer(from.0, from.1, src).map_err(|e| failed(e.to_string()))?;
     let mut data = vec![0; to.0 as usize * to.1 as usize * 3];
     let mut target = TypedImage::<U8x3>::from_buffer(to.0, to.1, &mut data).map_err(|e| failed(e.to_string()))?;
-    let options = ResizeOptions::new().resize_alg(method);
-    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|e| failed(e.to_string()))?;
+    Resizer::new().resize_typed(&source, &mut target, options).map_err(|e| failed(e.to_string()))?;
     Ok(data)
 }
 
@@ -87,6 +101,17 @@ mod tests {
         }
         let small = image.fit(10).expect("resized");
         assert_eq!((small.width(), small.height()), (10, 5));
+    }
+
+    #[test]
+    fn a_part_is_what_the_whole_shows_there() {
+        let src: Vec<u8> = (0..40 * 30 * 3).map(|i| (i * 7 % 251) as u8).collect();
+        let whole = resize_bilinear(&src, (40, 30), (20, 15)).expect("fits");
+        let part = resize_part(&src, (40, 30), [10.0, 4.0, 16.0, 20.0], (8, 10)).expect("inside");
+        for (y, row) in part.chunks_exact(8 * 3).enumerate() {
+            assert_eq!(row, &whole[((y + 2) * 20 + 5) * 3..][..8 * 3], "row {y}");
+        }
+        assert!(resize_part(&src, (40, 30), [30.0, 0.0, 16.0, 20.0], (8, 10)).is_err(), "outside");
     }
 
     #[test]

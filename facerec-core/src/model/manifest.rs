@@ -241,6 +241,10 @@ pub struct DetectSpec {
     /// is looked at again in a smaller copy of the picture.
     #[serde(default)]
     pub max_face: f32,
+    /// Side (square root of the area), in pixels of the network's input, of the smallest face to which the network gives at least
+    /// half of `score_threshold`. It says how far large pictures are magnified; see `models/README.md` for how it is measured.
+    #[serde(default = "sixteen")]
+    pub min_face: f32,
     /// Default score threshold, `0..=1`.
     #[serde(default = "half")]
     pub score_threshold: f32,
@@ -251,6 +255,10 @@ pub struct DetectSpec {
 
 fn two() -> u32 {
     2
+}
+
+fn sixteen() -> f32 {
+    16.0
 }
 
 fn half() -> f32 {
@@ -435,6 +443,9 @@ impl DetectSpec {
         }
         if !(1..=16).contains(&self.anchors) {
             return Err(format!("expected `detect.anchors` in 1..=16, got `{}`", self.anchors));
+        }
+        if !self.min_face.is_finite() || self.min_face < 1.0 {
+            return Err(format!("expected `detect.min_face` of 1 or more, got `{}`", self.min_face));
         }
         if !self.max_face.is_finite() || self.max_face < 0.0 {
             return Err(format!("expected `detect.max_face` of 0 or more, got `{}`", self.max_face));

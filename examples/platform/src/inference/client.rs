@@ -88,11 +88,22 @@ pub struct RemoteDetector {
 
 impl Detect for RemoteDetector {
     fn detect_batch(&self, images: &[ImageView<'_>]) -> CoreResult<Vec<Vec<Detection>>> {
+        self.call(images, false)
+    }
+
+    fn detect_frames(&self, frames: &[ImageView<'_>]) -> CoreResult<Vec<Vec<Detection>>> {
+        self.call(frames, true)
+    }
+}
+
+impl RemoteDetector {
+    fn call(&self, images: &[ImageView<'_>], video: bool) -> CoreResult<Vec<Vec<Detection>>> {
         let frame = |(id, image): (usize, &ImageView<'_>)| wire::Frame {
             id: id as u64,
             width: image.width(),
             height: image.height(),
             rgb: image.to_rgb().into_owned().into(),
+            video,
         };
         let frames: Vec<_> = images.iter().enumerate().map(frame).collect();
         let call = || {

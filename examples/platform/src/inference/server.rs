@@ -30,7 +30,10 @@ const CALLS_AT_ONCE: usize = 32;
 /// A frame's faces with their quality.
 type Found = Vec<(Detection, Option<facerec_core::Quality>)>;
 
-struct Detecting(Batcher<Image, Found>);
+/// A picture, and whether it is a frame of a video.
+type Seen = (Image, bool);
+
+struct Detecting(Batcher<Seen, Found>);
 
 struct Processing {
     vision: Vision,
@@ -65,7 +68,7 @@ pub async fn serve(
     }
     let detecting = if detection {
         let vision = vision.clone();
-        let batcher = Batcher::new(Arc::new(move |images: &[Image]| find(&vision, images)), most, wait, threads)?;
+        let batcher = Batcher::new(Arc::new(move |pictures: &[Seen]| find(&vision, pictures)), most, wait, threads)?;
         let service = DetectionServer::new(Arc::new(Detecting(batcher)));
         let service = service.max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES);
         Some(InterceptedService::new(service, ask.clone()))
@@ -92,15 +95,20 @@ pub async fn serve(
 }
 
 /// The faces of all images, each judged by its aligned picture.
-fn find(vision: &Vision, images: &[Image]) -> facerec_core::Result<Vec<Found>> {
-    let views: Vec<_> = images.iter().map(Image::view).collect();
+fn find(vision: &Vision, pictures: &[Seen]) -> facerec_core::Result<Vec<Found>> {
     let (template, side) = vision.embedder.template();
     let judge = |image: &Image, face: Detection| {
         let aligned = align(image.view(), &face.landmarks, &template, side).ok();
         (face, aligned.map(|aligned| assess(&face, &aligned)))
     };
-    let found = vision.detector.detect_batch(&views)?;
-    Ok(images.iter().zip(found).map(|(image, faces)| faces.into_iter().map(|face| judge(image, face)).collect()).collect())
+    let of = |video: bool| pictures.iter().filter(move |picture| picture.1 == video).map(|picture| picture.0.view()).collect::<Vec<_>>();
+    let mut photos = vision.detector.detect_batch(&of(false))?.into_iter();
+    let mut frames = vision.detector.detect_frames(&of(true))?.into_iter();
+    let faces = |(image, video): &Seen| {
+        let found = if *video { frames.next() } else { photos.next() };
+        found.unwrap_or_default().into_iter().map(|face| judge(image, face)).collect()
+    };
+    Ok(pictures.iter().map(faces).collect())
 }
 
 fn status(error: Error) -> Status {
@@ -115,7 +123,7 @@ fn status(error: Error) -> Status {
 impl Detecting {
     async fn detect(&self, frame: wire::Frame) -> Result<wire::Faces, Status> {
         let image = Image::from_rgb(frame.width, frame.height, frame.rgb.into()).map_err(|error| status(error.into()))?;
-        let found = self.0.call(image).await.map_err(status)?;
+        let found = self.0.call((image, frame.video)).await.map_err(status)?;
         Ok(wire::Faces { id: frame.id, faces: found.into_iter().map(sent).collect() })
     }
 }

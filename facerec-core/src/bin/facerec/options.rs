@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use facerec_core::gallery::GalleryKey;
-use facerec_core::{Device, Engine, EngineBuilder, GalleryOptions};
+use facerec_core::{Detail, DetectOptions, Device, Engine, EngineBuilder, GalleryOptions};
 
 use super::exit::{InModels, Outcome};
 
@@ -23,6 +23,10 @@ pub(crate) struct Global {
     /// Another embedder than the pack's.
     #[arg(long, global = true, value_name = "ID", help_heading = "Global options")]
     pub(crate) embedder: Option<String>,
+    /// How closely photos are looked at: fast (one look), auto (faces of 40 pixels and more in large photos and panoramas) or full
+    /// (20 pixels and more in any photo; four times the work of auto).
+    #[arg(long, global = true, value_name = "DETAIL", default_value = "auto", help_heading = "Global options")]
+    pub(crate) detail: Detail,
     /// Where to compute: cpu, cuda[:N], tensorrt, coreml, directml, openvino or auto.
     #[arg(long, global = true, value_name = "DEVICE", default_value = "cpu", help_heading = "Global options")]
     pub(crate) device: Device,
@@ -66,6 +70,7 @@ impl Global {
     /// The engine's builder for `photos` inputs.
     pub(crate) fn builder(&self, photos: usize) -> EngineBuilder {
         let mut builder = Engine::builder().pack(&self.pack).device(self.device.clone()).turned(!self.as_it_stands);
+        builder = builder.detect_options(DetectOptions::default().detail(self.detail));
         for folder in &self.models {
             builder = builder.model_folder(folder);
         }

@@ -3,6 +3,7 @@
 use image::{RgbImage, imageops};
 
 use super::ifd::Directory;
+use crate::image::rearranged;
 
 /// EXIF's tag 0x0112, "Orientation".
 const TAG: u16 = 0x112;
@@ -70,36 +71,18 @@ pub(super) fn upright(mut image: RgbImage, orientation: u64) -> RgbImage {
         3 => imageops::rotate180_in_place(&mut image),
         4 => imageops::flip_vertical_in_place(&mut image),
         5 => return transposed(&image, false, false),
-        6 => return transposed(&image, false, true),
+        6 => return transposed(&image, true, false),
         7 => return transposed(&image, true, true),
-        8 => return transposed(&image, true, false),
+        8 => return transposed(&image, false, true),
         _ => {}
     }
     image
 }
 
-/// Rows become columns, read from the right when `from_right`, from the bottom when `from_bottom`. In tiles that stay in the
-/// cache: most phone photos come this way, and the `image` crate's pixel by pixel rotation costs more than decoding them.
-fn transposed(image: &RgbImage, from_right: bool, from_bottom: bool) -> RgbImage {
-    const TILE: usize = 32;
-    let (columns, rows) = (image.width() as usize, image.height() as usize);
-    let source = image.as_raw();
-    let mut turned = RgbImage::new(image.height(), image.width());
-    for (band, lines) in turned.chunks_mut(TILE * rows * 3).enumerate() {
-        for left in (0..rows).step_by(TILE) {
-            for (line, pixels) in lines.chunks_exact_mut(rows * 3).enumerate() {
-                let y = band * TILE + line;
-                let column = if from_right { columns - 1 - y } else { y };
-                let right = (left + TILE).min(rows);
-                for (x, pixel) in (left..right).zip(pixels[left * 3..right * 3].chunks_exact_mut(3)) {
-                    let row = if from_bottom { rows - 1 - x } else { x };
-                    let at = (row * columns + column) * 3;
-                    pixel.copy_from_slice(&source[at..at + 3]);
-                }
-            }
-        }
-    }
-    turned
+fn transposed(image: &RgbImage, flip_x: bool, flip_y: bool) -> RgbImage {
+    let (width, height) = image.dimensions();
+    // The sides swapped hold as many pixels, so the picture cannot be empty.
+    RgbImage::from_raw(height, width, rearranged(image.as_raw(), (width, height), true, flip_x, flip_y)).unwrap_or_default()
 }
 
 #[cfg(test)]
