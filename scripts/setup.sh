@@ -7,7 +7,8 @@
 #   --no-system      do not install system packages
 #   --tests          also get what some tests need and otherwise skip aloud: ONNX Runtime with OpenVINO (60 MB),
 #                    an emulator of older processors (qemu-user), libjpeg-turbo's tools, PostgreSQL with pgvector (25 MB),
-#                    nats-server, and a browser (chromium) with the npm packages of the platform's web client
+#                    nats-server, a browser (chromium) with the npm packages of the platform's web client, and fonts of many
+#                    scripts (4 MB)
 #
 #   FACEREC_HOME     where to put it (default: .facerec in the repository)
 #   FACEREC_PYTHON   the Python to use, 3.11 or later (default: python3)
@@ -40,7 +41,7 @@ system_packages() {
     libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev ffmpeg)
   command -v "$python" >/dev/null && "$python" -c 'import ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
   command -v npm >/dev/null || wanted+=(npm)
-  [ "$tests" = yes ] && wanted+=(chromium libjpeg-turbo-progs nats-server qemu-user)
+  [ "$tests" = yes ] && wanted+=(chromium fonts-droid-fallback fonts-freefont-ttf libjpeg-turbo-progs nats-server qemu-user)
   local missing=() package
   for package in "${wanted[@]}"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")

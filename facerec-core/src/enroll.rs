@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::face::{Embedding, Face};
 use crate::gallery::{Decision, DecisionOptions, FaceId, Gallery, NewFace, SearchFilter};
 use crate::quality::{QualityGate, QualityIssue};
+use crate::text::canonical_name;
 
 /// How a photo is enrolled.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -213,17 +214,17 @@ fn conflict(gallery: &Gallery, person: &str, embedding: &Embedding, threshold: f
     if gate == QualityGate::Off {
         return Ok(None);
     }
-    let name = person.trim();
+    let name = canonical_name(person);
     let decision = gallery.identify(embedding, &DecisionOptions::new(threshold).candidates(NEIGHBOURS))?;
-    let own = decision.candidates.iter().find(|candidate| candidate.name == name).map(|candidate| candidate.similarity);
+    let own = decision.candidates.iter().find(|candidate| candidate.name == *name).map(|candidate| candidate.similarity);
     if own.is_some_and(|similarity| similarity >= SAME_PHOTO) {
         return Ok(Some(RejectReason::Duplicate));
     }
     if gate != QualityGate::Strict {
         return Ok(None);
     }
-    let stranger = decision.candidates.iter().find(|candidate| candidate.name != name).map_or(-1.0, |candidate| candidate.similarity);
-    let known = match gallery.person(name) {
+    let stranger = decision.candidates.iter().find(|candidate| candidate.name != *name).map_or(-1.0, |candidate| candidate.similarity);
+    let known = match gallery.person(&name) {
         Ok(_) => true,
         Err(Error::PersonNotFound { .. }) => false,
         Err(error) => return Err(error),

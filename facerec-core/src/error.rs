@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::text::{Shown, escape, escape_path};
+
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,7 +20,7 @@ pub enum Error {
     #[error("cancelled by the caller")]
     Cancelled,
     /// The bytes are not a picture that can be read: damaged, truncated or no picture at all.
-    #[error("cannot decode the image: {reason}")]
+    #[error("cannot decode the image: {}", Shown(reason))]
     DecodeImage {
         /// What the decoder met.
         reason: String,
@@ -27,7 +29,7 @@ pub enum Error {
         source: Option<Cause>,
     },
     /// The video cannot be read, or not to its end.
-    #[error("cannot decode the video: {reason}")]
+    #[error("cannot decode the video: {}", Shown(reason))]
     DecodeVideo {
         /// What the decoder met.
         reason: String,
@@ -36,7 +38,7 @@ pub enum Error {
         source: Option<Cause>,
     },
     /// The picture or file is of a kind this build does not read.
-    #[error("unsupported format: {reason}")]
+    #[error("unsupported format: {}", Shown(reason))]
     UnsupportedFormat {
         /// What it is, and what is read instead.
         reason: String,
@@ -52,7 +54,7 @@ pub enum Error {
         actual: u64,
     },
     /// No file for this model was found.
-    #[error("model `{model}` not found; looked in {looked_in}; {hint}")]
+    #[error("model `{}` not found; looked in {}; {hint}", escape(model), Shown(looked_in))]
     ModelNotFound {
         /// The model's id.
         model: String,
@@ -62,7 +64,10 @@ pub enum Error {
         hint: String,
     },
     /// A file does not have the contents its manifest promises.
-    #[error("checksum mismatch for `{}`: expected sha256 {expected}, got `{actual}`; delete the file and fetch it again", path.display())]
+    #[error(
+        "checksum mismatch for `{}`: expected sha256 {expected}, got `{actual}`; delete the file and fetch it again",
+        escape_path(path)
+    )]
     ChecksumMismatch {
         /// The file.
         path: PathBuf,
@@ -72,7 +77,7 @@ pub enum Error {
         actual: String,
     },
     /// A model manifest cannot be used, or the model file does not fit it.
-    #[error("invalid manifest {origin}: {reason}")]
+    #[error("invalid manifest {}: {}", Shown(origin), Shown(reason))]
     InvalidManifest {
         /// The manifest file or built-in pack, and the model in it.
         origin: String,
@@ -89,7 +94,9 @@ pub enum Error {
     },
     /// The ONNX Runtime shared library could not be found, loaded or used.
     #[error(
-        "ONNX Runtime is not usable: {reason}; tried {tried}; install the Python package `onnxruntime` or set FACEREC_ORT to the library's path"
+        "ONNX Runtime is not usable: {}; tried {}; install the Python package `onnxruntime` or set FACEREC_ORT to the library's path",
+        Shown(reason),
+        Shown(tried)
     )]
     RuntimeLibrary {
         /// Every place that was tried and why it did not do.
@@ -98,7 +105,7 @@ pub enum Error {
         reason: String,
     },
     /// The requested device is not there. There is never a silent fall back to the CPU.
-    #[error("device `{device}` is not available: {reason}")]
+    #[error("device `{}` is not available: {}", escape(device), Shown(reason))]
     DeviceUnavailable {
         /// The device as asked for.
         device: String,
@@ -106,7 +113,7 @@ pub enum Error {
         reason: String,
     },
     /// The model failed to run.
-    #[error("inference failed in `{model}`: {reason}")]
+    #[error("inference failed in `{}`: {}", escape(model), Shown(reason))]
     Inference {
         /// The model's id.
         model: String,
@@ -134,7 +141,11 @@ pub enum Error {
         actual: String,
     },
     /// Another process is writing to the gallery.
-    #[error("gallery `{}` is locked by another writer ({holder}); try again when it is done, wait longer for it (`wait`, `--wait SECONDS`), or only read", path.display())]
+    #[error(
+        "gallery `{}` is locked by another writer ({}); try again when it is done, wait longer for it (`wait`, `--wait SECONDS`), or only read",
+        escape_path(path),
+        Shown(holder)
+    )]
     GalleryLocked {
         /// The gallery's folder.
         path: PathBuf,
@@ -142,7 +153,7 @@ pub enum Error {
         holder: String,
     },
     /// The gallery's files are damaged and nothing was guessed.
-    #[error("gallery `{}` is corrupt: {reason}", path.display())]
+    #[error("gallery `{}` is corrupt: {}", escape_path(path), Shown(reason))]
     GalleryCorrupt {
         /// The gallery's folder.
         path: PathBuf,
@@ -150,7 +161,7 @@ pub enum Error {
         reason: String,
     },
     /// The gallery was written by a newer version.
-    #[error("gallery `{}` has format {found}, this version reads up to {supported}; update facerec", path.display())]
+    #[error("gallery `{}` has format {found}, this version reads up to {supported}; update facerec", escape_path(path))]
     GalleryNewer {
         /// The gallery's folder.
         path: PathBuf,
@@ -160,7 +171,7 @@ pub enum Error {
         supported: u32,
     },
     /// The key does not open the gallery.
-    #[error("wrong key for gallery `{}`: {reason}", path.display())]
+    #[error("wrong key for gallery `{}`: {}", escape_path(path), Shown(reason))]
     WrongKey {
         /// The gallery's folder.
         path: PathBuf,
@@ -168,13 +179,13 @@ pub enum Error {
         reason: String,
     },
     /// No person of that name or id.
-    #[error("person not found: `{person}`")]
+    #[error("person not found: `{}`", escape(person))]
     PersonNotFound {
         /// The name or id asked for.
         person: String,
     },
     /// An argument is outside its range.
-    #[error("invalid argument `{name}`: {reason}")]
+    #[error("invalid argument `{name}`: {}", Shown(reason))]
     InvalidArgument {
         /// The argument's name.
         name: &'static str,
@@ -182,7 +193,7 @@ pub enum Error {
         reason: String,
     },
     /// The build lacks the Cargo feature for this.
-    #[error("this build lacks feature `{feature}`, needed for {what}; rebuild with it")]
+    #[error("this build lacks feature `{feature}`, needed for {}; rebuild with it", Shown(what))]
     FeatureDisabled {
         /// The Cargo feature.
         feature: &'static str,
@@ -190,7 +201,7 @@ pub enum Error {
         what: String,
     },
     /// Reading or writing a file failed.
-    #[error("cannot {action} `{}`: {source}", path.display())]
+    #[error("cannot {action} `{}`: {}", escape_path(path), Shown(source))]
     Io {
         /// The verb: read, write, create, ...
         action: &'static str,
@@ -201,7 +212,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A defect of facerec.
-    #[error("internal error, please report it: {reason}")]
+    #[error("internal error, please report it: {}", Shown(reason))]
     Internal {
         /// What did not hold.
         reason: String,
@@ -324,5 +335,23 @@ mod tests {
         let error = Error::DimensionMismatch { what: "embedding", expected: 512, actual: 192 };
         assert_eq!(error.to_string(), "embedding has the wrong size: expected 512, got `192`");
         assert_eq!(error.kind().code(), "dimension_mismatch");
+    }
+
+    #[test]
+    fn nothing_in_a_message_can_play_tricks_on_a_terminal() {
+        let evil = "x\u{1b}[31m\r\u{9b}\u{202e}y";
+        let source = || std::io::Error::other(evil);
+        for error in [
+            Error::PersonNotFound { person: evil.into() },
+            Error::io("read", evil, source()),
+            Error::argument("person", format!("got `{evil}`")),
+            Error::GalleryLocked { path: evil.into(), holder: evil.into() },
+            Error::DecodeImage { reason: evil.into(), source: None },
+            Error::internal(evil),
+        ] {
+            let text = error.to_string();
+            assert!(!text.contains(crate::text::is_unsafe), "{text:?}");
+            assert!(text.contains(r"x\u{1b}[31m\r\u{9b}\u{202e}y"), "{text}");
+        }
     }
 }

@@ -80,6 +80,7 @@ pub mod quality;
 pub mod recognisability;
 pub mod report;
 pub mod runtime;
+pub mod text;
 pub mod track;
 pub mod video;
 

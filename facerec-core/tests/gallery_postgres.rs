@@ -363,3 +363,51 @@ fn the_command_takes_an_address_where_it_takes_a_folder() {
     run(&address, &["compact"]);
     assert!(run(&address, &["remove", "Anna"]).contains("\"removed_faces\":1"));
 }
+
+/// The checksum of a person's row: the first 8 bytes of SHA-256 over its values, each behind its length.
+fn checksum(id: i64, name: &str, created_ms: i64) -> i64 {
+    use sha2::{Digest, Sha256};
+    let text = |text: &str| [&(text.len() as i64).to_le_bytes(), text.as_bytes()].concat();
+    let row = [text("person"), id.to_le_bytes().to_vec(), text(name), created_ms.to_le_bytes().to_vec()].concat();
+    i64::from_le_bytes(Sha256::digest(row)[..8].try_into().unwrap())
+}
+
+#[test]
+fn names_of_an_older_version_are_spelt_alike_by_the_first_writer() {
+    let Some(server) = PgServer::start() else { return };
+    let address = server.address("old");
+    let gallery = open(&address);
+    for (number, name) in (1..).zip(["Bo", "one", "Andr\u{e9}", "Cy", "other"]) {
+        gallery.add(name, NewFace::new(&embedding(number))).unwrap();
+    }
+    drop(gallery);
+    // Format 1 kept names as they came.
+    for (name, old) in [("one", "Andre\u{301}"), ("other", "\u{feff}Andr\u{e9}"), ("Cy", "Cy  Lee")] {
+        let row = server.sql(&format!("SELECT id, created_ms FROM facerec_old.persons WHERE name = '{name}'"));
+        let (id, created) = row.split_once('|').map(|(id, created)| (id.parse().unwrap(), created.parse().unwrap())).unwrap();
+        server.sql(&format!("UPDATE facerec_old.persons SET name = '{old}', checksum = {} WHERE id = {id}", checksum(id, old, created)));
+    }
+    server.sql("UPDATE facerec_old.state SET format = 1");
+    let entries = server.sql("SELECT count(*) FROM facerec_old.audit");
+    let reading = GalleryOptions::default().read_only(true);
+    let error = refused(Gallery::open(&address, &model(), reading.clone()));
+    assert!(error.to_string().contains("open it once for writing"), "{error}");
+
+    let gallery = open(&address);
+    let people: Vec<_> = gallery.persons().unwrap().into_iter().map(|person| (person.name, person.faces)).collect();
+    assert_eq!(people, [("Andr\u{e9}".into(), 3), ("Bo".into(), 1), ("Cy Lee".into(), 1)]);
+    assert_eq!(gallery.verify().unwrap().problems, Vec::<String>::new());
+    let log: Vec<_> =
+        gallery.audit(entries.parse().unwrap(), 9).unwrap().into_iter().map(|e| (e.action, e.persons.len(), e.faces.len())).collect();
+    assert_eq!(log, [("merge".into(), 3, 2), ("rename".into(), 1, 0)]);
+    for name in ["Andre\u{301}", " Andr\u{e9}\u{a0}"] {
+        assert_eq!(gallery.faces(name).unwrap().len(), 3);
+        let filter = facerec_core::SearchFilter::new().persons([name]);
+        assert_eq!(gallery.search_among(&[embedding(1)], 9, &filter).unwrap()[0].len(), 3);
+    }
+    assert_eq!(gallery.rename("Bo", "Andre\u{301}").unwrap_err().kind().code(), "invalid_argument");
+    drop(open(&address));
+    let reader = Gallery::open(&address, &model(), reading).unwrap();
+    assert_eq!(reader.audit(0, 99).unwrap().len() as i64, entries.parse::<i64>().unwrap() + 2, "once");
+    assert_eq!(gallery.remove_person("Andre\u{301}").unwrap(), 3);
+}

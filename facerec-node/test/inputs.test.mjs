@@ -45,6 +45,24 @@ test('unicode paths and names', async () => {
   await gallery.close()
 })
 
+test('names are text', async () => {
+  const engine = await sharedEngine()
+  const gallery = await engine.openGallery(join(folder('names '), 'gallery'))
+  const [nfd, nfc] = ['Andre\u0301', 'Andr\u00e9']
+  await engine.enroll(gallery, nfd, obama)
+  assert.deepEqual((await gallery.people()).map((one) => one.name), [nfc])
+  assert.equal((await engine.identify(gallery, obama, { only: [nfd] }))[0].person, nfc)
+  // A lone surrogate reaches us as U+FFFD, as any other does: two names would be one.
+  for (const bad of ['Jos\ud800', 'Jos\udfff', '\u200b', 'a\u001b[31m', '']) {
+    const error = await failure(gallery.rename(nfd, bad))
+    assert.equal(error.code, 'ERR_FACEREC_INVALID_ARGUMENT')
+    assert.doesNotMatch(error.message, /[\u0000-\u001f\u007f-\u009f]/)
+  }
+  assert.match((await failure(gallery.person('\u202ex\u009b'))).message, /`\\u\{202e\}x\\u\{9b\}`/)
+  assert.equal(await gallery.remove(nfc), 1)
+  await gallery.close()
+})
+
 test('a Buffer changed while it is in use does no harm', async () => {
   const engine = await sharedEngine()
   const expected = await engine.embed(six)

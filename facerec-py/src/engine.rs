@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use facerec_core::gallery::{DecisionOptions, GalleryOptions};
+use facerec_core::text::canonical_name;
 use facerec_core::{Comparison, Deinterlace, Detail, DetectOptions, Device, EnrollOptions, Enrolment, Identified, ImageView, SearchFilter};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -11,6 +12,7 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::error::{OrRaise, given};
 use crate::gallery::{Gallery, Known};
 use crate::models::folders;
+use crate::name::{self, Name};
 use crate::opening::Opening;
 use crate::picture::Input;
 use crate::video::{Video, VideoRequest};
@@ -81,7 +83,7 @@ impl Engine {
             }
             None => self.on(image, bgr, |engine, view| engine.enroll(gallery, person, view, &options))?,
         };
-        records::enrolment(py, person, &enrolment)
+        records::enrolment(py, &canonical_name(person), &enrolment)
     }
 
     pub(crate) fn identify_in<'py>(
@@ -122,8 +124,8 @@ impl Choices {
 }
 
 /// Whom a call looks among.
-pub(crate) fn filter(only: Option<Vec<String>>, metadata: Option<&str>) -> PyResult<SearchFilter> {
-    let filter = only.map_or_else(SearchFilter::new, |names| SearchFilter::new().persons(names));
+pub(crate) fn filter(only: Option<Vec<Name>>, metadata: Option<&str>) -> PyResult<SearchFilter> {
+    let filter = name::all(only).map_or_else(SearchFilter::new, |names| SearchFilter::new().persons(names));
     match metadata {
         Some(json) => filter.metadata_json(json).or_raise(),
         None => Ok(filter),
@@ -253,7 +255,7 @@ impl Engine {
     fn enroll<'py>(
         &self,
         gallery: &Gallery,
-        person: &str,
+        person: Name,
         image: &Bound<'py, PyAny>,
         gate: Option<&str>,
         source: Option<String>,
@@ -262,7 +264,7 @@ impl Engine {
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = crate::gallery::enroll_options(gate, source, metadata, expires)?;
-        self.enroll_into(&*gallery.open()?, person, image, options, bgr)
+        self.enroll_into(&*gallery.open()?, &person, image, options, bgr)
     }
 
     /// Says who of `gallery` is in a picture; see `Gallery.identify`.
@@ -275,7 +277,7 @@ impl Engine {
         threshold: Option<f32>,
         margin: Option<f32>,
         candidates: Option<usize>,
-        only: Option<Vec<String>>,
+        only: Option<Vec<Name>>,
         r#where: Option<&str>,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {

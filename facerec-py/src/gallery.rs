@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use facerec_core::gallery::{DecisionOptions, FaceId, NewFace};
+use facerec_core::text::escape_path;
 use facerec_core::{EnrollOptions, QualityGate};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use pyo3::types::PyType;
 use crate::embedding::Embedding;
 use crate::engine::{Choices, Engine, filter};
 use crate::error::{OrRaise, argument};
+use crate::name::Name;
 use crate::opening::{Opening, key_of};
 use crate::{process, records};
 
@@ -82,7 +84,7 @@ impl Gallery {
     pub(crate) fn open(&self) -> PyResult<Arc<facerec_core::Gallery>> {
         process::enter()?;
         let core = self.core.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        core.ok_or_else(|| argument("gallery", format!("expected an open gallery, got `{}`, which was closed", self.path.display())))
+        core.ok_or_else(|| argument("gallery", format!("expected an open gallery, got `{}`, which was closed", escape_path(&self.path))))
     }
 
     fn engine(&self) -> PyResult<&Engine> {
@@ -145,7 +147,7 @@ impl Gallery {
     #[allow(clippy::too_many_arguments)] // keywords
     fn enroll<'py>(
         &self,
-        person: &str,
+        person: Name,
         image: &Bound<'py, PyAny>,
         gate: Option<&str>,
         source: Option<String>,
@@ -154,7 +156,7 @@ impl Gallery {
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = enroll_options(gate, source, metadata, expires)?;
-        self.engine()?.enroll_into(&*self.open()?, person, image, options, bgr)
+        self.engine()?.enroll_into(&*self.open()?, &person, image, options, bgr)
     }
 
     /// Says who is in a picture. Unknown (`face.person` is `None`) is a normal answer.
@@ -181,7 +183,7 @@ impl Gallery {
         threshold: Option<f32>,
         margin: Option<f32>,
         candidates: Option<usize>,
-        only: Option<Vec<String>>,
+        only: Option<Vec<Name>>,
         r#where: Option<&str>,
         bgr: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -200,7 +202,7 @@ impl Gallery {
         threshold: f32,
         margin: Option<f32>,
         candidates: Option<usize>,
-        only: Option<Vec<String>>,
+        only: Option<Vec<Name>>,
         r#where: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = Choices { threshold: None, margin, candidates }.on(DecisionOptions::new(threshold));
@@ -216,7 +218,7 @@ impl Gallery {
         py: Python<'py>,
         embedding: &Embedding,
         k: usize,
-        only: Option<Vec<String>>,
+        only: Option<Vec<Name>>,
         r#where: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (query, filter) = (std::slice::from_ref(&embedding.0), filter(only, r#where)?);
@@ -229,7 +231,7 @@ impl Gallery {
     fn add(
         &self,
         py: Python<'_>,
-        person: &str,
+        person: Name,
         embedding: &Embedding,
         source: Option<&str>,
         metadata: Option<&str>,
@@ -245,7 +247,7 @@ impl Gallery {
         if let Some(time) = expires {
             face = face.expires_at_ms(milliseconds(time));
         }
-        Ok(self.on(py, |gallery| gallery.add(person, face))?.0)
+        Ok(self.on(py, |gallery| gallery.add(&person, face))?.0)
     }
 
     /// Everybody, by name.
@@ -258,16 +260,16 @@ impl Gallery {
     ///
     /// Raises:
     ///     PersonNotFound: Nobody of that name.
-    fn person<'py>(&self, py: Python<'py>, person: &str) -> PyResult<Bound<'py, PyAny>> {
-        records::person(py, &self.on(py, |gallery| gallery.person(person))?)
+    fn person<'py>(&self, py: Python<'py>, person: Name) -> PyResult<Bound<'py, PyAny>> {
+        records::person(py, &self.on(py, |gallery| gallery.person(&person))?)
     }
 
     /// A person's faces, in the order of enrolment.
     ///
     /// Raises:
     ///     PersonNotFound: Nobody of that name.
-    fn faces<'py>(&self, py: Python<'py>, person: &str) -> PyResult<Bound<'py, PyAny>> {
-        let faces = self.on(py, |gallery| gallery.faces(person))?;
+    fn faces<'py>(&self, py: Python<'py>, person: Name) -> PyResult<Bound<'py, PyAny>> {
+        let faces = self.on(py, |gallery| gallery.faces(&person))?;
         records::table(py, &faces, |one| records::enrolled_face(py, one))
     }
 
@@ -280,8 +282,8 @@ impl Gallery {
     ///
     /// Raises:
     ///     PersonNotFound: Nobody of that name.
-    fn remove(&self, py: Python<'_>, person: &str) -> PyResult<usize> {
-        self.on(py, |gallery| gallery.remove_person(person))
+    fn remove(&self, py: Python<'_>, person: Name) -> PyResult<usize> {
+        self.on(py, |gallery| gallery.remove_person(&person))
     }
 
     /// Removes a face, and its person when it was their last; `False` when there is no such face.
@@ -294,8 +296,8 @@ impl Gallery {
     /// Raises:
     ///     PersonNotFound: Nobody of that name.
     ///     InvalidArgument: The new name is taken.
-    fn rename(&self, py: Python<'_>, person: &str, new_name: &str) -> PyResult<()> {
-        self.on(py, |gallery| gallery.rename(person, new_name))
+    fn rename(&self, py: Python<'_>, person: Name, new_name: Name) -> PyResult<()> {
+        self.on(py, |gallery| gallery.rename(&person, &new_name))
     }
 
     /// Makes one person of two: all faces of `person` become those of `into`, and `person` is no more; returns how many faces there
@@ -304,8 +306,8 @@ impl Gallery {
     /// Raises:
     ///     PersonNotFound: Nobody of that name.
     ///     InvalidArgument: The two are the same.
-    fn merge(&self, py: Python<'_>, person: &str, into: &str) -> PyResult<usize> {
-        self.on(py, |gallery| gallery.merge(person, into))
+    fn merge(&self, py: Python<'_>, person: Name, into: Name) -> PyResult<usize> {
+        self.on(py, |gallery| gallery.merge(&person, &into))
     }
 
     /// Gives faces of a person, by their numbers, to another one, who is made when there is none of that name; returns how many
@@ -314,9 +316,9 @@ impl Gallery {
     /// Raises:
     ///     PersonNotFound: Nobody of that name.
     ///     InvalidArgument: One of the faces is not the person's.
-    fn split(&self, py: Python<'_>, person: &str, faces: Vec<i64>, into: &str) -> PyResult<usize> {
+    fn split(&self, py: Python<'_>, person: Name, faces: Vec<i64>, into: Name) -> PyResult<usize> {
         let faces: Vec<FaceId> = faces.into_iter().map(FaceId).collect();
-        self.on(py, |gallery| gallery.split(person, &faces, into))
+        self.on(py, |gallery| gallery.split(&person, &faces, &into))
     }
 
     /// Pairs of people who look alike, the most alike first: most likely one person under two names, to be merged.
@@ -344,8 +346,8 @@ impl Gallery {
     ///
     /// Raises:
     ///     PersonNotFound: Nobody of that name.
-    fn export_person(&self, py: Python<'_>, person: &str, path: PathBuf) -> PyResult<usize> {
-        self.on(py, |gallery| gallery.export_person_to(person, path))
+    fn export_person(&self, py: Python<'_>, person: Name, path: PathBuf) -> PyResult<usize> {
+        self.on(py, |gallery| gallery.export_person_to(&person, path))
     }
 
     /// Encrypts the gallery, gives it another key, or with neither makes it plain: everything is written anew.
@@ -443,7 +445,7 @@ impl Gallery {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Gallery `{}`{}>", self.path.display(), if self.closed() { ", closed" } else { "" })
+        format!("<Gallery `{}`{}>", escape_path(&self.path), if self.closed() { ", closed" } else { "" })
     }
 }
 

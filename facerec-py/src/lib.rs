@@ -7,6 +7,7 @@ mod error;
 mod evaluate;
 mod gallery;
 mod models;
+mod name;
 mod opening;
 mod picture;
 mod process;

@@ -221,7 +221,13 @@ pub(crate) fn annotate<'py>(image: &Bound<'py, PyAny>, faces: Vec<Bound<'py, PyA
             (None, true) => Tone::Unknown,
             (None, false) => Tone::Neutral,
         };
-        Ok(Annotation { rect: detection.rect, landmarks: Some(detection.landmarks), label: person.unwrap_or_default(), tone })
+        Ok(Annotation {
+            rect: detection.rect,
+            landmarks: Some(detection.landmarks),
+            label: person.unwrap_or_default(),
+            detail: String::new(),
+            tone,
+        })
     };
     let marks = faces.iter().map(mark).collect::<PyResult<Vec<_>>>()?;
     let input = Input::new(image, bgr)?;

@@ -269,7 +269,7 @@ impl Video {
 
     fn __repr__(&self) -> String {
         let length = self.info.duration.map_or_else(String::new, |time| format!(", {:.1} s", time.as_secs_f64()));
-        format!("<Video `{}`, {}x{}{length}>", self.path.display(), self.info.width, self.info.height)
+        format!("<Video `{}`, {}x{}{length}>", facerec_core::text::escape_path(&self.path), self.info.width, self.info.height)
     }
 }
 

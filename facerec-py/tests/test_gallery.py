@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -426,3 +427,38 @@ def test_the_actor_of_changes_is_named_when_a_gallery_is_opened(engine, obama, t
     for wrong in ("", "x" * 201, "a\nb"):
         with pytest.raises(facerec.InvalidArgument, match="actor"):
             engine.gallery(tmp_path, actor=wrong)
+
+
+def test_names_are_text(gallery, photos, obama):
+    nfd, nfc = "Andre\u0301", "Andr\u00e9"
+    assert gallery.enroll(nfd, obama).person == nfc
+    assert gallery.enroll(f" {nfc}\u00a0", photos / "people" / "obama2.jpg").accepted
+    assert [(one.name, one.faces) for one in gallery.people()] == [(nfc, 2)]
+    assert gallery.person(nfd) == gallery.person(nfc)
+    assert gallery.identify(obama, only=[nfd])[0].person == nfc
+    # What os.fsdecode makes of a folder in Latin-1, and other things that are no names.
+    latin1 = os.fsdecode(b"Jos\xe9\x1b")
+    for bad in (latin1, "Jos\ud800", "", "\u200b", "a\x1b[31mb", "Jos\ufffd"):
+        for call in (
+            lambda: gallery.enroll(bad, obama),
+            lambda: gallery.rename(nfc, bad),
+            lambda: gallery.split(nfc, [1], bad),
+            lambda: gallery.add(bad, gallery.embedding(1)),
+        ):
+            with pytest.raises(facerec.InvalidArgument) as error:
+                call()
+            assert error.value.code == "invalid_argument" and str(error.value).isprintable()
+    for call in (gallery.person, gallery.faces, gallery.remove, lambda name: gallery.search(gallery.embedding(1), only=[name])):
+        with pytest.raises(facerec.InvalidArgument, match=r"Jos\\xe9\\u\{1b\}"):
+            call(latin1)
+    with pytest.raises(facerec.PersonNotFound, match=r"\\u\{202e\}x"):
+        gallery.person("\u202ex")
+    assert gallery.remove(nfd) == 2
+
+
+def test_paths_that_are_no_text_work(engine, obama, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xe9\x1b.jpg")
+    shutil.copy(obama, path)
+    assert len(engine.detect(path)) == 1
+    with pytest.raises(facerec.Error, match=r"\\xe8\\u\{1b\}"):
+        engine.detect(os.fsdecode(os.fsencode(tmp_path) + b"/\xe8\x1b.jpg"))

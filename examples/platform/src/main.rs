@@ -1,10 +1,12 @@
 //! The program `facerec-platform`: a role per service, or all of them in one process.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use facerec_core::text::escape_json;
 use facerec_platform::config::Config;
 use facerec_platform::error::Result;
 use facerec_platform::run::{self, Roles, Service};
@@ -58,7 +60,7 @@ enum Role {
 
 fn main() -> ExitCode {
     let log = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().json().flatten_event(true).with_writer(std::io::stderr).with_env_filter(log).init();
+    tracing_subscriber::fmt().json().flatten_event(true).with_writer(|| Escaped(std::io::stderr())).with_env_filter(log).init();
     match start(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -134,5 +136,20 @@ async fn interrupted() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+/// Writes log lines so that a terminal only shows what they quote.
+struct Escaped<W>(W);
+
+impl<W: Write> Write for Escaped<W> {
+    /// `line` is a whole one, of JSON: the subscriber collects it first.
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.0.write_all(escape_json(&text).as_bytes()).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
     }
 }

@@ -100,7 +100,7 @@ pub fn clusters(analyzer: &Analyzer, folder: &Path, ways: &[ClusterOptions], opt
     let found = photos.iter().zip(embeddings).filter_map(|((person, _), embedding)| Some((*person, embedding?)));
     let (labels, faces): (Vec<usize>, Vec<_>) = found.unzip();
     if faces.is_empty() {
-        return Err(Error::argument("folder", format!("expected photos with faces, found none in `{}`", folder.display())));
+        return Err(Error::argument("folder", format!("expected photos with faces, found none in `{}`", crate::text::escape_path(folder))));
     }
     let judge = |way: &ClusterOptions| {
         let report = ClusterReport::new(&labels, &cluster(&faces, way)?, photos.len() - faces.len());

@@ -31,7 +31,10 @@ pub fn identification(analyzer: &Analyzer, folder: &Path, options: EvaluateOptio
     let PeopleFolder { people, passed_over, .. } = labelled(folder)?;
     let people: Vec<_> = people.into_iter().filter(|person| person.photos.len() > 1).collect();
     if people.is_empty() {
-        return Err(Error::argument("folder", format!("expected people with at least 2 photos, found none in `{}`", folder.display())));
+        return Err(Error::argument(
+            "folder",
+            format!("expected people with at least 2 photos, found none in `{}`", crate::text::escape_path(folder)),
+        ));
     }
     let photos: Vec<(usize, &Path)> =
         people.iter().enumerate().flat_map(|(person, folder)| folder.photos.iter().map(move |photo| (person, photo.as_path()))).collect();

@@ -8,6 +8,7 @@ use super::curve::Scores;
 use super::{EvaluateOptions, embed_photos, similarity};
 use crate::analyze::Analyzer;
 use crate::error::{Error, Result};
+use crate::text::{escape, escape_bytes};
 
 /// How well pairs of photos were told apart.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +46,9 @@ struct Pair {
 /// a photo gives.
 pub fn pairs(analyzer: &Analyzer, pairs_file: &Path, images: &Path, options: EvaluateOptions<'_>) -> Result<PairsReport> {
     let start = Instant::now();
-    let text = std::fs::read_to_string(pairs_file).map_err(|source| Error::io("read", pairs_file, source))?;
-    let (pairs, folds) = parse(&text, images)?;
+    let bytes = std::fs::read(pairs_file).map_err(|source| Error::io("read", pairs_file, source))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| not_utf8(&bytes, error.valid_up_to()))?;
+    let (pairs, folds) = parse(text, images)?;
     // Each photo once, however many pairs it is in.
     let mut index: BTreeMap<&Path, usize> = BTreeMap::new();
     for photo in pairs.iter().flat_map(|pair| &pair.photos) {
@@ -111,10 +113,21 @@ fn best_threshold(train: &[usize], pairs: &[Pair], scores: &[Option<f32>]) -> f3
     best.1
 }
 
+/// The line with the byte at `wrong`, which is no UTF-8.
+fn not_utf8(bytes: &[u8], wrong: usize) -> Error {
+    let start = bytes[..wrong].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let line = bytes[start..].split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let number = bytes[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
+    Error::argument(
+        "pairs",
+        format!("line {number}: expected text in UTF-8, got `{}`; save the file as UTF-8", escape_bytes(line.trim_ascii())),
+    )
+}
+
 fn parse(text: &str, images: &Path) -> Result<(Vec<Pair>, usize)> {
     let invalid = |line: usize, text: &str| {
         let expected = "expected `name n m` or `name n name m` after a header `folds pairs`";
-        Error::argument("pairs", format!("line {line}: {expected}, got `{text}`"))
+        Error::argument("pairs", format!("line {line}: {expected}, got `{}`", escape(text)))
     };
     let mut lines = text.lines().enumerate().map(|(n, line)| (n + 1, line)).filter(|(_, line)| !line.trim().is_empty());
     let (_, header) = lines.next().ok_or_else(|| invalid(1, ""))?;
@@ -164,6 +177,14 @@ mod tests {
         for bad in ["", "2 1\nAna 1", "x\n", "2 1\nAna 1 2\n", "1\nAna 1 2\nAna 1 Bob 2\n"] {
             assert_eq!(parse(bad, Path::new("lfw")).err().map(|e| e.kind().code()), Some("invalid_argument"), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_name_in_another_encoding_is_named_with_its_line() {
+        let text = b"2\t1\nAna\t1\t2\nJos\xe9\t1\t2\r\n".to_vec();
+        let wrong = std::str::from_utf8(&text).expect_err("Latin-1");
+        let message = not_utf8(&text, wrong.valid_up_to()).to_string();
+        assert!(message.contains(r"line 3") && message.contains(r"`Jos\xe9\t1\t2`"), "{message}");
     }
 
     #[test]

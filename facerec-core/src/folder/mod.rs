@@ -35,7 +35,8 @@ impl PeopleFolder {
     /// The error of the argument `name` for a `folder` without people, with what was passed over in it.
     pub fn nobody(&self, name: &'static str, folder: &Path) -> Error {
         let passed = if self.passed_over.total() == 0 { String::new() } else { format!("; passed over: {}", self.passed_over) };
-        let reason = format!("expected one sub-folder of photos per person, found no photo in `{}`{passed}", folder.display());
+        let reason =
+            format!("expected one sub-folder of photos per person, found no photo in `{}`{passed}", crate::text::escape_path(folder));
         Error::argument(name, reason)
     }
 }

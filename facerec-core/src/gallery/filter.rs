@@ -1,10 +1,12 @@
 //! Whom a search may find.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::text::canonical_name;
 
 /// Narrows a search to some people, to faces with some metadata, or both. The default lets everybody be found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,6 +46,17 @@ impl SearchFilter {
         let wrong = |error| Error::argument("metadata", format!("expected the text of a JSON object, got `{json}`: {error}"));
         self.metadata.extend(serde_json::from_str::<Map<String, Value>>(json).map_err(wrong)?);
         Ok(self)
+    }
+
+    /// With the names as galleries spell them.
+    pub(super) fn canonical(&self) -> Cow<'_, Self> {
+        match &self.persons {
+            Some(names) if names.iter().any(|name| canonical_name(name) != *name) => {
+                let persons = Some(names.iter().map(|name| canonical_name(name).into_owned()).collect());
+                Cow::Owned(Self { persons, metadata: self.metadata.clone() })
+            }
+            _ => Cow::Borrowed(self),
+        }
     }
 
     /// Whether it lets everybody be found.

@@ -56,7 +56,7 @@ impl GalleryKey {
         let path = path.as_ref();
         let contents = Zeroizing::new(std::fs::read(path).map_err(|e| Error::io("read", path, e))?);
         let text = || std::str::from_utf8(&contents).ok().and_then(|text| Self::from_text(text).ok());
-        Self::from_slice(&contents).or_else(text).ok_or_else(|| not_a_key(&path.display().to_string()))
+        Self::from_slice(&contents).or_else(text).ok_or_else(|| not_a_key(&crate::text::escape_path(path)))
     }
 
     pub(super) fn secret(&self) -> &Secret {

@@ -318,7 +318,7 @@ impl Live {
 
     /// Number of people who can be found.
     pub(super) fn people(&self) -> usize {
-        self.names.len()
+        self.names.len() - self.names.doubles()
     }
 
     /// Removed faces that the base still knows.
@@ -394,6 +394,7 @@ impl Live {
         let owner = self.owners.get(position).and_then(|&(face, person)| Some((face, person, self.names.get(person)?)));
         let (face, person, name) = owner.ok_or_else(|| Error::internal(format!("the index has no owner at position {position}")))?;
         // Rounding may leave the product of two unit vectors a few parts in ten million beyond 1.
+        let person = self.names.standing_for(person);
         Ok(Match { person, name: name.to_owned(), face, similarity: similarity.clamp(-1.0, 1.0) })
     }
 }

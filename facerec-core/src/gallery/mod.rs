@@ -52,12 +52,15 @@ pub use records::{
 
 use crate::error::{Error, Result};
 use crate::face::{Embedding, ModelKey};
+use crate::text::{canonical_name, person_name};
 use backend::Backend;
 use decision::decide;
 use local::Local;
-use records::check_name;
 
 /// People and their faces, on disk, with exact search. Shared between threads by reference.
+///
+/// Names are text: two spellings that nobody can tell apart are one name, see [`canonical_name`]. A gallery that an older version left
+/// with people of one name in two spellings shows each as one person, and makes them one when it is opened for writing.
 ///
 /// A change that returned `Ok` is on the disk: it survives `kill -9` and power loss. A change that returned an error
 /// left nothing behind.
@@ -126,8 +129,8 @@ impl Gallery {
     /// Enrols one face under a person's name; a new name creates the person.
     ///
     /// # Errors
-    /// `embedding_model_mismatch`, `dimension_mismatch`, `invalid_argument` for a bad name (1 to 200 characters, none of them a
-    /// control character), quality, digest or metadata, or a gallery opened for reading only; `io`.
+    /// `embedding_model_mismatch`, `dimension_mismatch`, `invalid_argument` for a bad name (see
+    /// [`person_name`]), quality, digest or metadata, or a gallery opened for reading only; `io`.
     pub fn add(&self, person: &str, face: NewFace<'_>) -> Result<FaceId> {
         let ids = self.add_many(&[(person, face)])?;
         ids.first().copied().ok_or_else(|| Error::internal("one face was added and no id came back"))
@@ -138,11 +141,9 @@ impl Gallery {
     /// # Errors
     /// As [`add`](Self::add).
     pub fn add_many(&self, faces: &[(&str, NewFace<'_>)]) -> Result<Vec<FaceId>> {
-        let checked = faces.iter().map(|(person, face)| {
-            face.check()?;
-            Ok((check_name(person)?, *face))
-        });
-        self.backend.add_many(&checked.collect::<Result<Vec<_>>>()?)
+        let names = faces.iter().map(|(person, face)| face.check().and_then(|()| person_name(person))).collect::<Result<Vec<_>>>()?;
+        let checked: Vec<(&str, NewFace<'_>)> = names.iter().zip(faces).map(|(name, (_, face))| (name.as_ref(), *face)).collect();
+        self.backend.add_many(&checked)
     }
 
     /// Removes a person with all faces, from every file of the gallery; returns how many faces there were.
@@ -150,7 +151,7 @@ impl Gallery {
     /// # Errors
     /// `person_not_found`, `invalid_argument` in a gallery opened for reading only, `io`.
     pub fn remove_person(&self, name: &str) -> Result<usize> {
-        self.backend.remove_person(name.trim())
+        self.backend.remove_person(&canonical_name(name))
     }
 
     /// Removes a face from every file of the gallery, and its person when it was their last. `false` when there is no such face.
@@ -166,7 +167,7 @@ impl Gallery {
     /// # Errors
     /// `person_not_found`; `invalid_argument` when the new name is taken or bad, or in a gallery opened for reading only; `io`.
     pub fn rename(&self, name: &str, new_name: &str) -> Result<()> {
-        self.backend.rename(name.trim(), check_name(new_name)?)
+        self.backend.rename(&canonical_name(name), &person_name(new_name)?)
     }
 
     /// Makes one person of two: all faces of `from` become those of `into`, and `from` is no more. Returns how many faces there were.
@@ -176,7 +177,7 @@ impl Gallery {
     /// `person_not_found`; `invalid_argument` when the two are the same, or in a gallery opened for reading only; `gallery_corrupt`,
     /// `io`.
     pub fn merge(&self, from: &str, into: &str) -> Result<usize> {
-        let (from, into) = (from.trim(), into.trim());
+        let (from, into) = (&canonical_name(from), &canonical_name(into));
         if from == into {
             return Err(Error::argument("into", format!("expected another person than `{from}` to merge with")));
         }
@@ -191,7 +192,7 @@ impl Gallery {
     /// `person_not_found`; `invalid_argument` for no face, one that is not the person's, a bad name, the person's own, or in a
     /// gallery opened for reading only; `gallery_corrupt`, `io`.
     pub fn split(&self, person: &str, faces: &[FaceId], into: &str) -> Result<usize> {
-        let (person, into) = (person.trim(), check_name(into)?);
+        let (person, into) = (&canonical_name(person), &person_name(into)?);
         if person == into {
             return Err(Error::argument("into", format!("expected another person than `{person}` to give the faces to")));
         }
@@ -214,7 +215,7 @@ impl Gallery {
     /// # Errors
     /// `person_not_found`, `gallery_corrupt`, `io`.
     pub fn person(&self, name: &str) -> Result<Person> {
-        self.backend.person(name.trim())
+        self.backend.person(&canonical_name(name))
     }
 
     /// One person by their id; `None` when there is none, or none any more. Costs the same however many people there are.
@@ -230,7 +231,7 @@ impl Gallery {
     /// # Errors
     /// `person_not_found`, `gallery_corrupt`, `io`.
     pub fn faces(&self, name: &str) -> Result<Vec<FaceRecord>> {
-        self.backend.faces(name.trim())
+        self.backend.faces(&canonical_name(name))
     }
 
     /// The vector of an enrolled face; `None` when there is no such face.
@@ -262,7 +263,7 @@ impl Gallery {
     /// # Errors
     /// As [`search`](Self::search).
     pub fn search_among(&self, queries: &[Embedding], k: usize, filter: &SearchFilter) -> Result<Vec<Vec<Match>>> {
-        self.backend.search(queries, k, filter)
+        self.backend.search(queries, k, &filter.canonical())
     }
 
     /// Who it is: the person with the most similar face, when that reaches the threshold and leads the runner-up by the margin, and
@@ -289,7 +290,7 @@ impl Gallery {
     /// As [`identify`](Self::identify).
     pub fn identify_among(&self, queries: &[Embedding], options: &DecisionOptions, filter: &SearchFilter) -> Result<Vec<Decision>> {
         options.check()?;
-        let found = self.backend.best_people(queries, options.wanted_people(), filter)?;
+        let found = self.backend.best_people(queries, options.wanted_people(), &filter.canonical())?;
         let answer = |(query, people): (&Embedding, _)| {
             let decision = decide(people, options);
             // The gallery's own measure: a vector that came as bare numbers has none of its own.
@@ -351,7 +352,7 @@ impl Gallery {
     /// # Errors
     /// `person_not_found`, `gallery_corrupt`, `io`.
     pub fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
-        self.backend.export_person(name.trim(), out)
+        self.backend.export_person(&canonical_name(name), out)
     }
 
     /// Adds the faces of an [`export`](Self::export), all or none. People are matched by name; a face that its person already

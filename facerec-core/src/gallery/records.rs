@@ -4,9 +4,7 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::face::{Embedding, Quality};
-
-/// Longest name of a person, in characters.
-pub const MAX_NAME_CHARS: usize = 200;
+pub use crate::text::MAX_NAME_CHARS;
 
 /// Identifies a person of one gallery. Never reused, not even after the person was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -219,19 +217,6 @@ pub struct ImportReport {
     pub duplicates: usize,
 }
 
-/// A name as it is stored: trimmed, 1 to 200 characters, no control characters.
-pub(super) fn check_name(name: &str) -> Result<&str> {
-    let name = name.trim();
-    let chars = name.chars().count();
-    if chars == 0 || chars > MAX_NAME_CHARS {
-        return Err(Error::argument("person", format!("expected a name of 1 to {MAX_NAME_CHARS} characters, got `{chars}`")));
-    }
-    if let Some(control) = name.chars().find(|c| c.is_control()) {
-        return Err(Error::argument("person", format!("expected a name without control characters, got `{}`", control.escape_unicode())));
-    }
-    Ok(name)
-}
-
 /// The rules for everything of a face but its vector and its person.
 pub(super) fn check_details(quality: Option<&Quality>, digest: Option<&str>, metadata: Option<&str>) -> Result<()> {
     // SQLite has no NaN: it would come back as NULL.
@@ -265,15 +250,6 @@ pub(super) fn quality_from(values: [f32; 7]) -> Quality {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_trimmed_and_bounded() {
-        assert_eq!(check_name("  Ana María \n").expect("a name"), "Ana María");
-        assert_eq!(check_name(&"é".repeat(200)).expect("200 characters").chars().count(), 200);
-        for bad in ["", "  ", "a\u{0}b", "a\nb", &"x".repeat(201)] {
-            assert_eq!(check_name(bad).expect_err("no name").kind().code(), "invalid_argument", "{bad:?}");
-        }
-    }
 
     #[test]
     fn details_that_could_not_come_back_are_refused() {

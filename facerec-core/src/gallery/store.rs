@@ -398,3 +398,13 @@ fn immutable_uri(path: &Path) -> String {
     }
     uri + "?immutable=1"
 }
+
+/// Writes another name and its checksum into the row of a person in a gallery of format 1, as `new` makes them of the time they were enrolled.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(super) fn rewrite_name_for_tests(folder: &Path, person: i64, new: impl FnOnce(i64) -> (String, i64)) {
+    let conn = Connection::open(folder.join(FILE)).unwrap();
+    let created_ms = conn.query_row("SELECT created_ms FROM persons WHERE id = ?1", [person], |row| row.get(0)).unwrap();
+    let (name, checksum) = new(created_ms);
+    conn.execute("UPDATE persons SET name = ?2, checksum = ?3 WHERE id = ?1", params![person, name, checksum]).unwrap();
+}

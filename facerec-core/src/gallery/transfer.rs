@@ -5,12 +5,13 @@ use std::io::{BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::records::{AuditEntry, FaceId, ImportReport, Person, PersonId, check_details, check_name, quality_from, quality_values};
+use super::records::{AuditEntry, FaceId, ImportReport, Person, PersonId, check_details, quality_from, quality_values};
 use super::rows::{FaceRow, vector_bytes, vector_values};
 use super::source::{Sink, Source};
 use super::store::Checked;
 use crate::error::{Error, Result};
 use crate::face::ModelKey;
+use crate::text::{canonical_name, escape_json, person_name};
 
 const FORMAT: &str = "facerec-gallery";
 const VERSION: u32 = 1;
@@ -101,7 +102,7 @@ pub(super) fn export(snapshot: &dyn Source, salvage: bool, out: &mut dyn Write) 
     let mut names = HashMap::new();
     snapshot.each_person(&mut |row| match row {
         Checked::Good(person) => {
-            names.insert(person.id, person.name.to_owned());
+            names.insert(person.id, canonical_name(person.name).into_owned());
             Ok(())
         }
         Checked::Damaged(id) => damaged("person", id),
@@ -117,8 +118,9 @@ pub(super) fn export(snapshot: &dyn Source, salvage: bool, out: &mut dyn Write) 
     } else {
         faces = state.faces as usize;
     }
+    let persons = names.values().collect::<BTreeSet<_>>().len();
     let model = Model { id: state.model.id, hash: state.model.hash };
-    let header = Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons: names.len(), faces, person: None };
+    let header = Header { format: FORMAT.into(), version: VERSION, model, dim: state.dim, persons, faces, person: None };
     write_line(out, &header)?;
     snapshot.each_face(&mut |row| match row {
         Checked::Good(face) => match names.get(&face.person) {
@@ -131,11 +133,11 @@ pub(super) fn export(snapshot: &dyn Source, salvage: bool, out: &mut dyn Write) 
     Ok(faces)
 }
 
-/// Writes everything about one person; returns the number of their faces.
-pub(super) fn export_person(snapshot: &dyn Source, person: &Person, salvage: bool, out: &mut dyn Write) -> Result<usize> {
+/// Writes everything about one person, whose rows may be those of several `ids`; returns the number of their faces.
+pub(super) fn export_person(snapshot: &dyn Source, person: &Person, ids: &[PersonId], salvage: bool, out: &mut dyn Write) -> Result<usize> {
     let state = snapshot.state()?;
     let (mut lines, mut own) = (Vec::new(), BTreeSet::new());
-    snapshot.each_face_of(person.id, &mut |row| match row {
+    let mut each = |row: Checked<FaceRow<'_>>| match row {
         Checked::Good(face) => {
             own.insert(face.id);
             lines.push(line_of(&person.name, &face));
@@ -143,7 +145,8 @@ pub(super) fn export_person(snapshot: &dyn Source, person: &Person, salvage: boo
         }
         Checked::Damaged(_) if salvage => Ok(()),
         Checked::Damaged(id) => Err(snapshot.corrupt(&format!("face {id} does not match its checksum"))),
-    })?;
+    };
+    ids.iter().try_for_each(|&id| snapshot.each_face_of(id, &mut each))?;
     let model = Model { id: state.model.id, hash: state.model.hash };
     let header = PersonHeader { id: person.id.0, name: person.name.clone(), created_ms: person.created_ms };
     let (persons, faces) = (1, lines.len());
@@ -155,7 +158,7 @@ pub(super) fn export_person(snapshot: &dyn Source, person: &Person, salvage: boo
             Checked::Damaged(_) if salvage => return Ok(()),
             Checked::Damaged(id) => return Err(snapshot.corrupt(&format!("audit entry {id} does not match its checksum"))),
         };
-        if !entry.persons.contains(&person.id) {
+        if !ids.iter().any(|id| entry.persons.contains(id)) {
             return Ok(());
         }
         // An entry may be about others as well: only their own faces are theirs to see.
@@ -217,7 +220,7 @@ fn add(sink: &mut dyn Sink, line: &Line) -> Result<()> {
         expires_ms: line.expires_ms,
         mark: 0,
     };
-    sink.take(check_name(&line.person)?, face)
+    sink.take(&person_name(&line.person)?, face)
 }
 
 fn line_of(name: &str, face: &FaceRow<'_>) -> Line {
@@ -244,9 +247,10 @@ fn line_of(name: &str, face: &FaceRow<'_>) -> Line {
 }
 
 fn write_line(out: &mut dyn Write, value: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_vec(value).map_err(|e| Error::internal(e.to_string()))?;
-    text.push(b'\n');
-    out.write_all(&text).map_err(|e| Error::io("write", "the export", e))
+    let text = serde_json::to_string(value).map_err(|e| Error::internal(e.to_string()))?;
+    // It may be looked at in a terminal.
+    let text = escape_json(&text).into_owned() + "\n";
+    out.write_all(text.as_bytes()).map_err(|e| Error::io("write", "the export", e))
 }
 
 /// The lines of an import, with their number for messages.

@@ -256,7 +256,7 @@ impl ModelCatalog {
         if self.folders.is_empty() {
             return "no folder (set FACEREC_MODELS)".into();
         }
-        self.folders.iter().map(|folder| format!("`{}`", folder.display())).collect::<Vec<_>>().join(", ")
+        self.folders.iter().map(|folder| format!("`{}`", crate::text::escape_path(folder))).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -279,7 +279,7 @@ fn read_folder(folder: &Path, packs: &mut Vec<ModelPack>) -> Result<()> {
     }
     files.sort();
     for path in files {
-        let origin = path.display().to_string();
+        let origin = crate::text::escape_path(&path);
         let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Error::InvalidManifest { origin: format!("`{origin}`"), reason: "expected UTF-8 text".into() },
             _ => Error::io("read", &path, error),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::geometry::Rect;
-use crate::image::{Annotation, Image, Tone, annotate, resize_bilinear};
+use crate::image::{Annotation, Image, Namesakes, Tone, annotate_among, resize_bilinear};
 use crate::pipeline::Sighting;
 use crate::video::{FrameSource, VideoWriter};
 
@@ -23,6 +23,7 @@ pub fn annotate_video(mut source: impl FrameSource, sightings: &[Sighting], path
             boxes.entry(one.frame).or_default().push((sighting, one.rect));
         }
     }
+    let names = Namesakes::of(sightings.iter().filter_map(Sighting::name));
     let info = source.info();
     let rate = info.frame_rate.unwrap_or(25.0);
     let mut shown: Option<Shown> = None;
@@ -39,7 +40,7 @@ pub fn annotate_video(mut source: impl FrameSource, sightings: &[Sighting], path
         };
         let mut image = frame.to_image()?;
         let marks: Vec<Annotation> = boxes.get(&frame.index()).map_or_else(Vec::new, |found| found.iter().map(mark).collect());
-        annotate(&mut image, &marks);
+        annotate_among(&mut image, &marks, &names);
         let (writer, size) = match &mut writer {
             Some(writer) => writer,
             None => {
@@ -100,9 +101,7 @@ fn fitted(image: Image, size: (u32, u32)) -> Result<Image> {
 }
 
 fn mark((sighting, rect): &(&Sighting, Rect)) -> Annotation {
-    let (label, tone) = match sighting.name() {
-        Some(name) => (format!("{name} #{}", sighting.track), Tone::Known),
-        None => (format!("#{}", sighting.track), Tone::Unknown),
-    };
-    Annotation { rect: *rect, landmarks: None, label, tone }
+    let tone = if sighting.name().is_some() { Tone::Known } else { Tone::Unknown };
+    let (label, detail) = (sighting.name().unwrap_or_default().to_owned(), format!("#{}", sighting.track));
+    Annotation { rect: *rect, landmarks: None, label, detail, tone }
 }

@@ -125,13 +125,15 @@ fn evidence(sighting: &Sighting) -> String {
     let spans: Vec<String> = sighting.spans.iter().map(|&(start, end)| format!("{}&ndash;{}", clock(start), clock(end))).collect();
     let verdict = match (sighting.name(), decision.candidates.first()) {
         (Some(_), _) => {
-            let runner_up =
-                decision.candidates.get(1).map_or_else(String::new, |next| format!(", next {} {:.2}", escape(&next.name), next.similarity));
+            let runner_up = decision
+                .candidates
+                .get(1)
+                .map_or_else(String::new, |next| format!(", next {} {:.2}", isolated(&next.name), next.similarity));
             format!("similarity {:.2} (needed {:.2}{runner_up})", decision.similarity, decision.threshold)
         }
         (None, Some(best)) => {
             let reason = decision.reason.code().replace('_', " ");
-            format!("nearest {} {:.2} (needed {:.2}): {reason}", escape(&best.name), best.similarity, decision.threshold)
+            format!("nearest {} {:.2} (needed {:.2}): {reason}", isolated(&best.name), best.similarity, decision.threshold)
         }
         (None, None) => decision.reason.code().replace('_', " "),
     };
@@ -183,13 +185,18 @@ fn numbers(out: &mut String, report: &Report) {
 /// The person's name, or a number among the unknown.
 fn title_of(place: usize, people: &[Person<'_>]) -> String {
     match people[place].name {
-        Some(name) => escape(name),
+        Some(name) => isolated(name),
         None => format!("Unknown {}", people[..=place].iter().filter(|person| person.name.is_none()).count()),
     }
 }
 
 fn colour_of(place: usize, person: &Person<'_>) -> &'static str {
     if person.name.is_some() { COLOURS[place % COLOURS.len()] } else { UNKNOWN }
+}
+
+/// A name in its own direction, whatever stands around it.
+fn isolated(name: &str) -> String {
+    format!("<bdi>{}</bdi>", escape(name))
 }
 
 fn escape(text: &str) -> String {
@@ -200,6 +207,7 @@ fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            c if c.is_control() => out.push_str(&crate::text::escape(c.encode_utf8(&mut [0; 4]))),
             c => out.push(c),
         }
         out

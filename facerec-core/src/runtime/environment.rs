@@ -41,8 +41,8 @@ pub(super) fn load(library: Option<&Path>, pool: Pool) -> Result<Loaded> {
         if let (Some(wanted), Some(have)) = (library.map(library_in), &loaded.library)
             && wanted.canonicalize().ok() != have.canonicalize().ok()
         {
-            let reason = format!("this process already uses `{}`; one process can load one library", have.display());
-            return Err(Error::RuntimeLibrary { tried: wanted.display().to_string(), reason });
+            let reason = format!("this process already uses `{}`; one process can load one library", crate::text::escape_path(have));
+            return Err(Error::RuntimeLibrary { tried: crate::text::escape_path(&wanted), reason });
         }
         return Ok(loaded.clone());
     }
@@ -63,18 +63,18 @@ fn first_load(library: Option<&Path>, pool: Pool) -> Result<Loaded> {
         // dlopen of a bare name asks the system's loader; any other path must exist and be absolute.
         let bare = path.components().count() == 1;
         if !bare && !path.is_file() {
-            tried.push(format!("{} ({origin}): no such file", path.display()));
+            tried.push(format!("{} ({origin}): no such file", crate::text::escape_path(&path)));
             continue;
         }
         let path = if bare { path } else { std::path::absolute(&path).unwrap_or(path) };
         match ort::init_from(&path) {
             Ok(builder) => {
                 let environment = build(builder, pool)
-                    .map_err(|error| Error::RuntimeLibrary { tried: path.display().to_string(), reason: error.to_string() })?;
+                    .map_err(|error| Error::RuntimeLibrary { tried: crate::text::escape_path(&path), reason: error.to_string() })?;
                 tracing::info!(library = %path.display(), origin, "loaded ONNX Runtime");
                 return Ok(Loaded { environment, library: Some(path), pool });
             }
-            Err(error) => tried.push(format!("{} ({origin}): {error}", path.display())),
+            Err(error) => tried.push(format!("{} ({origin}): {error}", crate::text::escape_path(&path))),
         }
     }
     Err(Error::RuntimeLibrary { tried: tried.join("; "), reason: "no usable shared library found".into() })

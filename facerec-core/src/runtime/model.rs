@@ -43,13 +43,13 @@ impl Model {
         let session = session(&runtime.inner, path, &weights).map_err(|error| load_error(&runtime, id, path, &error))?;
         let [input] = session.inputs() else {
             let reason = format!("expected a model with 1 input, got `{}`", session.inputs().len());
-            return Err(Error::InvalidManifest { origin: format!("of model `{id}` (`{}`)", path.display()), reason });
+            return Err(Error::InvalidManifest { origin: format!("of model `{id}` (`{}`)", crate::text::escape_path(path)), reason });
         };
         let input = TensorInfo::new(input);
         let outputs: Vec<TensorInfo> = session.outputs().iter().map(TensorInfo::new).collect();
         if let Some(other) = std::iter::once(&input).chain(&outputs).find(|info| !info.float32) {
             let reason = format!("expected tensors of 32-bit floats, but `{}` is not one", other.name);
-            return Err(Error::InvalidManifest { origin: format!("of model `{id}` (`{}`)", path.display()), reason });
+            return Err(Error::InvalidManifest { origin: format!("of model `{id}` (`{}`)", crate::text::escape_path(path)), reason });
         }
         let pool = Mutex::new(Pool { idle: vec![session], made: 1 });
         Ok(Self { id: id.into(), path: path.into(), runtime, input, outputs, weights, pool, returned: Condvar::new() })
@@ -173,5 +173,8 @@ fn load_error(runtime: &Runtime, id: &str, path: &Path, error: &ort::Error) -> E
     if *runtime.device() != super::Device::Cpu {
         return Error::DeviceUnavailable { device: runtime.device().to_string(), reason: format!("cannot open model `{id}`: {text}") };
     }
-    Error::InvalidManifest { origin: format!("of model `{id}` (`{}`)", path.display()), reason: format!("not a usable ONNX model: {text}") }
+    Error::InvalidManifest {
+        origin: format!("of model `{id}` (`{}`)", crate::text::escape_path(path)),
+        reason: format!("not a usable ONNX model: {text}"),
+    }
 }

@@ -1,12 +1,13 @@
 //! What comes in: bodies within limits of size and time, and parameters.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Uri, header};
 use bytes::{Bytes, BytesMut};
-use facerec_core::gallery::MAX_NAME_CHARS;
+use facerec_core::text;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
@@ -123,21 +124,18 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>> {
     key.map(Some).ok_or_else(|| Error::Invalid("`Idempotency-Key`: expected 1 to 200 plain characters".into()))
 }
 
-/// A person's name as the gallery takes it.
+/// A person's name as the gallery spells it.
 ///
 /// # Errors
 /// `invalid_argument`.
 pub fn person_name(name: &str) -> Result<String> {
-    let name = name.trim();
-    let good = (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    let message = || Error::Invalid(format!("expected a name of 1 to {MAX_NAME_CHARS} characters, none of them a control character"));
-    good.then(|| name.to_owned()).ok_or_else(message)
+    text::person_name(name).map(Cow::into_owned).map_err(|error| Error::Invalid(error.to_string()))
 }
 
-/// A file's name for people to read, without folders and control characters. No file is ever called so.
+/// A file's name for people to read, without folders, control characters and what turns text around. No file is ever called so.
 pub fn file_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+    let clean: String = last.chars().filter(|&c| !text::is_unsafe(c)).take(200).collect();
     if clean.trim_matches(['.', ' ']).is_empty() { "unnamed".into() } else { clean }
 }
 
@@ -147,12 +145,18 @@ mod tests {
 
     #[test]
     fn names_of_files_lose_their_folders() {
-        for (given, kept) in
-            [("../../etc/passwd", "passwd"), ("C:\\x\\y.jpg", "y.jpg"), ("..", "unnamed"), ("", "unnamed"), ("a\u{0}\nb.png", "ab.png")]
-        {
+        for (given, kept) in [
+            ("../../etc/passwd", "passwd"),
+            ("C:\\x\\y.jpg", "y.jpg"),
+            ("..", "unnamed"),
+            ("", "unnamed"),
+            ("a\u{0}\nb.png", "ab.png"),
+            ("a\u{202e}gpj.exe", "agpj.exe"),
+        ] {
             assert_eq!(file_name(given), kept);
         }
         assert!(person_name("  Ana ").is_ok_and(|name| name == "Ana"));
-        assert!(["", " ", "a\nb", "a\u{0}b", &"x".repeat(201)].iter().all(|name| person_name(name).is_err()));
+        assert!(person_name("Andre\u{301}").is_ok_and(|name| name == "Andr\u{e9}"));
+        assert!(["", " ", "\u{200b}", "Jos\u{fffd}", "a\nb", "a\u{0}b", &"x".repeat(201)].iter().all(|name| person_name(name).is_err()));
     }
 }

@@ -5,6 +5,7 @@ use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Answer};
 use facerec_core::gallery::Person;
+use facerec_core::text::canonical_name;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ pub(super) async fn list(State(gateway): State<Gateway>, uri: Uri) -> Result<Ans
     let after = page.cursor.as_ref().map(|cursor| bytes(cursor).ok_or_else(bad_cursor)).transpose()?;
     let mut people = gateway.app.blocking(|app| Ok(app.gallery.persons()?)).await?;
     people.sort_by(|a, b| a.name.cmp(&b.name));
-    let wanted = q.unwrap_or_default().to_lowercase();
+    let wanted = canonical_name(&q.unwrap_or_default()).to_lowercase();
     let fits = |person: &Person| after.as_ref().is_none_or(|after| person.name > *after) && person.name.to_lowercase().contains(&wanted);
     let mut found: Vec<Person> = people.into_iter().filter(fits).take(limit + 1).collect();
     let more = found.len() > limit;

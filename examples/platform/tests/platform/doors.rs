@@ -9,7 +9,7 @@ use facerec_platform::gateway::routes::{Access, ROUTES, Scope};
 use serde_json::json;
 
 use super::harness::{Answer, Platform, call, config, start};
-use super::people::{RED, photo};
+use super::people::{GREEN, RED, photo};
 
 fn open() -> (tempfile::TempDir, Platform) {
     let folder = tempfile::tempdir().unwrap();
@@ -169,6 +169,25 @@ fn bad_bodies_are_the_callers_fault() {
     assert_eq!((list.header("content-type"), list.header("x-content-type-options")), ("application/json", "nosniff"));
     assert_eq!(list.json()["items"][0]["name"], script);
     assert!(folder.path().join("data/platform.db").is_file());
+}
+
+#[test]
+fn a_name_is_one_name_however_it_is_spelt() {
+    let (_folder, platform) = open();
+    // Decomposed, composed, and with spaces of other kinds.
+    let spellings = ["Andre%CC%81%20L", "Andr%C3%A9%20L", "%EF%BB%BFAndr%C3%A9%C2%A0%20L%E3%80%80"];
+    for (spelling, left) in spellings.into_iter().zip([40, 90, 140]) {
+        assert_eq!(platform.enrol(spelling, &photo(&[(RED, left)]))["person"], "Andr\u{e9} L");
+    }
+    let people = platform.get("/v1/persons?q=andre%CC%81").expect(200);
+    assert_eq!((people["items"].as_array().unwrap().len(), &people["items"][0]["name"]), (1, &json!("Andr\u{e9} L")), "{people}");
+    let id = platform.enrol("Ben", &photo(&[(GREEN, 40)]))["person_id"].as_str().unwrap().to_owned();
+    let rename = |name: &str| platform.send("PATCH", &format!("/v1/persons/{id}"), &json!({"name": name}));
+    assert_eq!(rename("Andre\u{301} L").code(409), "conflict");
+    for bad in ["", "\u{200b}\u{a0}", "a\u{1b}[31m", "a\u{85}b", "Jos\u{fffd}"] {
+        assert_eq!(rename(bad).code(400), "invalid_argument", "{bad:?}");
+    }
+    assert_eq!(rename("Zoe\u{308}").expect(200)["name"], "Zo\u{eb}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! `--annotate DIR`: copies of the photos with their faces marked.
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use facerec_core::{Annotation, Error, Face, Image, Result, Tone, annotate};
+use facerec_core::{Annotation, Error, Image, Result, annotate, text};
 
 /// Where the annotated copies of some photos go.
 pub(crate) struct Annotated {
@@ -18,27 +19,30 @@ impl Annotated {
         let home = folder.canonicalize().ok();
         let mut taken: HashMap<String, usize> = HashMap::new();
         let targets = photos.iter().map(|photo| {
-            let stem = photo.file_stem().map_or_else(|| "photo".into(), |stem| stem.to_string_lossy().into_owned());
+            let stem = photo.file_stem().map_or_else(|| "photo".into(), OsStr::to_os_string);
             let png = photo.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
             let extension = if png { "png" } else { "jpg" };
             let parent = photo.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
             let beside = home.is_some() && parent.and_then(|parent| parent.canonicalize().ok()) == home;
-            let stem = if beside { format!("{stem}-annotated") } else { stem };
+            // Bytes that are not UTF-8 are kept.
+            let with = |mut stem: OsString, end: &str| {
+                stem.push(end);
+                stem
+            };
+            let stem = if beside { with(stem, "-annotated") } else { stem };
             // Case is folded: some file systems do not tell `A.jpg` from `a.jpg`.
-            let number = taken.entry(format!("{stem}.{extension}").to_lowercase()).or_default();
+            let number = taken.entry(format!("{}.{extension}", text::path_text(stem.as_ref())).to_lowercase()).or_default();
             *number += 1;
-            folder.join(if *number == 1 { format!("{stem}.{extension}") } else { format!("{stem}-{number}.{extension}") })
+            let end = if *number == 1 { format!(".{extension}") } else { format!("-{number}.{extension}") };
+            folder.join(with(stem, &end))
         });
         Ok(Self { targets: targets.collect() })
     }
 
-    /// Marks `faces`, each with its label, in the photo and writes it.
-    pub(crate) fn write<'a>(&self, photo: usize, image: &Image, faces: impl Iterator<Item = (&'a Face, String, Tone)>) -> Result<()> {
-        let annotations: Vec<Annotation> = faces
-            .map(|(face, label, tone)| Annotation { rect: face.detection.rect, landmarks: Some(face.detection.landmarks), label, tone })
-            .collect();
+    /// Marks `faces` in the photo and writes it.
+    pub(crate) fn write(&self, photo: usize, image: &Image, faces: impl Iterator<Item = Annotation>) -> Result<()> {
         let mut copy = image.clone();
-        annotate(&mut copy, &annotations);
+        annotate(&mut copy, &faces.collect::<Vec<_>>());
         copy.save(&self.targets[photo])
     }
 }

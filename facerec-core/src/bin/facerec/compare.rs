@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use facerec_core::Image;
+use facerec_core::{Image, text};
 use serde::Serialize;
 
 use super::exit::{Exit, Outcome};
@@ -65,7 +65,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         None => "cannot compare: no face found".into(),
     };
     let line = |face: &Option<_>| face.as_ref().map_or_else(|| "no face".into(), describe);
-    let (a, b) = (args.a.to_string_lossy(), args.b.to_string_lossy());
+    let (a, b) = (text::escape_path(&args.a), text::escape_path(&args.b));
     output.emit(&record, format_args!("{verdict}\n  {a}: {}\n  {b}: {}\n", line(&found.a), line(&found.b)))?;
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use facerec_core::{Engine, Face, Tone};
+use facerec_core::{Annotation, Detection, Engine, Face, Tone, text};
 
 use super::annotated::Annotated;
 use super::batch::in_order;
@@ -47,7 +47,6 @@ fn each_photo(global: &Global, images: &[PathBuf], annotate: Option<&PathBuf>, e
         Photo::open(&images[index], |image| {
             let faces = if embed { engine.embed(image)? } else { engine.detect(image)? };
             if let Some(annotated) = &annotated {
-                let mark = |face| -> (&Face, String, Tone) { (face, score(face), Tone::Neutral) };
                 annotated.write(index, image, faces.iter().map(mark))?;
             }
             Ok(faces)
@@ -56,7 +55,7 @@ fn each_photo(global: &Global, images: &[PathBuf], annotate: Option<&PathBuf>, e
     in_order(images.len(), engine.workers(), work, |index, photo| {
         bar.inc(1);
         match photo {
-            Ok(photo) => report(&engine, &images[index].to_string_lossy(), &photo, embed, output)?,
+            Ok(photo) => report(&engine, &text::path_text(&images[index]), &photo, embed, output)?,
             Err(error) => exit = report_failed(output, &images[index], error)?,
         }
         Ok(())
@@ -65,8 +64,9 @@ fn each_photo(global: &Global, images: &[PathBuf], annotate: Option<&PathBuf>, e
     Ok(exit)
 }
 
-fn score(face: &Face) -> String {
-    format!("{:.2}", face.detection.score)
+fn mark(face: &Face) -> Annotation {
+    let Detection { rect, score, landmarks } = face.detection;
+    Annotation { rect, landmarks: Some(landmarks), label: String::new(), detail: format!("{score:.2}"), tone: Tone::Neutral }
 }
 
 fn report(engine: &Engine, image: &str, photo: &Photo<Vec<Face>>, embed: bool, output: &mut Output) -> Outcome<()> {
@@ -78,12 +78,12 @@ fn report(engine: &Engine, image: &str, photo: &Photo<Vec<Face>>, embed: bool, o
         embedder: embed.then(|| engine.embedder().id()),
         faces: faces.iter().map(if embed { FaceRecord::embedded } else { FaceRecord::new }).collect(),
     };
-    let mut text = format!("{image}  {width}x{height}  {}\n", count(faces.len(), "face", "faces"));
+    let mut words = format!("{}  {width}x{height}  {}\n", text::escape(image), count(faces.len(), "face", "faces"));
     for face in faces {
-        text += &format!("  {}\n", describe(face));
+        words += &format!("  {}\n", describe(face));
         if let Some(embedding) = &face.embedding {
             let start: Vec<String> = embedding.as_slice().iter().take(4).map(|v| format!("{v:+.3}")).collect();
-            text += &format!(
+            words += &format!(
                 "    {} values of {}: {} ... (all with --json)\n",
                 embedding.as_slice().len(),
                 engine.embedder().id(),
@@ -91,5 +91,5 @@ fn report(engine: &Engine, image: &str, photo: &Photo<Vec<Face>>, embed: bool, o
             );
         }
     }
-    output.emit(&record, format_args!("{text}"))
+    output.emit(&record, format_args!("{words}"))
 }

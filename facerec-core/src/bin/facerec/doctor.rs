@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use facerec_core::runtime::default_library_paths;
-use facerec_core::{Device, Engine, Gallery, Image, ModelCatalog, Runtime, RuntimeOptions};
+use facerec_core::{Device, Engine, Gallery, Image, ModelCatalog, Runtime, RuntimeOptions, text};
 use serde_json::json;
 
 use super::exit::{Exit, Outcome};
@@ -106,7 +106,7 @@ fn runtime(global: &Global, report: &mut Report<'_>) -> Outcome<()> {
     }
     match Runtime::new(options) {
         Ok(runtime) => {
-            let library = runtime.library().map_or_else(|| "linked into the program".into(), |path| path.display().to_string());
+            let library = runtime.library().map_or_else(|| "linked into the program".into(), |path| text::escape_path(path));
             let origin = default_library_paths().into_iter().find(|(_, path)| runtime.library() == Some(path.as_path()));
             let origin = match (&global.ort, origin) {
                 (Some(_), _) => ", from --ort".into(),
@@ -135,7 +135,7 @@ fn models(global: &Global, report: &mut Report<'_>) -> Outcome<()> {
     let folders: Vec<_> = catalog
         .folders()
         .iter()
-        .map(|folder| format!("{}{}", folder.display(), if folder.is_dir() { "" } else { " (not there)" }))
+        .map(|folder| format!("{}{}", text::escape_path(folder), if folder.is_dir() { "" } else { " (not there)" }))
         .collect();
     let status = if folders.is_empty() { Status::Note } else { Status::Ok };
     report.line("model folders", status, &folders.join(", "))?;
@@ -161,7 +161,7 @@ fn models(global: &Global, report: &mut Report<'_>) -> Outcome<()> {
                 let licence = &found.manifest.licence;
                 let terms = if licence.commercial { "" } else { ", non-commercial use only" };
                 let bytes = std::fs::metadata(&found.path).map_or(0, |data| data.len());
-                let detail = format!("{id}: {} ({}), licence {}{terms}", found.path.display(), size(bytes), licence.name);
+                let detail = format!("{id}: {} ({}), licence {}{terms}", text::escape_path(&found.path), size(bytes), licence.name);
                 report.line("model", Status::Ok, &detail)?;
             }
             Err(error) => report.line("model", Status::Problem, &error.to_string())?,
@@ -202,7 +202,7 @@ fn gallery(global: &Global, folder: &std::path::Path, report: &mut Report<'_>) -
     let check = || -> facerec_core::Result<_> {
         let gallery = Gallery::open_any(folder, options)?;
         // An address without its password, unlike `folder`.
-        Ok((gallery.path().display().to_string(), gallery.stats()?, gallery.verify()?))
+        Ok((text::escape_path(gallery.path()), gallery.stats()?, gallery.verify()?))
     };
     match check() {
         Ok((place, stats, verified)) if verified.problems.is_empty() => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use facerec_core::folder::{PassedOver, PeopleFolder, Unreadable, people};
-use facerec_core::{EnrollOptions, Enrolment, Error, ErrorKind, QualityGate, RejectReason};
+use facerec_core::{EnrollOptions, Enrolment, Error, ErrorKind, QualityGate, RejectReason, text};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -81,13 +81,14 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     let (mut persons, mut faces, mut rejected, mut exit) = (BTreeSet::new(), 0, 0, Exit::Done);
     for (person, Unreadable { path, error, .. }) in &unreadable {
         (rejected, exit) = (rejected + 1, Exit::SomeFailed);
-        failed(output, &path.to_string_lossy(), person, error)?;
+        failed(output, &text::path_text(path), person, error)?;
     }
     let work = |index: usize| Photo::open(&photos[index].1, |image| engine.embed(image));
     in_order(photos.len(), engine.workers(), work, |index, photo| {
         bar.inc(1);
         let (person, path) = &photos[index];
-        let image = path.to_string_lossy();
+        let image = text::path_text(path);
+        let shown = text::escape(&image);
         let mut record = Record::new(&image, person);
         match photo {
             Ok(photo) => {
@@ -98,14 +99,14 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
                         persons.insert(person.as_str());
                         record.accepted = true;
                         record.face_id = Some(face_id.0);
-                        output.emit(&record, format_args!("{image}  enrolled as {person} (face {})\n", face_id.0))
+                        output.emit(&record, format_args!("{shown}  enrolled as {person} (face {})\n", face_id.0))
                     }
                     Enrolment::Rejected { reason, .. } => {
                         record.reason = Some(reason.code());
                         if reason != RejectReason::Duplicate {
                             exit = Exit::SomeFailed;
                         }
-                        let text = format_args!("{image}  refused for {person}: {}\n", explain(reason));
+                        let text = format_args!("{shown}  refused for {person}: {}\n", explain(reason));
                         rejected += 1;
                         output.emit(&record, text)
                     }
@@ -125,7 +126,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         "{} of {} enrolled in {}, {rejected} refused\n{}",
         count(faces, "face", "faces"),
         count(persons.len(), "person", "people"),
-        args.gallery.display(),
+        text::escape_path(&args.gallery),
         passed_over_line(&passed)
     );
     output.emit(&SummaryRecord { summary }, format_args!("{text}"))?;
@@ -150,7 +151,7 @@ fn explain(reason: RejectReason) -> &'static str {
 fn failed(output: &mut Output, image: &str, person: &str, error: &Error) -> Outcome<()> {
     let reason = Some(ErrorKind::DecodeImage.code());
     let record = Record { reason, error: Some(error.into()), ..Record::new(image, person) };
-    output.emit(&record, format_args!("{image}  failed: {error}\n"))
+    output.emit(&record, format_args!("{}  failed: {error}\n", text::escape(image)))
 }
 
 /// What is to be enrolled.
@@ -164,7 +165,7 @@ struct Inputs {
 
 fn inputs(args: &Args) -> Outcome<Inputs> {
     let Some(folder) = &args.from else {
-        let person = args.person.clone().unwrap_or_default();
+        let person = text::person_name(args.person.as_deref().unwrap_or_default())?.into_owned();
         let photos = args.images.iter().map(|image| (person.clone(), image.clone())).collect();
         return Ok(Inputs { photos, ..Inputs::default() });
     };
@@ -173,14 +174,26 @@ fn inputs(args: &Args) -> Outcome<Inputs> {
         return Err(found.nobody("from", folder).into());
     }
     let PeopleFolder { people, passed_over, unreadable, .. } = found;
+    let mut photos = Vec::new();
+    for person in people {
+        let name = name_of(&person.path)?;
+        photos.extend(person.photos.into_iter().map(|photo| (name.clone(), photo)));
+    }
     // The folder's name, also where a file in it cannot be looked at.
     let name = |path: &Path| {
         let below = path.strip_prefix(folder).unwrap_or(path).components().next();
-        below.map(|name| name.as_os_str().to_string_lossy().into_owned()).unwrap_or_default()
+        below.map(|name| text::path_text(name.as_ref()).into_owned()).unwrap_or_default()
     };
-    let photos = people.into_iter().flat_map(|person| {
-        let name = name(&person.path);
-        person.photos.into_iter().map(move |photo| (name.clone(), photo))
-    });
-    Ok(Inputs { photos: photos.collect(), passed_over, unreadable: unreadable.into_iter().map(|one| (name(&one.path), one)).collect() })
+    Ok(Inputs { photos, passed_over, unreadable: unreadable.into_iter().map(|one| (name(&one.path), one)).collect() })
+}
+
+/// The name of the person whose photos are in `folder`: the folder's own.
+fn name_of(folder: &Path) -> Result<String, Error> {
+    let wrong = |reason: String| Error::InvalidArgument { name: "from", reason };
+    let Some(name) = folder.file_name().unwrap_or_default().to_str() else {
+        let shown = text::escape_path(folder);
+        return Err(wrong(format!("expected folders with names in UTF-8, got `{shown}`; rename it, for example with `convmv`")));
+    };
+    let name = text::person_name(name).map_err(|error| wrong(format!("folder `{}`: {error}", text::escape_path(folder))))?;
+    Ok(name.into_owned())
 }

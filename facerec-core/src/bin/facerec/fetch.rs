@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use facerec_core::ModelCatalog;
+use facerec_core::{ModelCatalog, text};
 use serde_json::json;
 
 use super::exit::{Exit, InModels, Outcome};
@@ -46,7 +46,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     });
     bar.finish_and_clear();
     for (id, path) in ids.iter().zip(fetched.in_models()?) {
-        let (path, licence) = (path.to_string_lossy(), &catalog.model(id).in_models()?.licence);
+        let (path, licence) = (text::path_text(&path), &catalog.model(id).in_models()?.licence);
         let record =
             json!({"model": id, "path": path, "licence": {"name": licence.name, "url": licence.url, "commercial": licence.commercial}});
         output.emit(&record, format_args!("{id}: {path} ({})\n", licence.name))?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use facerec_core::gallery::{FaceId, FaceRecord, IndexKind};
+use facerec_core::text::{self, canonical_name};
 use facerec_core::{Error, Gallery, ModelKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -163,18 +164,21 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         }
         Action::Rename { person, new_name } => {
             writer()?.rename(person, new_name).in_gallery()?;
-            output.emit(&json!({"person": new_name.trim(), "renamed_from": person.trim()}), format_args!("{person} is now {new_name}\n"))
+            output.emit(
+                &json!({"person": canonical_name(new_name), "renamed_from": canonical_name(person)}),
+                format_args!("{person} is now {new_name}\n"),
+            )
         }
         Action::Merge { person, into } => {
             let moved = writer()?.merge(person, into).in_gallery()?;
             let text = format_args!("{person} is now {into}, with {}\n", count(moved, "face", "faces"));
-            output.emit(&json!({"person": into.trim(), "merged_from": person.trim(), "moved_faces": moved}), text)
+            output.emit(&json!({"person": canonical_name(into), "merged_from": canonical_name(person), "moved_faces": moved}), text)
         }
         Action::Split { person, into, faces } => {
             let faces: Vec<FaceId> = faces.iter().copied().map(FaceId).collect();
             let moved = writer()?.split(person, &faces, into).in_gallery()?;
             let text = format_args!("{} of {person} given to {into}\n", count(moved, "face", "faces"));
-            output.emit(&json!({"person": into.trim(), "split_from": person.trim(), "moved_faces": moved}), text)
+            output.emit(&json!({"person": canonical_name(into), "split_from": canonical_name(person), "moved_faces": moved}), text)
         }
         Action::Audit { after, limit } => people::audit(&reader()?, *after, *limit, output),
         Action::Duplicates { threshold, limit } => people::duplicates(global, &reader()?, *threshold, *limit, output),
@@ -233,7 +237,7 @@ struct EnrolledRecord<'a> {
 }
 
 fn show(gallery: &Gallery, person: &str, output: &mut Output) -> Outcome<()> {
-    let person = person.trim();
+    let person = &*canonical_name(person);
     for face in gallery.faces(person).in_gallery()? {
         let FaceRecord { id, ref quality, ref source, ref metadata, created_ms, expires_ms, .. } = face;
         let record = EnrolledRecord {
@@ -310,8 +314,8 @@ fn export(gallery: &Gallery, person: Option<&str>, out: Option<&Path>, output: &
         None => gallery.export_to(path),
     };
     let faces = faces.in_gallery()?;
-    let text = format_args!("{} written to {}\n", count(faces, "face", "faces"), path.display());
-    output.emit(&json!({"faces": faces, "file": path.to_string_lossy()}), text)
+    let words = format_args!("{} written to {}\n", count(faces, "face", "faces"), text::escape_path(path));
+    output.emit(&json!({"faces": faces, "file": text::path_text(path)}), words)
 }
 
 fn import(global: &Global, folder: &Path, file: &Path, output: &mut Output) -> Outcome<()> {

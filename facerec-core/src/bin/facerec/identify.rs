@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use facerec_core::{DecisionOptions, Identified, SearchFilter, Tone};
+use facerec_core::{Annotation, DecisionOptions, Identified, SearchFilter, Tone, text};
 use serde_json::Value;
 
 use super::annotated::Annotated;
@@ -38,7 +38,7 @@ pub(crate) struct Args {
 impl Args {
     fn filter(&self) -> SearchFilter {
         let everybody = SearchFilter::new();
-        let people = if self.only.is_empty() { everybody } else { everybody.persons(self.only.iter().map(|name| name.trim())) };
+        let people = if self.only.is_empty() { everybody } else { everybody.persons(&self.only) };
         self.metadata.iter().fold(people, |filter, (key, value)| filter.metadata(key, value.clone()))
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         Photo::open(&args.images[index], |image| {
             let faces = engine.identify_among(&gallery, image, &options, &filter)?;
             if let Some(annotated) = &annotated {
-                let marks = faces.iter().map(|found| (&found.face, label(found), tone(found)));
+                let marks = faces.iter().map(mark);
                 annotated.write(index, image, marks)?;
             }
             Ok(faces)
@@ -71,7 +71,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     in_order(args.images.len(), engine.workers(), work, |index, photo| {
         bar.inc(1);
         match photo {
-            Ok(photo) => report(&args.images[index].to_string_lossy(), &photo, output)?,
+            Ok(photo) => report(&text::path_text(&args.images[index]), &photo, output)?,
             Err(error) => exit = report_failed(output, &args.images[index], error)?,
         }
         Ok(())
@@ -80,22 +80,20 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     Ok(exit)
 }
 
-fn label(found: &Identified) -> String {
-    match &found.decision.name {
-        Some(name) => format!("{name} {:.2}", found.decision.similarity),
-        None => "unknown".into(),
-    }
-}
-
-fn tone(found: &Identified) -> Tone {
-    if found.decision.name.is_some() { Tone::Known } else { Tone::Unknown }
+fn mark(found: &Identified) -> Annotation {
+    let (detail, tone) = match &found.decision.name {
+        Some(_) => (format!("{:.2}", found.decision.similarity), Tone::Known),
+        None => (String::new(), Tone::Unknown),
+    };
+    let detection = &found.face.detection;
+    Annotation { rect: detection.rect, landmarks: Some(detection.landmarks), label: name(found).into(), detail, tone }
 }
 
 fn report(image: &str, photo: &Photo<Vec<Identified>>, output: &mut Output) -> Outcome<()> {
     let Photo { width, height, ref faces } = *photo;
     let records = faces.iter().map(|found| FaceRecord::identified(&found.face, &found.decision)).collect();
     let record = PhotoRecord { image, width, height, embedder: None, faces: records };
-    let mut text = format!("{image}  {width}x{height}  {}\n", count(faces.len(), "face", "faces"));
+    let mut words = format!("{}  {width}x{height}  {}\n", text::escape(image), count(faces.len(), "face", "faces"));
     let widest = faces.iter().map(|found| name(found).chars().count()).max().unwrap_or_default();
     for found in faces {
         let decision = &found.decision;
@@ -106,9 +104,9 @@ fn report(image: &str, photo: &Photo<Vec<Identified>>, output: &mut Output) -> O
         };
         let rect = found.face.detection.rect;
         let place = format!("at {:.0},{:.0} {:.0}x{:.0} px", rect.x1, rect.y1, rect.width(), rect.height());
-        text += &format!("  {:<widest$}  {:>5.2}  {place}{guess}\n", name(found), decision.similarity);
+        words += &format!("  {:<widest$}  {:>5.2}  {place}{guess}\n", name(found), decision.similarity);
     }
-    output.emit(&record, format_args!("{text}"))
+    output.emit(&record, format_args!("{words}"))
 }
 
 fn name(found: &Identified) -> &str {

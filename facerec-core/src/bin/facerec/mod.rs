@@ -26,8 +26,10 @@ mod record;
 mod video;
 
 use std::ffi::OsString;
+use std::io::Write;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use facerec_core::text;
 use tracing_subscriber::EnvFilter;
 
 pub use exit::Exit;
@@ -76,11 +78,11 @@ enum Command {
 
 /// Runs the command on `args`, the first of which is the program's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::command().try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            // Nowhere to report that reporting failed.
-            let _ = error.print();
+            say(&error, &args);
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
@@ -90,6 +92,22 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(exit) => exit,
         Err(failure) => output.failure(&failure),
     }
+}
+
+/// Says what is wrong with `args`, or what was asked for: in colour where nothing in them could play tricks on the terminal.
+fn say(error: &clap::Error, args: &[OsString]) {
+    let shown: Vec<String> = args.iter().map(|arg| text::escape_path(arg)).collect();
+    let plain = args.iter().zip(&shown).all(|(arg, shown)| arg.to_str() == Some(shown));
+    // Nowhere to report that reporting failed.
+    let _ = if error.kind() == clap::error::ErrorKind::InvalidUtf8 {
+        let wrong: Vec<_> =
+            args.iter().zip(&shown).filter(|(arg, _)| arg.to_str().is_none()).map(|(_, shown)| format!("`{shown}`")).collect();
+        writeln!(std::io::stderr(), "error: expected names in UTF-8, got {}", wrong.join(", "))
+    } else if plain || !error.use_stderr() {
+        error.print()
+    } else {
+        write!(std::io::stderr(), "{}", text::escape_lines(&error.render().to_string()))
+    };
 }
 
 fn run(cli: &Cli, output: &mut Output) -> Outcome {
@@ -119,5 +137,21 @@ fn log_to_stderr(verbose: u8) {
     };
     let filter = EnvFilter::try_from_env("FACEREC_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     // A program that calls the command may log in a way of its own.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Escaped(std::io::stderr()));
+    let _ = log.without_time().try_init();
+}
+
+/// Writes each event on one line: what it quotes may hold line breaks and worse.
+struct Escaped<W>(W);
+
+impl<W: Write> Write for Escaped<W> {
+    /// `event` is a whole one: the subscriber collects it first.
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let line = event.strip_suffix(b"\n").unwrap_or(event);
+        writeln!(self.0, "{}", text::escape_bytes(line)).map(|()| event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }

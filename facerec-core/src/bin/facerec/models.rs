@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use facerec_core::model::ModelTask;
-use facerec_core::{ErrorKind, ModelCatalog, ModelManifest};
+use facerec_core::{ErrorKind, ModelCatalog, ModelManifest, text};
 use serde_json::json;
 
 use super::exit::{Exit, InModels, Outcome};
@@ -40,13 +40,13 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         Action::List => list(&catalog, output),
         Action::Verify => verify(&catalog, output),
         Action::Path { id: None } => {
-            let folders: Vec<_> = catalog.folders().iter().map(|folder| folder.to_string_lossy()).collect();
+            let folders: Vec<_> = catalog.folders().iter().map(|folder| text::path_text(folder)).collect();
             output.emit(&json!({"folders": folders}), format_args!("{}\n", folders.join("\n")))?;
             Ok(Exit::Done)
         }
         Action::Path { id: Some(id) } => {
             let found = catalog.resolve(id).in_models()?;
-            let path = found.path.to_string_lossy();
+            let path = text::path_text(&found.path);
             output.emit(&json!({"model": id, "path": path, "sha256": found.sha256}), format_args!("{path}\n"))?;
             Ok(Exit::Done)
         }
@@ -57,7 +57,7 @@ fn list(catalog: &ModelCatalog, output: &mut Output) -> Outcome {
     let widest = catalog.models().map(|(_, model)| model.id.len()).max().unwrap_or_default();
     for (pack, model) in catalog.models() {
         let found = catalog.resolve(&model.id);
-        let path = found.as_ref().ok().map(|found| found.path.to_string_lossy().into_owned());
+        let path = found.as_ref().ok().map(|found| text::path_text(&found.path).into_owned());
         let state = match &found {
             Ok(_) => "here",
             Err(error) if error.kind() == ErrorKind::ModelNotFound => "missing",
@@ -80,7 +80,7 @@ fn verify(catalog: &ModelCatalog, output: &mut Output) -> Outcome {
     let (mut checked, mut wrong) = (0, 0);
     for (_, model) in catalog.models() {
         let (path, error) = match catalog.resolve(&model.id) {
-            Ok(found) => (Some(found.path.to_string_lossy().into_owned()), None),
+            Ok(found) => (Some(text::path_text(&found.path).into_owned()), None),
             Err(error) if error.kind() == ErrorKind::ModelNotFound => continue,
             Err(error) => (None, Some(error)),
         };

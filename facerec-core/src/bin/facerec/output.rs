@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
-use facerec_core::Error;
+use facerec_core::{Error, text};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -33,12 +33,13 @@ impl Output {
         Self { json, out: io::stdout().lock() }
     }
 
-    /// Writes one result: `record` as a JSON line, or `text` for people (which brings its own line breaks).
-    pub(crate) fn emit(&mut self, record: &impl Serialize, text: fmt::Arguments<'_>) -> Outcome<()> {
+    /// Writes one result: `record` as a JSON line, or `words` for people (which bring their own line breaks). Names and paths in either are
+    /// escaped, so that a terminal only shows them.
+    pub(crate) fn emit(&mut self, record: &impl Serialize, words: fmt::Arguments<'_>) -> Outcome<()> {
         let written = if self.json {
-            serde_json::to_writer(&mut self.out, record).map_err(io::Error::from).and_then(|()| self.out.write_all(b"\n"))
+            serde_json::to_string(record).map_err(io::Error::from).and_then(|json| writeln!(self.out, "{}", text::escape_json(&json)))
         } else {
-            self.out.write_fmt(text)
+            self.out.write_all(text::escape_lines(&words.to_string()).as_bytes())
         };
         // Flushed per result: whoever reads a pipe sees each as it comes.
         written.and_then(|()| self.out.flush()).map_err(write_failed)

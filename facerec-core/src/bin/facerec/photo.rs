@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use facerec_core::{Error, Image, Result};
+use facerec_core::{Error, Image, Result, text};
 use serde::Serialize;
 
 use super::exit::{Exit, Outcome, ends_everything};
@@ -45,7 +45,7 @@ pub(crate) fn report_failed(output: &mut Output, path: &Path, error: Error) -> O
         image: &'a str,
         error: ErrorRecord,
     }
-    let image = path.to_string_lossy();
-    output.emit(&Record { image: &image, error: (&error).into() }, format_args!("{image}\n  failed: {error}\n"))?;
+    let (image, shown) = (text::path_text(path), text::escape_path(path));
+    output.emit(&Record { image: &image, error: (&error).into() }, format_args!("{shown}\n  failed: {error}\n"))?;
     Ok(Exit::SomeFailed)
 }

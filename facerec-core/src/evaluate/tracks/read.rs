@@ -52,7 +52,9 @@ impl TrackFile {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
-        let wrong = |(line, reason): (usize, String)| Error::argument("tracks", format!("{}, line {}: {reason}", path.display(), line + 1));
+        let wrong = |(line, reason): (usize, String)| {
+            Error::argument("tracks", format!("{}, line {}: {reason}", crate::text::escape_path(path), line + 1))
+        };
         if text.trim_start().starts_with('{') { json(&text) } else { mot(&text) }.map_err(wrong)
     }
 }

@@ -1,6 +1,7 @@
 //! What a gallery can do, for one in a folder.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,24 +17,48 @@ use crate::gallery::filter::SearchFilter;
 use crate::gallery::index::IndexKind;
 use crate::gallery::key::GalleryKey;
 use crate::gallery::live::{Live, Owner};
-use crate::gallery::records::{
-    AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, PersonId, VerifyReport, check_name,
-};
+use crate::gallery::records::{AuditEntry, FaceId, FaceRecord, GalleryStats, ImportReport, Match, NewFace, Person, PersonId, VerifyReport};
 use crate::gallery::rows::{FaceRow, vector_bytes, vector_values};
 use crate::gallery::source::LocalSink;
-use crate::gallery::store::now_ms;
+use crate::gallery::store::{Checked, now_ms};
 use crate::gallery::{saved, transfer, verify};
+use crate::text::{canonical_name, escape};
 
 impl Local {
     /// Visits the faces of a person but for those whose time has come.
     fn each_face_of(&self, name: &str, mut visit: impl FnMut(FaceRow<'_>) -> Result<()>) -> Result<()> {
-        let (person, now) = (self.person(name)?.id, now_ms());
-        self.db().store.snapshot(|snapshot| {
-            snapshot.scan_faces_of(person, |row| match self.intact(row, "face")?.filter(|face| !face.is_expired(now)) {
-                Some(face) => visit(face),
-                None => Ok(()),
-            })
-        })
+        let (people, now) = (self.ids_of(self.person(name)?.id), now_ms());
+        let mut each = |row: Checked<FaceRow<'_>>| match self.intact(row, "face")?.filter(|face| !face.is_expired(now)) {
+            Some(face) => visit(face),
+            None => Ok(()),
+        };
+        self.db().store.snapshot(|snapshot| people.iter().try_for_each(|&person| snapshot.scan_faces_of(person, &mut each)))
+    }
+
+    /// The person, and whoever has the same name in another spelling.
+    fn ids_of(&self, person: PersonId) -> Vec<PersonId> {
+        self.live().names.namesakes(person)
+    }
+
+    /// People as they are stored, those of one name as one.
+    fn united(people: Vec<Person>) -> Vec<Person> {
+        if people.iter().all(|person| canonical_name(&person.name) == person.name) {
+            return people;
+        }
+        let mut united: BTreeMap<String, Person> = BTreeMap::new();
+        for mut person in people {
+            person.name = canonical_name(&person.name).into_owned();
+            match united.entry(person.name.clone()) {
+                Entry::Vacant(place) => drop(place.insert(person)),
+                Entry::Occupied(mut place) => {
+                    let one = place.get_mut();
+                    one.id = one.id.min(person.id);
+                    one.created_ms = one.created_ms.min(person.created_ms);
+                    one.faces += person.faces;
+                }
+            }
+        }
+        united.into_values().collect()
     }
 }
 
@@ -52,7 +77,7 @@ impl Backend for Local {
             for (person, face) in faces {
                 self.check_model(face.embedding)?;
                 face.check()?;
-                let (person, _) = edit.person(check_name(person)?)?;
+                let (person, _) = edit.person(person)?;
                 ids.push(edit.add_face(FaceRow {
                     id: FaceId(0),
                     person,
@@ -71,7 +96,6 @@ impl Backend for Local {
     }
 
     fn remove_person(&self, name: &str) -> Result<usize> {
-        let name = name.trim();
         self.remove(Action::Remove, |edit| match edit.find_person(name)? {
             Some(person) => edit.remove_person(person).map(|faces| (faces, true)),
             None => Err(Error::PersonNotFound { person: name.into() }),
@@ -87,7 +111,7 @@ impl Backend for Local {
             let person = edit.find_person(name)?.ok_or_else(|| Error::PersonNotFound { person: name.into() })?;
             match edit.find_person(new_name)? {
                 Some(other) if other == person => Ok(((), false)),
-                Some(_) => Err(Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`"))),
+                Some(_) => Err(Error::argument("new_name", format!("expected a name that nobody has, got `{}`", escape(new_name)))),
                 None => edit.rename(person, new_name).map(|()| ((), true)),
             }
         })
@@ -108,7 +132,10 @@ impl Backend for Local {
             let from = edit.find_person(person)?.ok_or_else(|| Error::PersonNotFound { person: person.into() })?;
             let own: BTreeSet<FaceId> = edit.faces_of(from)?.into_iter().collect();
             if let Some(other) = faces.iter().find(|face| !own.contains(face)) {
-                return Err(Error::argument("faces", format!("expected faces of `{person}`, got `{other}`, which is none of theirs")));
+                return Err(Error::argument(
+                    "faces",
+                    format!("expected faces of `{}`, got `{other}`, which is none of theirs", escape(person)),
+                ));
             }
             let faces: BTreeSet<FaceId> = faces.iter().copied().collect();
             let (into, _) = edit.person(into)?;
@@ -120,7 +147,8 @@ impl Backend for Local {
 
     fn persons(&self) -> Result<Vec<Person>> {
         let persons = self.db().store.snapshot(|snapshot| snapshot.persons(now_ms()))?;
-        persons.into_iter().filter_map(|person| self.intact(person, "person").transpose()).collect()
+        let people = persons.into_iter().filter_map(|person| self.intact(person, "person").transpose()).collect::<Result<Vec<_>>>()?;
+        Ok(Self::united(people))
     }
 
     fn person(&self, name: &str) -> Result<Person> {
@@ -132,8 +160,11 @@ impl Backend for Local {
     }
 
     fn person_by_id(&self, person: PersonId) -> Result<Option<Person>> {
-        let found = self.db().store.snapshot(|snapshot| snapshot.person(person, now_ms()))?;
-        found.map_or(Ok(None), |person| self.intact(person, "person"))
+        let ids = self.ids_of(person);
+        let found = self.db().store.snapshot(|snapshot| ids.iter().map(|&id| snapshot.person(id, now_ms())).collect::<Result<Vec<_>>>())?;
+        let people =
+            found.into_iter().flatten().filter_map(|person| self.intact(person, "person").transpose()).collect::<Result<Vec<_>>>()?;
+        Ok(Self::united(people).pop())
     }
 
     fn faces(&self, name: &str) -> Result<Vec<FaceRecord>> {
@@ -142,6 +173,7 @@ impl Backend for Local {
             faces.push(face.record());
             Ok(())
         })?;
+        faces.sort_by_key(|face| face.id);
         Ok(faces)
     }
 
@@ -167,6 +199,9 @@ impl Backend for Local {
     }
 
     fn stats(&self) -> Result<GalleryStats> {
+        // Somebody may have made one person of several meanwhile.
+        let respelt = self.live().names.any_respelt();
+        let doubles = if respelt { self.current()?.names.doubles() } else { 0 };
         let (state, gone) = self.db().store.snapshot(|snapshot| Ok((snapshot.state()?, snapshot.expired(now_ms())?)))?;
         let read = |e| Error::io("read", &self.folder, e);
         let mut bytes_on_disk = 0;
@@ -179,7 +214,7 @@ impl Backend for Local {
             (live.base.clone(), live.tombstones())
         };
         Ok(GalleryStats {
-            persons: (state.persons as usize).saturating_sub(gone.people),
+            persons: (state.persons as usize).saturating_sub(gone.people + doubles),
             faces: (state.faces as usize).saturating_sub(gone.faces),
             dim: Some(state.dim).filter(|&dim| dim > 0),
             model: state.model.id,
@@ -245,7 +280,8 @@ impl Backend for Local {
 
     fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
         let person = self.person(name)?;
-        self.db().store.snapshot(|snapshot| transfer::export_person(snapshot, &person, self.salvage, out))
+        let ids = self.ids_of(person.id);
+        self.db().store.snapshot(|snapshot| transfer::export_person(snapshot, &person, &ids, self.salvage, out))
     }
 
     fn purge_expired(&self) -> Result<usize> {

@@ -77,6 +77,14 @@ impl Local {
         self.remove_in(db, Action::Expire, |edit| edit.remove_expired().map(|removed| (removed, removed > 0)))
     }
 
+    /// Spells every name as it is looked up; people whose names differed in spelling only become one.
+    pub(super) fn unite_names(&self, db: &mut Db) -> Result<()> {
+        let people = self.live().names.doubles();
+        self.remove_in(db, Action::Rename, |edit| edit.unite_names(&self.actor).map(|()| ((), true)))?;
+        tracing::info!(gallery = %self.folder.display(), people, "names are spelt alike from now on; so many people were another one's double");
+        Ok(())
+    }
+
     /// Empties SQLite's log of what was removed, and the file where it has to be. A reader may be in the way: then it is tried again
     /// after the next change, when the gallery is closed, and when it is opened.
     pub(super) fn forget(&self, db: &mut Db) {

@@ -3,6 +3,9 @@
 mod backend;
 mod change;
 mod search;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -151,6 +154,11 @@ impl Local {
             // A gallery on a full disk can be opened all the same.
             if let Err(error) = local.purge_in(&mut db) {
                 tracing::warn!(gallery = %folder.display(), %error, "expired faces are not deleted yet");
+            }
+            if local.live().names.any_respelt()
+                && let Err(error) = local.unite_names(&mut db)
+            {
+                tracing::warn!(gallery = %folder.display(), %error, "one name in two spellings is still that of two people");
             }
             local.forget(&mut db);
         }

@@ -1,7 +1,7 @@
 //! Changes: what a transaction may do. Many processes change one gallery at a time; people are locked while their faces change, in
 //! the order of their ids, so that nobody waits in a circle.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use postgres::error::SqlState;
@@ -16,6 +16,7 @@ use crate::gallery::audit::Action;
 use crate::gallery::records::{FaceId, NewFace, PersonId};
 use crate::gallery::rows::{FaceRow, PersonRow, vector_bytes};
 use crate::gallery::store::Checked;
+use crate::text::{canonical_name, escape};
 
 /// Looks at the people of a change before it gives up: each look finds those whom others enrolled or removed meanwhile.
 const LOOKS: usize = 10;
@@ -161,12 +162,9 @@ pub(super) fn rename(tx: &mut Tx<'_>, name: &str, new_name: &str) -> Edited<()> 
     }
     let mut change = Change::new(Action::Rename);
     change.persons.insert(person.0);
-    let created_ms = tx.one("SELECT created_ms FROM persons WHERE id = $1", &[&person.0])?.get(0);
-    let checksum = PersonRow { row: person.0, id: person, name: new_name, created_ms, mark: 0 }.checksum();
-    let changed = tx.execute("UPDATE persons SET name = $2, checksum = $3 WHERE id = $1", &[&person.0, &new_name, &checksum]);
-    changed.map(|_| ((), change.made())).map_err(|failure| match failure.code {
+    spell(tx, person, new_name).map(|()| ((), change.made())).map_err(|failure| match failure.code {
         Some(SqlState::UNIQUE_VIOLATION) => {
-            Error::argument("new_name", format!("expected a name that nobody has, got `{new_name}`")).into()
+            Error::argument("new_name", format!("expected a name that nobody has, got `{}`", escape(new_name))).into()
         }
         _ => failure,
     })
@@ -190,12 +188,53 @@ pub(super) fn split(tx: &mut Tx<'_>, person: &str, faces: &[FaceId], into: &str)
     let rows = tx.query("SELECT id FROM faces WHERE person = $1", &[&from.0])?;
     let own: HashSet<i64> = rows.iter().map(|row| row.get(0)).collect();
     if let Some(other) = faces.iter().find(|face| !own.contains(&face.0)) {
-        let reason = format!("expected faces of `{person}`, got `{other}`, which is none of theirs");
+        let reason = format!("expected faces of `{}`, got `{other}`, which is none of theirs", escape(person));
         return Err(Error::argument("faces", reason).into());
     }
     let found = people(tx, [into])?;
     let &(into, _) = found.get(into).ok_or_else(|| Error::internal("a person who was just found is missing"))?;
     move_faces(tx, Action::Split, from, Some(faces), into)
+}
+
+/// Gives everybody the canonical spelling of their name. People who then have one name become the first of them, each with an entry of its
+/// own in the audit log; the last change is left to be logged by the transaction.
+pub(super) fn unite_names(tx: &mut Tx<'_>, actor: &str) -> Edited<()> {
+    let mut groups: BTreeMap<String, Vec<(i64, bool)>> = BTreeMap::new();
+    for row in tx.query("SELECT id, name FROM persons ORDER BY id FOR UPDATE", &[])? {
+        let (id, name): (i64, &str) = (row.get(0), row.get(1));
+        let canonical = canonical_name(name);
+        let respelt = canonical != name;
+        groups.entry(canonical.into_owned()).or_default().push((id, respelt));
+    }
+    let (mut changes, mut renamed) = (Vec::new(), Change::new(Action::Rename));
+    for (name, people) in groups {
+        let Some((&(first, respelt), others)) = people.split_first().filter(|_| people.iter().any(|person| person.1)) else { continue };
+        let mut merged = Change::new(Action::Merge);
+        for &(other, _) in others {
+            if let (_, Some(moved)) = move_faces(tx, Action::Merge, PersonId(other), None, PersonId(first))? {
+                merged.persons.extend(moved.persons);
+                merged.faces.extend(moved.faces);
+            }
+        }
+        if respelt {
+            spell(tx, PersonId(first), &name)?;
+        }
+        if others.is_empty() {
+            renamed.persons.insert(first);
+        }
+        changes.extend(merged.made());
+    }
+    changes.extend(renamed.made());
+    let last = changes.pop();
+    changes.iter().try_for_each(|change| change.log(tx, actor))?;
+    Ok(((), last))
+}
+
+/// Stores a name with the checksum that goes with it.
+fn spell(tx: &mut Tx<'_>, person: PersonId, name: &str) -> Result<(), Failure> {
+    let created_ms = tx.one("SELECT created_ms FROM persons WHERE id = $1", &[&person.0])?.get(0);
+    let checksum = PersonRow { row: person.0, id: person, name, created_ms, mark: 0 }.checksum();
+    tx.execute("UPDATE persons SET name = $2, checksum = $3 WHERE id = $1", &[&person.0, &name, &checksum]).map(drop)
 }
 
 /// Gives faces of `from`, who is locked, to `into`: those named, or all. `from` goes with the last one.

@@ -425,7 +425,7 @@ impl Backend for Server {
 
     fn export_person(&self, name: &str, out: &mut dyn Write) -> Result<usize> {
         let person = self.person(name)?;
-        self.pool.read_once(|tx| Ok(transfer::export_person(&ServerSource::new(tx), &person, self.salvage, out)?))
+        self.pool.read_once(|tx| Ok(transfer::export_person(&ServerSource::new(tx), &person, &[person.id], self.salvage, out)?))
     }
 
     fn purge_expired(&self) -> Result<usize> {

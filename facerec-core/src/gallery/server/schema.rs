@@ -6,6 +6,7 @@
 use std::io::ErrorKind;
 
 use super::change::Change;
+use super::edit;
 use super::failure::Failure;
 use super::pool::{Pool, Tx};
 use crate::error::{Error, Result};
@@ -18,7 +19,10 @@ use crate::gallery::rows::State;
 /// `vector` has no fixed length, since that is known with the first face only. It is stored in the row (`PLAIN`): PostgreSQL would
 /// otherwise move what is longer than 2 kB to another table, and a scan would have to fetch each vector from there. `metadata` is the
 /// caller's text and counts; `entries` is the same as `jsonb`, for filters.
-const STEPS: [&str; 1] = ["
+///
+/// The second has no tables: from then on every name is in its canonical spelling, see [`edit::unite_names`].
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE state (id int PRIMARY KEY CHECK (id = 1), format int NOT NULL, generation bigint NOT NULL, dim int NOT NULL,
     model_id text NOT NULL, model_hash text NOT NULL);
 CREATE SEQUENCE person_ids;
@@ -33,7 +37,10 @@ CREATE INDEX faces_expiry ON faces (expires_ms) WHERE expires_ms IS NOT NULL;
 CREATE SEQUENCE audit_ids;
 CREATE TABLE audit (id bigint PRIMARY KEY, at_ms bigint NOT NULL, actor text NOT NULL, action text NOT NULL, persons text NOT NULL,
     faces text NOT NULL, checksum bigint NOT NULL);
-"];
+",
+    "",
+];
+const CANONICAL_NAMES: i32 = 2;
 /// The format that this version reads and writes.
 const FORMAT: i32 = STEPS.len() as i32;
 /// Longest vector that fits in a page of 8 kB beside the rest of its row.
@@ -49,6 +56,9 @@ pub(super) fn create(pool: &Pool, model: Option<&ModelKey>) -> Result<()> {
         let Some(model) = model.filter(|_| found.is_none()) else {
             if let Some(format) = found.filter(|&format| (1..FORMAT).contains(&format)) {
                 take_steps(tx, format as usize)?;
+                if format < CANONICAL_NAMES {
+                    return edit::unite_names(tx, pool.actor());
+                }
             }
             return Ok(((), None));
         };
@@ -71,7 +81,7 @@ pub(super) fn create(pool: &Pool, model: Option<&ModelKey>) -> Result<()> {
 }
 
 fn take_steps(tx: &mut Tx<'_>, from: usize) -> Result<(), Failure> {
-    STEPS.iter().skip(from).try_for_each(|step| tx.batch(step))?;
+    STEPS.iter().skip(from).filter(|step| !step.is_empty()).try_for_each(|step| tx.batch(step))?;
     tx.execute("UPDATE state SET format = $1", &[&FORMAT]).map(drop)
 }
 

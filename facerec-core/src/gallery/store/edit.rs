@@ -1,6 +1,6 @@
 //! Writing: what a transaction may do.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use rusqlite::{OptionalExtension, Params, Transaction, params};
@@ -13,6 +13,7 @@ use crate::gallery::crypto::Cipher;
 use crate::gallery::records::{FaceId, PersonId, quality_values};
 use crate::gallery::rows::{FaceRow, PersonRow, State};
 use crate::gallery::sealed::{self, new_mark};
+use crate::text::canonical_name;
 
 /// Bytes kept in each face's row for columns that grow, so that the row stays as long as it is: see `schema`. An owner and a
 /// checksum take at most 8 bytes each.
@@ -38,6 +39,8 @@ pub(in crate::gallery) struct Edit<'a> {
     created: bool,
     /// The mark of a damaged row is unknown: all are added up again.
     recount: bool,
+    /// Something is in the audit log already.
+    logged: bool,
     /// For the audit log.
     persons: BTreeSet<i64>,
     faces: BTreeSet<i64>,
@@ -76,6 +79,7 @@ impl<'a> Edit<'a> {
             rewritten: false,
             created: false,
             recount: false,
+            logged: false,
             persons,
             faces,
         })
@@ -103,7 +107,9 @@ impl<'a> Edit<'a> {
         if self.recount {
             self.state.marks = Some(self.snapshot().marks()?);
         }
-        self.log(action, actor)?;
+        if !self.logged || !self.persons.is_empty() || !self.faces.is_empty() {
+            self.log(action, actor)?;
+        }
         write_state(self.folder, &self.tx, self.cipher, &self.state)?;
         let folder = self.folder;
         self.tx.commit().map_err(|e| error(folder, "write", e))?;
@@ -128,7 +134,7 @@ impl<'a> Edit<'a> {
             let mut names = Names::new();
             self.snapshot().scan_persons(0, |row| {
                 if let Checked::Good(person) = row {
-                    names.insert(person.name.into(), person.id);
+                    names.entry(canonical_name(person.name).into()).or_insert(person.id);
                 }
                 Ok(())
             })?;
@@ -203,6 +209,46 @@ impl<'a> Edit<'a> {
         self.insert_person(person, name, created_ms)?;
         self.state.persons += 1;
         Ok(())
+    }
+
+    /// Gives everybody the canonical spelling of their name. People who then have one name become the first of them, each with an entry of
+    /// its own in the audit log.
+    pub(in crate::gallery) fn unite_names(&mut self, actor: &str) -> Result<()> {
+        let mut groups: BTreeMap<String, Vec<PersonId>> = BTreeMap::new();
+        let mut respelt = BTreeSet::new();
+        self.snapshot().scan_persons(0, |row| {
+            if let Checked::Good(person) = row {
+                let name = canonical_name(person.name);
+                if name != person.name {
+                    respelt.insert(person.id);
+                }
+                groups.entry(name.into_owned()).or_default().push(person.id);
+            }
+            Ok(())
+        })?;
+        // While two people have a name, the map of names cannot be kept in step.
+        self.names = None;
+        let mut renamed = Vec::new();
+        for (name, mut people) in groups {
+            people.sort_unstable();
+            let Some((&first, others)) = people.split_first().filter(|_| people.iter().any(|id| respelt.contains(id))) else { continue };
+            if others.is_empty() {
+                renamed.push((first, name));
+                continue;
+            }
+            for &other in others {
+                let faces = self.faces_of(other)?;
+                self.move_faces(&faces, first)?;
+            }
+            if respelt.contains(&first) {
+                self.rename(first, &name)?;
+            }
+            self.log(Action::Merge, actor)?;
+            self.logged = true;
+            self.persons.clear();
+            self.faces.clear();
+        }
+        renamed.into_iter().try_for_each(|(person, name)| self.rename(person, &name))
     }
 
     /// The faces of a person, in the order of enrolment.
@@ -361,7 +407,7 @@ impl<'a> Edit<'a> {
         match found {
             Some((mark, name)) => {
                 self.mark_persons(mark);
-                self.names.as_mut().and_then(|names| names.remove(&name));
+                self.names.as_mut().and_then(|names| names.remove(canonical_name(&name).as_ref()));
             }
             None => self.recount = true,
         }

@@ -37,7 +37,10 @@ impl Client {
                 .filter_map(|item| if let PemItem::Certificate(c) = item { Some(c) } else { None })
                 .collect();
             if certificates.is_empty() {
-                return Err(Error::argument("root_certificate", format!("expected certificates in PEM, got none in `{}`", file.display())));
+                return Err(Error::argument(
+                    "root_certificate",
+                    format!("expected certificates in PEM, got none in `{}`", crate::text::escape_path(&file)),
+                ));
             }
             tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use facerec_core::folder::MediaFile;
 use facerec_core::report::clock;
-use facerec_core::{DecisionOptions, Embedding, Engine, Gallery, Image, KnownPeople, Quality, Rect, Result, Sighting, VideoReader};
+use facerec_core::{DecisionOptions, Embedding, Engine, Gallery, Image, KnownPeople, Quality, Rect, Result, Sighting, VideoReader, text};
 
 use super::super::batch::in_order;
 use super::super::exit::{InGallery, Outcome, ends_everything};
@@ -15,7 +15,7 @@ use super::Args;
 
 /// A face of a photo, or a track of a video by its best shot.
 pub(super) struct Seen {
-    pub(super) file: String,
+    pub(super) file: PathBuf,
     pub(super) rect: Rect,
     pub(super) quality: Quality,
     pub(super) shot: Option<Shot>,
@@ -46,7 +46,7 @@ impl Seen {
     pub(super) fn describe(&self) -> String {
         let time = self.shot.as_ref().map_or_else(String::new, |shot| format!(" {}", clock(Duration::from_millis(shot.ms))));
         let rect = self.rect;
-        format!("{}{time} at {:.0},{:.0}  {:.0}x{:.0} px", self.file, rect.x1, rect.y1, rect.width(), rect.height())
+        format!("{}{time} at {:.0},{:.0}  {:.0}x{:.0} px", text::escape_path(&self.file), rect.x1, rect.y1, rect.width(), rect.height())
     }
 
     /// Writes the face, small, as `folder/cluster-00N.jpg`.
@@ -85,7 +85,7 @@ pub(super) fn gather(
             Ok(faces) => {
                 for face in faces {
                     let (Some(quality), Some(embedding)) = (face.quality, face.embedding) else { continue };
-                    let seen = Seen { file: path.to_string_lossy().into_owned(), rect: face.detection.rect, quality, shot: None };
+                    let seen = Seen { file: path.to_path_buf(), rect: face.detection.rect, quality, shot: None };
                     gathered.add(seen, embedding, args);
                 }
                 gathered.leave_out_known(engine, gallery)
@@ -172,6 +172,6 @@ fn track(sighting: &Sighting, path: &Path, args: &Args) -> Result<Option<(Seen, 
     Ok(best.zip(template).map(|(best, template)| {
         let ms = u64::try_from(best.time.as_millis()).unwrap_or(u64::MAX);
         let shot = Shot { ms, track: sighting.track, picture: best.picture.clone() };
-        (Seen { file: path.to_string_lossy().into_owned(), rect: best.rect, quality: best.quality, shot: Some(shot) }, template)
+        (Seen { file: path.to_path_buf(), rect: best.rect, quality: best.quality, shot: Some(shot) }, template)
     }))
 }

@@ -2,11 +2,12 @@
 
 mod gather;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use facerec_core::folder::{MediaFile, MediaFolder, Unreadable, media};
 use facerec_core::gallery::{Cluster, NewFace, cluster};
-use facerec_core::{Embedding, Engine, Error, Gallery, QualityGate};
+use facerec_core::{Embedding, Engine, Error, Gallery, QualityGate, text};
 use serde::Serialize;
 use serde_json::json;
 
@@ -67,7 +68,7 @@ struct Record<'a> {
 /// Where a face is: in a photo, or in a video at a time.
 #[derive(Serialize)]
 struct Place<'a> {
-    file: &'a str,
+    file: Cow<'a, str>,
     #[serde(rename = "box")]
     rect: [f64; 4],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +82,7 @@ impl<'a> Place<'a> {
     fn new(seen: &'a Seen) -> Self {
         let rect = [seen.rect.x1, seen.rect.y1, seen.rect.x2, seen.rect.y2].map(|v| round(v, 2));
         let (ms, track) = seen.shot.as_ref().map(|shot| (shot.ms, shot.track)).unzip();
-        Self { file: &seen.file, rect, ms, track, quality: QualityRecord::new(&seen.quality) }
+        Self { file: text::path_text(&seen.file), rect, ms, track, quality: QualityRecord::new(&seen.quality) }
     }
 }
 
@@ -117,7 +118,7 @@ pub(crate) fn run(global: &Global, folder: Option<&Path>, args: &Args, output: &
             enrolled += enroll(gallery, name, cluster, &seen, &embeddings)?;
         }
         let thumb = match args.thumbs.as_ref().map(|folder| best.write_thumb(folder, number)).transpose() {
-            Ok(thumb) => thumb.map(|path| path.to_string_lossy().into_owned()),
+            Ok(thumb) => thumb.map(|path| text::path_text(&path).into_owned()),
             Err(error) => {
                 exit = Exit::SomeFailed;
                 output
@@ -151,7 +152,7 @@ fn files(args: &Args) -> Outcome<MediaFolder> {
         if found.files.is_empty() && found.unreadable.is_empty() {
             let line = passed_over_line(&found.passed_over);
             let passed = if line.is_empty() { String::new() } else { format!("; {}", line.trim_end()) };
-            let reason = format!("expected a folder with photos or videos, found none in `{}`{passed}", folder.display());
+            let reason = format!("expected a folder with photos or videos, found none in `{}`{passed}", text::escape_path(folder));
             return Err(Error::InvalidArgument { name: "from", reason }.into());
         }
     }
@@ -179,11 +180,10 @@ fn best<'a>(cluster: &Cluster, seen: &'a [Seen]) -> &'a Seen {
 }
 
 fn enroll(gallery: &Gallery, name: &str, cluster: &Cluster, seen: &[Seen], embeddings: &[Embedding]) -> Outcome<usize> {
-    let face = |&member: &usize| {
-        let seen = &seen[member];
-        (name, NewFace::new(&embeddings[member]).quality(seen.quality).source(&seen.file))
-    };
-    let faces: Vec<(&str, NewFace<'_>)> = cluster.members.iter().map(face).collect();
+    let face = |&member: &usize| (name, NewFace::new(&embeddings[member]).quality(seen[member].quality));
+    let files: Vec<_> = cluster.members.iter().map(|&member| text::path_text(&seen[member].file)).collect();
+    let faces = cluster.members.iter().map(face).zip(&files).map(|((name, face), file)| (name, face.source(file)));
+    let faces: Vec<(&str, NewFace<'_>)> = faces.collect();
     Ok(gallery.add_many(&faces).in_gallery()?.len())
 }
 

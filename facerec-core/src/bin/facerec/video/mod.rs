@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use facerec_core::pipeline::{OnProgress, Progress};
-use facerec_core::{Cadence, Deinterlace, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource};
+use facerec_core::{Cadence, Deinterlace, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource, text};
 use serde::Serialize;
 use serde_json::json;
 
@@ -164,6 +164,6 @@ fn report_failed(args: &Args, error: &Error, output: &mut Output) -> Outcome<()>
         video: &'a str,
         error: ErrorRecord,
     }
-    let video = args.video.to_string_lossy();
-    output.emit(&Record { video: &video, error: error.into() }, format_args!("{video}\n  failed: {error}\n"))
+    let (video, shown) = (text::path_text(&args.video), text::escape_path(&args.video));
+    output.emit(&Record { video: &video, error: error.into() }, format_args!("{shown}\n  failed: {error}\n"))
 }

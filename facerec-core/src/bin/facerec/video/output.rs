@@ -5,7 +5,7 @@ use std::path::Path;
 
 use facerec_core::report::{Report, annotate_video};
 use facerec_core::video::is_live;
-use facerec_core::{Error, Result, Sighting, VideoInfo, VideoReader, VideoSummary};
+use facerec_core::{Error, Result, Sighting, VideoInfo, VideoReader, VideoSummary, text};
 use serde::Serialize;
 
 use super::super::exit::Outcome;
@@ -40,7 +40,7 @@ impl<'a> Files<'a> {
 
     pub(super) fn describe(&mut self, info: &VideoInfo) {
         if self.args.annotate.is_some() || self.args.report.is_some() || self.args.thumbs.is_some() {
-            self.report = Some(Report::new(&self.args.video.to_string_lossy(), info));
+            self.report = Some(Report::new(&text::path_text(&self.args.video), info));
         }
     }
 
@@ -69,7 +69,7 @@ fn check(name: &'static str, path: &Path, video: &Path) -> Result<()> {
     if let (Ok(there), Ok(video)) = (path.canonicalize(), video.canonicalize())
         && there == video
     {
-        return Err(Error::InvalidArgument { name, reason: format!("`{}` is the video itself", path.display()) });
+        return Err(Error::InvalidArgument { name, reason: format!("`{}` is the video itself", text::escape_path(path)) });
     }
     if path.is_dir() {
         return Err(io("write", path, std::io::ErrorKind::IsADirectory.into()));
@@ -92,6 +92,6 @@ pub(super) fn failed(path: &Path, error: &Error, output: &mut Output) -> Outcome
         output: &'a str,
         error: ErrorRecord,
     }
-    let path = path.to_string_lossy();
-    output.emit(&Record { output: &path, error: error.into() }, format_args!("{path}\n  failed: {error}\n"))
+    let (path, shown) = (text::path_text(path), text::escape_path(path));
+    output.emit(&Record { output: &path, error: error.into() }, format_args!("{shown}\n  failed: {error}\n"))
 }
