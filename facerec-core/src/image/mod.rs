@@ -5,8 +5,8 @@ mod draw;
 mod encode;
 mod format;
 mod resize;
-mod turn;
 mod samples;
+mod turn;
 mod warp;
 
 use std::borrow::Cow;

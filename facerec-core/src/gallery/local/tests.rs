@@ -14,7 +14,7 @@ const NFD: &str = "Andre\u{301}";
 const NFC: &str = "Andr\u{e9}";
 
 fn model() -> Arc<ModelKey> {
-    Arc::new(ModelKey { id: "m".into(), hash: "1".into() })
+    Arc::new(ModelKey::new("m", "1"))
 }
 
 fn embedding(angle: f32) -> Embedding {

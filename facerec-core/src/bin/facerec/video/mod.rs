@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use facerec_core::pipeline::{OnProgress, Progress};
-use facerec_core::{Cadence, Deinterlace, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource, text};
+use facerec_core::{
+    Cadence, Deinterlace, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource, text,
+};
 use serde::Serialize;
 use serde_json::json;
 
