@@ -135,7 +135,7 @@ fn probe(loaded: &Loaded, device: &Device) -> Result<()> {
     let registered: ort::Result<()> = Session::builder(&loaded.environment)
         .and_then(|builder| builder.with_execution_providers([provider]).map(drop).map_err(ort::Error::from));
     registered.map_err(|error| {
-        let library = loaded.library.as_deref().map_or_else(|| "the linked one".into(), |path| crate::text::escape_path(path));
+        let library = loaded.library.as_deref().map_or_else(|| "the linked one".into(), crate::text::escape_path);
         unavailable(format!("{error}; the ONNX Runtime library in use is `{library}`"))
     })
 }

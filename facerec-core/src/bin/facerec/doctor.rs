@@ -106,7 +106,7 @@ fn runtime(global: &Global, report: &mut Report<'_>) -> Outcome<()> {
     }
     match Runtime::new(options) {
         Ok(runtime) => {
-            let library = runtime.library().map_or_else(|| "linked into the program".into(), |path| text::escape_path(path));
+            let library = runtime.library().map_or_else(|| "linked into the program".into(), text::escape_path);
             let origin = default_library_paths().into_iter().find(|(_, path)| runtime.library() == Some(path.as_path()));
             let origin = match (&global.ort, origin) {
                 (Some(_), _) => ", from --ort".into(),

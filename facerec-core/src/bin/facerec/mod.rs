@@ -96,7 +96,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
 
 /// Says what is wrong with `args`, or what was asked for: in colour where nothing in them could play tricks on the terminal.
 fn say(error: &clap::Error, args: &[OsString]) {
-    let shown: Vec<String> = args.iter().map(|arg| text::escape_path(arg)).collect();
+    let shown: Vec<String> = args.iter().map(text::escape_path).collect();
     let plain = args.iter().zip(&shown).all(|(arg, shown)| arg.to_str() == Some(shown));
     // Nowhere to report that reporting failed.
     let _ = if error.kind() == clap::error::ErrorKind::InvalidUtf8 {

@@ -39,7 +39,7 @@ impl Client {
             if certificates.is_empty() {
                 return Err(Error::argument(
                     "root_certificate",
-                    format!("expected certificates in PEM, got none in `{}`", crate::text::escape_path(&file)),
+                    format!("expected certificates in PEM, got none in `{}`", crate::text::escape_path(file)),
                 ));
             }
             tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
