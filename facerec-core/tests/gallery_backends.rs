@@ -63,8 +63,16 @@ fn enrol_search_identify_and_reopen() {
 fn everything_about_a_face_comes_back() {
     everywhere(|place| {
         let gallery = open(&place("details"));
-        let quality =
-            Quality { score: 0.91, sharpness: 0.5, yaw_deg: -12.5, pitch_deg: 3.1, roll_deg: 0.1, face_px: 143.7, exposure: 0.44 };
+        let quality = Quality {
+            score: 0.91,
+            sharpness: 0.5,
+            yaw_deg: -12.5,
+            pitch_deg: 3.1,
+            roll_deg: 0.1,
+            face_px: 143.7,
+            exposure: 0.44,
+            recognisability: None,
+        };
         let digest = "ab".repeat(32);
         let source = embedding(7);
         let metadata = r#"{"z": 1.50,  "a": "\u0000\\u0000 é", "a": [1]}"#;
@@ -300,7 +308,16 @@ fn faces_expire_and_the_log_says_who_did_what() {
 fn filled(path: &Path) -> Gallery {
     let gallery = open(path);
     for i in 0..5 {
-        let quality = Quality { score: 0.1, sharpness: 0.2, yaw_deg: 0.3, pitch_deg: -0.4, roll_deg: 0.5, face_px: 60.6, exposure: 0.7 };
+        let quality = Quality {
+            score: 0.1,
+            sharpness: 0.2,
+            yaw_deg: 0.3,
+            pitch_deg: -0.4,
+            roll_deg: 0.5,
+            face_px: 60.6,
+            exposure: 0.7,
+            recognisability: None,
+        };
         let vector = embedding(i);
         let face = NewFace::new(&vector).quality(quality).metadata(r#"{"a":[1,2]}"#).source("x.jpg");
         gallery.add(if i < 3 { "ana" } else { "ben \"b\" é" }, face).unwrap();

@@ -147,6 +147,7 @@ impl QualityOfTest for NewFace<'_> {
             roll_deg: 3.0,
             face_px: 120.0,
             exposure: 0.5,
+            recognisability: None,
         };
         self.quality(quality)
     }

@@ -24,7 +24,7 @@ impl Clock {
     }
 
     /// Starts at the first frame, wherever the container's timeline starts.
-    pub(super) fn from_first_frame(&mut self) {
+    pub(super) fn start_at_first_frame(&mut self) {
         self.origin = None;
     }
 

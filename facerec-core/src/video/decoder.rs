@@ -144,7 +144,7 @@ impl Decoding {
     pub(super) fn live(&mut self) {
         self.info.live = true;
         self.info.frames = None;
-        self.clock.from_first_frame();
+        self.clock.start_at_first_frame();
     }
 
     /// Goes to a key frame at or before `time`. Frame numbers then follow from the times and the average frame rate.

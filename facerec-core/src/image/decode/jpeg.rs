@@ -106,7 +106,7 @@ impl<'a> Decoder<'a> {
         limits.check_sides(width, height)?;
         check("decoded image in bytes", limits.max_memory(), u64::from(width) * u64::from(height) * 3)?;
         let pixels = u64::from(width) * u64::from(height);
-        self.report.max_scans = Some((SCANS * limits.max_pixels / pixels.max(1)).clamp(SCANS, MAX_SCANS));
+        self.report.max_scans = Some((SCANS.saturating_mul(limits.max_pixels) / pixels.max(1)).clamp(SCANS, MAX_SCANS));
         let metadata = self.metadata();
         match colours {
             Colours::Rgb if self.info.num_components == 3 => self.info.jpeg_color_space = ffi::J_COLOR_SPACE::JCS_RGB,
