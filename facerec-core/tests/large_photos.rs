@@ -112,9 +112,9 @@ fn faces_of_every_size_are_found_wherever_they_stand() {
                 truth.push(paste(&mut image, &faces[index % 3], sizes[index % sizes.len()], place).0);
             }
             let (missed, false_ones) = wrong(&truth, &detector.detect(&image).unwrap());
-            // Of the very smallest, at the edge of what is promised, one in ten may be missed.
+            // Of the very smallest, at the edge of what is promised, one may be missed, and one in ten of many.
             let smallest = |rects: &[Rect]| rects.iter().filter(|rect| side(rect) < 45.0).count();
-            let few = missed.len() == smallest(&missed) && missed.len() * 10 <= smallest(&truth);
+            let few = missed.len() == smallest(&missed) && missed.len() <= 1.max(smallest(&truth) / 10);
             assert!(few && false_ones.is_empty(), "{id} in {width}x{height}: missed {missed:?}, false {false_ones:?}");
             let (missed, _) = wrong(&truth, &fast.detect(&image).unwrap());
             assert!(missed.len() > truth.len() / 4, "{id}: one look would do, so this test tests nothing");

@@ -10,7 +10,7 @@ use crate::align::align_rgb;
 use crate::detect::Detect;
 use crate::embed::Embed;
 use crate::error::Result;
-use crate::face::{Detection, Embedding, Face};
+use crate::face::{Detection, Embedding, Face, Quality};
 use crate::geometry::Landmarks;
 use crate::image::{Image, ImageView};
 use crate::quality::{SURELY_UPRIGHT, assess, uprightness};
@@ -64,7 +64,10 @@ impl Analyzer {
             // Only the vectors tell for certain.
             self.recognise(&mut found)?;
             self.read_turned(&rgb, size, &mut found)?;
-            found.iter_mut().for_each(|found| found.face.embedding = None);
+            for face in found.iter_mut().map(|found| &mut found.face) {
+                face.embedding = None;
+                face.quality = face.quality.map(|quality| Quality { recognisability: None, ..quality });
+            }
         }
         Ok(found.into_iter().map(|found| found.face).collect())
     }

@@ -107,7 +107,9 @@ fn ranges_are_on_the_containers_clock() {
             let options = VideoOptions::default().start(start).end(end);
             let part: Vec<Frame> = VideoReader::open_with(&path, options).expect("opens").map(|frame| frame.expect("decodes")).collect();
             let expected = all.iter().filter(|frame| (start..=end).contains(&frame.time()));
-            let key = |frame: &Frame| (frame.index(), frame.time());
+            // AVI states no presentation times, and its average frame rate, by which frames are numbered after a jump, is a guess.
+            let numbered = path.extension().is_none_or(|extension| extension != "avi");
+            let key = |frame: &Frame| (if numbered { frame.index() } else { 0 }, frame.time());
             let (part, expected): (Vec<_>, Vec<_>) = (part.iter().map(key).collect(), expected.map(key).collect());
             assert!(!expected.is_empty() && part == expected, "{}: {start:?} to {end:?}: {part:?}, not {expected:?}", path.display());
         }
