@@ -28,7 +28,6 @@ struct Record<'a> {
     similarity: Option<f64>,
     threshold: f64,
     same: bool,
-    recognisable: bool,
     a: Option<FaceRecord<'a>>,
     b: Option<FaceRecord<'a>>,
 }
@@ -52,7 +51,6 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         similarity: found.similarity.map(|similarity| round(similarity, 6)),
         threshold: round(found.threshold, 4),
         same: found.same,
-        recognisable: found.recognisable,
         a: found.a.as_ref().map(FaceRecord::new),
         b: found.b.as_ref().map(FaceRecord::new),
     };
