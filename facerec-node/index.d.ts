@@ -68,6 +68,7 @@ export type RejectReason =
   | 'blurred'
   | 'extreme_pose'
   | 'bad_exposure'
+  | 'unrecognisable'
   | 'not_this_person'
   | 'duplicate'
 
@@ -75,6 +76,7 @@ export type RejectReason =
 export type DecisionReason =
   | 'match'
   | 'below_threshold'
+  | 'unrecognisable'
   | 'ambiguous'
   | 'empty_gallery'
   | 'conflict'
@@ -438,8 +440,10 @@ export interface Comparison {
   similarity: number | null
   /** Similarity from which two faces are taken for the same person. */
   threshold: number
-  /** Whether the similarity reaches the threshold; false without a face. */
+  /** Whether the similarity reaches the threshold and both faces can be recognised; false without a face. */
   same: boolean
+  /** Whether both photos have a face and both can be told from others; where not, the similarity says nothing. */
+  recognisable: boolean
   /** The largest face of the first photo; null when it has none. */
   a: EmbeddedFace | null
   /** The largest face of the second photo; null when it has none. */
@@ -512,6 +516,8 @@ export interface EngineOptions {
    * embedder's measured thresholds (false match rate 1e-3 for comparing, 1e-4 for identifying).
    */
   threshold?: number
+  /** Whether photos that stand on their side or upside down are read upright. Default true; upright ones cost the same. */
+  turned?: boolean
   /**
    * Path of the ONNX Runtime library, or of a folder that holds it. Default: `FACEREC_ORT`, then that of the npm package
    * `onnxruntime-node` when it is installed, then the one that comes with this package. A process can load one.
@@ -848,6 +854,8 @@ export interface Quality {
   facePx: number
   /** Mean brightness of the aligned face, 0 black to 1 white. */
   exposure: number
+  /** How well the embedder can tell this face from others, 0 to 1: below 0.5 strangers look alike. Absent where it was not embedded. */
+  recognisability?: number
 }
 
 /** Whom to look among. */

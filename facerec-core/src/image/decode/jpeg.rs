@@ -273,13 +273,14 @@ unsafe extern "C-unwind" fn note(info: &mut ffi::jpeg_common_struct, level: c_in
 fn message(info: &mut ffi::jpeg_common_struct) -> String {
     // The library's JMSG_LENGTH_MAX.
     const LENGTH: usize = 200;
+    type Declared = unsafe extern "C-unwind" fn(&mut ffi::jpeg_common_struct, &[u8; 80]);
     type Format = unsafe extern "C-unwind" fn(&mut ffi::jpeg_common_struct, *mut c_char);
     let mut buffer: [c_char; LENGTH] = [0; LENGTH];
     // SAFETY: `err` was filled in by jpeg_std_error; the crate declares the buffer too short and not written to, jerror.c writes
     // at most LENGTH bytes and ends them with a zero.
     unsafe {
         let Some(format) = (*info.err).format_message else { return String::new() };
-        mem::transmute::<_, Format>(format)(info, buffer.as_mut_ptr());
+        mem::transmute::<Declared, Format>(format)(info, buffer.as_mut_ptr());
         CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned()
     }
 }
