@@ -116,8 +116,9 @@ fn transparent_pixels_lie_over_white() {
 /// A BMP of the scene: `header` bytes of header (the version), and pixels of 16 or 32 bits that `pixel` packs by `masks`.
 fn bmp(header: u32, masks: [u32; 4], bits: u16, alpha: impl Fn(usize) -> u32) -> Vec<u8> {
     let scene = scene();
-    let field =
-        |value: u32, mask: u32| if mask == 0 { 0 } else { (value * (mask >> mask.trailing_zeros()) + 127) / 255 << mask.trailing_zeros() };
+    let field = |value: u32, mask: u32| {
+        if mask == 0 { 0 } else { ((value * (mask >> mask.trailing_zeros()) + 127) / 255) << mask.trailing_zeros() }
+    };
     let row = |y: usize| &scene.data()[y * 144..(y + 1) * 144];
     let pixels = (0..32).rev().flat_map(|y| row(y).chunks_exact(3).enumerate().map(move |(x, p)| (y * 48 + x, p)));
     let packed = pixels.flat_map(|(at, p)| {
