@@ -1,16 +1,18 @@
 """Fits an embedder's measure of recognisability, and shows it beside the distance of Deng et al. 2021.
 
-    python benches/recognisability/fit.py FACEREC LFW_IMAGES [-- OPTIONS OF FACEREC]
+    python benches/recognisability/fit.py FACEREC LFW [-- OPTIONS OF FACEREC]
 
-A face counts as recognised when its vector still matches the upright picture it was made from (threshold at a false match rate of
-1e-4), as unrecognisable when it does not (threshold at 1e-2); what lies between is left out. Half of the people are fitted on, the
-other half judged. Prints the manifest's lines on standard output, figures on standard error.
+LFW is a folder with `images/` and `pairs.txt`. A spoiled picture is unrecognisable when its vector does not match the upright picture
+it was made from (the threshold at a false match rate of 1e-2). Even people are fitted on and odd ones judged; the manifest's numbers
+are then fitted on all. The photos of folds 1 and 2 place the scale: 0.5 is where one in a thousand of them lies below, 0.8 where two
+in a hundred do. Prints the manifest's line on standard output, figures on standard error. Needs numpy and opencv-python-headless.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import numpy
@@ -21,17 +23,28 @@ PEOPLE = 400
 
 
 def main() -> None:
-    facerec, images, options = sys.argv[1], Path(sys.argv[2]), sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    people = sorted(path for path in images.iterdir() if path.is_dir())
+    facerec, lfw, options = sys.argv[1], Path(sys.argv[2]), sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    people = sorted(path for path in (lfw / "images").iterdir() if path.is_dir())
     chosen = [people[index] for index in numpy.random.default_rng(1).permutation(len(people))[:PEOPLE]]
     portraits = [sorted(person.glob("*.jpg"))[0] for person in chosen]
     folder = Path(tempfile.gettempdir()) / "facerec-recognisability"
     make(portraits, folder, list(WAYS))
     vectors = {way: embed(facerec, options, [folder / way / path.parent.name / path.name for path in portraits]) for way in WAYS}
-    thresholds = known_thresholds(facerec, options)
-    upright = vectors["upright"]
-    samples = {way: label(found, upright, thresholds) for way, found in vectors.items()}
-    fit(samples)
+    samples = spoiled_or_not(vectors, known_threshold(options))
+    judge(samples)
+    scale = numpy.array(list(embed(facerec, options, photos_of_folds(lfw)).values()))
+    print_measure(samples, scale)
+
+
+def photos_of_folds(lfw, folds=2):
+    """The photos of the first folds of pairs.txt."""
+    lines = (lfw / "pairs.txt").read_text().splitlines()
+    names = set()
+    for line in lines[1 : 1 + folds * 2 * int(lines[0].split()[1])]:
+        fields = line.split()
+        pairs = [fields[:2], [fields[0], fields[2]]] if len(fields) == 3 else [fields[:2], fields[2:]]
+        names |= {f"{name}/{name}_{int(number):04}.jpg" for name, number in pairs}
+    return [lfw / "images" / name for name in sorted(names)]
 
 
 def embed(facerec, options, paths):
@@ -48,54 +61,57 @@ def embed(facerec, options, paths):
     return found
 
 
-def known_thresholds(facerec, options):
-    """The similarities at false match rates of 1e-2 and 1e-4 that the embedder's manifest states."""
-    id_of = options[options.index("--embedder") + 1] if "--embedder" in options else "mobilefacenet-expo"
+def known_threshold(options):
+    """The similarity at a false match rate of 1e-2 that the embedder's manifest states."""
+    wanted = options[options.index("--embedder") + 1] if "--embedder" in options else "mobilefacenet-expo"
     for pack in Path("models").glob("*.toml"):
-        import tomllib
-
         for model in tomllib.loads(pack.read_text())["model"]:
-            if model["id"] == id_of:
-                stated = model["embed"]["thresholds"]
-                return stated["1e-2"], stated["1e-4"]
-    raise SystemExit(f"no manifest in models/ states the thresholds of {id_of}")
+            if model["id"] == wanted:
+                return model["embed"]["thresholds"]["1e-2"]
+    raise SystemExit(f"no manifest in models/ states the thresholds of {wanted}")
 
 
-def label(found, upright, thresholds):
-    """Index, vector and whether it is recognised, for the faces of which that is clear."""
-    low, high = thresholds
-    clear = []
-    for index, vector in found.items():
-        if index in upright:
-            likeness = float(vector @ upright[index])
-            if likeness >= high or likeness < low:
-                clear.append((index, vector, likeness >= high))
-    return clear
+def spoiled_or_not(vectors, threshold):
+    """Way, person, vector and whether it is upright, for upright faces and for those that are recognised no more."""
+    upright = vectors["upright"]
+    rows = [("upright", person, vector, True) for person, vector in upright.items()]
+    for way, found in vectors.items():
+        lost = [(person, vector) for person, vector in found.items() if person in upright and vector @ upright[person] < threshold]
+        rows += [(way, person, vector, False) for person, vector in lost]
+    return rows
 
 
-def fit(samples):
-    train = [sample for way in samples.values() for sample in way if sample[0] % 2 == 0]
-    held = {way: [sample for sample in found if sample[0] % 2 == 1] for way, found in samples.items()}
-    x, y = numpy.array([vector for _, vector, _ in train]), numpy.array([good for *_, good in train], dtype=float)
-    weights, bias = logistic(x, y)
-    center = x[y == 0].mean(0)
+def judge(samples):
+    """The fitted measure and Deng's on people who were not fitted on: what is missed where one in 200 upright faces is refused."""
+    train, held = [row for row in samples if row[1] % 2 == 0], [row for row in samples if row[1] % 2 == 1]
+    weights, bias = fitted(train)
+    center = numpy.mean([vector for *_, vector, good in train if not good], axis=0)
     center /= numpy.linalg.norm(center)
-    good = numpy.array([vector for found in held.values() for _, vector, good in found if good])
-    bad = numpy.array([vector for found in held.values() for _, vector, good in found if not good])
-    say(f"held-back faces: {len(good)} recognised, {len(bad)} not")
     for name, value in [("fitted", lambda v: v @ weights + bias), ("distance to the mean (Deng)", lambda v: -(v @ center))]:
-        a, b = numpy.sort(value(good)), numpy.sort(value(bad))
-        say(f"{name}: area under the curve {auc(a, b):.5f}, " + ", ".join(f"{miss(a, b, share):.2%} missed at {share:.1%} refused" for share in (0.001, 0.003, 0.01)))
-    for way, found in held.items():
-        for kind in (True, False):
-            values = numpy.array([vector @ weights + bias for _, vector, good in found if good is kind])
-            if len(values):
-                say(f"  {way:15} {'recognised' if kind else 'unrecognisable':14} {len(values):4} of which {numpy.mean(values < 0):.2%} refused")
-    numbers = ", ".join(f"{weight:.3g}" for weight in weights)
-    print(f"recognisability = {{ bias = {bias:.4g}, weights = [{numbers}] }}")
+        good = numpy.sort([value(vector) for *_, vector, good in held if good])
+        refused = good[len(good) // 200]
+        bad = {way: [value(vector) for w, _, vector, good in held if w == way and not good] for way in WAYS}
+        every = numpy.array([one for values in bad.values() for one in values])
+        area = numpy.searchsorted(numpy.sort(every), good).mean() / len(every)
+        missed = {way: f"{numpy.mean(numpy.array(values) >= refused):.1%} of {len(values)}" for way, values in bad.items() if values}
+        print(f"{name}: area under the curve {area:.5f}; missed: {missed}", file=sys.stderr)
 
 
-def logistic(x, y, ridge=0.05, rounds=30):
+def fitted(samples):
+    return logistic(numpy.array([vector for *_, vector, _ in samples]), numpy.array([good for *_, good in samples], dtype=float))
+
+
+def print_measure(samples, scale):
+    """The manifest's line, its scale placed by the vectors of upright photos."""
+    weights, _ = fitted(samples)
+    sums = numpy.sort(scale @ weights)
+    lowest, low = sums[len(sums) // 1000], sums[len(sums) * 2 // 100]
+    factor = numpy.log(0.8 / 0.2) / (low - lowest)
+    numbers = ", ".join(f"{weight:.3g}" for weight in weights * factor)
+    print(f"recognisability = {{ bias = {-lowest * factor:.4g}, weights = [{numbers}] }}")
+
+
+def logistic(x, y, ridge=5.0, rounds=30):
     """Weights and bias of a logistic regression with both classes weighing the same (iteratively reweighted least squares)."""
     x1 = numpy.hstack([x, numpy.ones((len(x), 1))])
     share = numpy.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
@@ -108,18 +124,6 @@ def logistic(x, y, ridge=0.05, rounds=30):
         hessian = (x1 * (share * p * (1 - p))[:, None]).T @ x1 + penalty + 1e-9 * numpy.eye(len(w))
         w -= numpy.linalg.solve(hessian, gradient)
     return w[:-1], w[-1]
-
-
-def auc(good, bad):
-    return numpy.searchsorted(bad, good).mean() / len(bad)
-
-
-def miss(good, bad, share):
-    return numpy.mean(bad >= good[int(share * len(good))])
-
-
-def say(text):
-    print(text, file=sys.stderr)
 
 
 main()

@@ -172,7 +172,8 @@ const UPRIGHT_WEIGHTS: [[f32; 2]; 5] = [[-10.65, -12.83], [8.99, -9.97], [13.21,
 const UPRIGHT_ASPECT: f32 = -9.94;
 const UPRIGHT_BIAS: f32 = -25.33;
 
-/// Nine in ten upright faces are above, 97 in a hundred turned ones below.
+/// Of the faces of 700 people of LFW, UltraFace and SCRFD-2.5g put 58 and 85 % above where they stand upright, and at most 9.3 % (SCRFD,
+/// upside down; 0 otherwise) where they are turned. So a face below is in doubt, and one above is seldom turned.
 pub(crate) const SURELY_UPRIGHT: f32 = 0.95;
 
 /// Least-squares `m` with `values[n] = m . FRONTAL[n] + t`: one row of the camera.

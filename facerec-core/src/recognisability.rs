@@ -3,8 +3,9 @@
 //! Pictures that an embedder cannot read (faces turned on their side or upside down, smeared, a few pixels large, or no human face
 //! at all) do not scatter in its space: they fall near one place, where strangers look alike (Deng et al. 2021, "Harnessing
 //! Unrecognizable Faces for Improving Face Recognition"). Deng measures the distance to the mean direction of such pictures, which
-//! is one linear function of the vector. [`Recognisability`] is the linear function that separates best (logistic regression on
-//! faces that are recognised and pictures that are not): `benches/recognisability` measures both.
+//! is one linear function of the vector. [`Recognisability`] is the linear function that a logistic regression finds between upright
+//! faces and pictures that are recognised no more. `benches/recognisability` measures both: they are equally good on turned faces, the
+//! fitted one is better on smeared ones.
 
 use crate::error::{Error, Result};
 

@@ -44,8 +44,9 @@ impl Analyzer {
     }
 
     /// Whether faces that stand on their side or upside down are read upright; default yes. Where a picture shows no face, or one
-    /// that cannot be recognised as it stands, its three turned copies are looked at and the best is kept, face by face. Upright
-    /// pictures cost the same; a picture without any face costs four detections. Off leaves such faces unrecognisable, or unseen.
+    /// that cannot be recognised as it stands, its three turned copies are looked at and the best is kept, face by face. A picture
+    /// without any face costs four detections. [`Analyzer::detect`] computes vectors where the landmarks leave a doubt, which they
+    /// do for some upright faces too. Off leaves turned faces unrecognisable, or unseen.
     #[must_use]
     pub fn turned(mut self, on: bool) -> Self {
         self.turned = on;

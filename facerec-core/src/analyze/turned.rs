@@ -5,8 +5,7 @@
 
 use super::{AlignedFace, Analyzer};
 use crate::error::Result;
-use crate::face::Detection;
-use crate::image::{ImageView, Turn};
+use crate::image::Turn;
 use crate::quality::{SURELY_UPRIGHT, uprightness};
 use crate::recognisability::RECOGNISABLE;
 
@@ -46,34 +45,21 @@ impl Analyzer {
 
     /// The faces that can be recognised in the picture turned by `turn`, where they lie in the picture as it stands.
     fn find_turned(&self, rgb: &[u8], size: (u32, u32), turn: Turn) -> Result<Vec<AlignedFace>> {
-        // Where no vector will tell, the landmarks must.
-        let least = if self.embedder.model_key().recognisability.is_none() { SURELY_UPRIGHT } else { 0.0 };
-        let detect = |image: ImageView<'_>| self.detector.detect_batch(&[image]);
-        let faces = detect_turned(detect, rgb, size, turn, least)?;
+        let mut faces = self.detector.detect_batch(&[turn.apply(rgb, size)?.view()])?.pop().unwrap_or_default();
+        if self.embedder.model_key().recognisability.is_none() {
+            // No vector will tell: the landmarks must.
+            faces.retain(|face| uprightness(face) >= SURELY_UPRIGHT);
+        }
+        for face in &mut faces {
+            face.rect = turn.undo_rect(&face.rect, size);
+            face.landmarks = turn.undo_landmarks(&face.landmarks, size);
+        }
         // Aligned from the picture itself: the landmarks now say how the face is turned.
         let mut found = self.align(rgb, size, faces);
         self.recognise(&mut found)?;
         found.retain(|found| recognisability(found).is_none_or(|value| value >= SURE));
         Ok(found)
     }
-}
-
-/// The faces that `detect` finds in a picture turned by `turn`, where they lie in the picture as it stands: their landmarks say how
-/// they are turned. `least` is the [`uprightness`] asked of them.
-pub(crate) fn detect_turned(
-    detect: impl Fn(ImageView<'_>) -> Result<Vec<Vec<Detection>>>,
-    rgb: &[u8],
-    size: (u32, u32),
-    turn: Turn,
-    least: f32,
-) -> Result<Vec<Detection>> {
-    let mut faces = detect(turn.apply(rgb, size)?.view())?.pop().unwrap_or_default();
-    faces.retain(|face| uprightness(face) >= least);
-    for face in &mut faces {
-        face.rect = turn.undo_rect(&face.rect, size);
-        face.landmarks = turn.undo_landmarks(&face.landmarks, size);
-    }
-    Ok(faces)
 }
 
 fn recognisability(found: &AlignedFace) -> Option<f32> {
