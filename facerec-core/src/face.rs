@@ -40,7 +40,7 @@ pub struct Quality {
     pub face_px: f32,
     /// Mean brightness of the aligned face, `0..=1`; 0 black, 1 white.
     pub exposure: f32,
-    /// How well the embedder can tell this face from others, `0..=1`: below [`RECOGNISABLE`](crate::recognisability::RECOGNISABLE)
+    /// How well the embedder can tell this face from others, `0..=1`: below [`RECOGNISABLE`]
     /// strangers look alike. `None` where the face was not embedded, or the embedder has no such measure.
     #[cfg_attr(feature = "serde", serde(default))]
     pub recognisability: Option<f32>,
