@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { clip, folder, obama, obama2, root, six } from './setup.mjs'
+import { clip, folder, obama, obama2, root, sharedEngine, six } from './setup.mjs'
 
 const here = join(root, 'facerec-node')
 const tools = join(process.env.FACEREC_HOME ?? join(root, '.facerec'), 'node', 'node_modules')
@@ -126,6 +126,9 @@ test('workers come and go beside the main thread', async () => {
   assert.deepEqual([stdout, stderr], ['done\n', ''])
 })
 
+/** For programs in a folder of their own, above which nothing says where ONNX Runtime lies. */
+const elsewhere = async () => ({ ...environment, FACEREC_ORT: (await sharedEngine()).libraryPath })
+
 /** A user's project that has this package. */
 function project(files) {
   const place = folder('facerec-project-')
@@ -140,7 +143,7 @@ test('in jest, file after file in one process', async (context) => {
   if (!existsSync(jest)) return context.skip('no jest: scripts/build-node.sh installs it')
   const file = `require('${here}/test/runners/suite.cjs')(require('@facerec/node'), test, expect, { Error })`
   const place = project({ 'a.test.js': file, 'b.test.js': file, 'c.test.js': file, 'package.json': '{}' })
-  const { stderr } = await run(process.execPath, [jest, '--runInBand', '--rootDir', place], { cwd: place })
+  const { stderr } = await run(process.execPath, [jest, '--runInBand', '--rootDir', place], { cwd: place, env: await elsewhere() })
   assert.match(stderr, /Tests: +9 passed, 9 total/)
 })
 
@@ -154,7 +157,7 @@ test('in vitest, in threads, contexts, and one context for all files', async (co
   for (const pool of [['threads'], ['vmThreads'], ['threads', '--no-isolate', '--poolOptions.threads.singleThread']]) {
     const place = project({ 'a.test.mjs': file, 'b.test.mjs': file, 'package.json': '{}' })
     const args = [vitest, 'run', '--root', place, '--pool', ...pool]
-    const { stdout } = await run(process.execPath, args, { cwd: place })
+    const { stdout } = await run(process.execPath, args, { cwd: place, env: await elsewhere() })
     assert.match(stdout, /Tests +6 passed \(6\)/, pool.join(' '))
   }
 })

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import { Engine, Tracker, evaluate, models } from '../index.mjs'
 import { failure, folder, obama, root, sharedEngine, six } from './setup.mjs'
 
@@ -109,7 +110,7 @@ test('garbage instead of a picture rejects with a code', async () => {
     ERR_FACEREC_UNSUPPORTED_FORMAT: [Buffer.from('%PDF-1.7')],
   }
   for (const [code, inputs] of Object.entries(codes)) {
-    for (const input of inputs) assert.equal((await failure(engine.detect(input))).code, code, JSON.stringify(input))
+    for (const input of inputs) assert.equal((await failure(engine.detect(input))).code, code, inspect(input))
   }
 })
 
