@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::looks::Looks;
 use crate::align::align_rgb;
 use crate::detect::Detect;
 use crate::embed::Embed;
@@ -96,10 +97,12 @@ pub(super) struct Looked {
 }
 
 /// A face of a frame, with its aligned picture.
+#[derive(Clone)]
 pub(super) struct LookedFace {
     pub(super) detection: Detection,
     pub(super) quality: Quality,
     pub(super) aligned: Image,
+    pub(super) looks: Looks,
 }
 
 /// Finds the faces of a frame and judges them.
@@ -114,7 +117,7 @@ pub(super) fn look(frame: &Frame, detector: &dyn Detect, embedder: &dyn Embed) -
     let judge = |detection: Detection| {
         // Landmarks on one point: not a face that anything can be done with.
         let aligned = align_rgb(image.data(), size, &detection.landmarks, &template, side).ok()?;
-        Some(LookedFace { quality: assess(&detection, &aligned), detection, aligned })
+        Some(LookedFace { quality: assess(&detection, &aligned), looks: Looks::new(&aligned), detection, aligned })
     };
     let faces = found.into_iter().filter_map(judge).collect();
     Ok(Looked { faces, image, convert: converted - start, detect: detected - converted, quality: detected.elapsed() })
