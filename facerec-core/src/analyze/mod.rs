@@ -53,6 +53,11 @@ impl Analyzer {
         self
     }
 
+    /// Whether turned faces are read upright.
+    pub(crate) fn reads_turned(&self) -> bool {
+        self.turned
+    }
+
     /// The faces of an image with their quality, best score first.
     ///
     /// # Errors

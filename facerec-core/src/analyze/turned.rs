@@ -5,7 +5,7 @@
 
 use super::{AlignedFace, Analyzer};
 use crate::error::Result;
-use crate::image::Turn;
+use crate::image::{Image, Turn};
 use crate::quality::{SURELY_UPRIGHT, uprightness};
 use crate::recognisability::RECOGNISABLE;
 
@@ -41,6 +41,26 @@ impl Analyzer {
         kept.sort_by(|a, b| b.face.detection.score.total_cmp(&a.face.detection.score));
         *found = kept;
         Ok(())
+    }
+
+    /// By which turn the faces of a picture come to stand upright; `None` when no face tells.
+    pub(crate) fn way_up(&self, image: &Image) -> Result<Option<Turn>> {
+        let (rgb, size) = (image.data(), (image.width(), image.height()));
+        let mut found = self.find(rgb, size)?;
+        if self.embedder.model_key().recognisability.is_some() {
+            self.recognise(&mut found)?;
+        }
+        if found.iter().any(is_read) {
+            return Ok(Some(Turn::None));
+        }
+        let mut best: Option<(f32, Turn)> = None;
+        for turn in Turn::ALL {
+            let worth = self.find_turned(rgb, size, turn)?.iter().map(worth).fold(0.0, f32::max);
+            if worth > best.map_or(0.0, |(best, _)| best) {
+                best = Some((worth, turn));
+            }
+        }
+        Ok(best.map(|(_, turn)| turn))
     }
 
     /// The faces that can be recognised in the picture turned by `turn`, where they lie in the picture as it stands.

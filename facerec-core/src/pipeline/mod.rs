@@ -13,6 +13,7 @@ mod segment;
 mod sighting;
 mod sightings;
 mod split;
+mod standing;
 mod tracklet;
 mod workers;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::options::PipelineOptions;
 use super::sighting::TrackBox;
 use super::tracklet::{Shot, picture};
-use super::workers::LookedFace;
+use super::workers::{Looked, LookedFace};
 use crate::geometry::Rect;
 use crate::image::Image;
 use crate::track::Kept;
@@ -63,7 +63,7 @@ impl Segment {
     }
 
     /// Offers the face as its best shot; `covered` is the largest share of it that another face covers.
-    pub(super) fn offer(&mut self, (frame, time): Moment, image: &Image, face: &LookedFace, covered: f32, options: &PipelineOptions) {
+    pub(super) fn offer(&mut self, (frame, time): Moment, looked: &Looked, face: &LookedFace, covered: f32, options: &PipelineOptions) {
         let score = face.quality.score * (1.0 - covered);
         let better = self.best.as_ref().is_none_or(|best| score > best.score);
         if covered > MOST_COVERED || !score.is_finite() || score < options.min_quality || !better {
@@ -71,7 +71,7 @@ impl Segment {
         }
         let rect = face.detection.rect;
         // A picture that cannot be made is left out: the shot is evidence without it.
-        let picture = options.pictures.then(|| picture(image, &rect).ok()).flatten();
+        let picture = options.pictures.then(|| picture(&looked.image, &rect, looked.turn).ok()).flatten();
         self.best = Some(Kept { time, score, value: Candidate { frame, rect, face: face.clone(), picture } });
     }
 }

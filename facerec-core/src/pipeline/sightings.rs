@@ -9,12 +9,13 @@ use super::people::{Means, People};
 use super::running::RunningTrack;
 use super::segment::Moment;
 use super::sighting::{Progress, Sighting, VideoSummary};
+use super::standing::Standing;
 use super::workers::{Looked, Promise, Workers, look};
 use super::{KnownPeople, VideoPipeline};
 use crate::error::{Error, Result};
 use crate::face::Detection;
 use crate::track::{CutDetector, SceneChange, TrackId, Tracker};
-use crate::video::FrameSource;
+use crate::video::{Frame, FrameSource};
 
 /// One sighting per track of a video, each as soon as it is final. After the last one, an error that ended the video early is
 /// given once; [`Sightings::summary`] tells the numbers.
@@ -30,6 +31,7 @@ pub struct Sightings<'g> {
     /// Frames that were handed out and not yet followed up, in order.
     ahead: VecDeque<Ahead>,
     pacer: Pacer,
+    standing: Standing,
     cuts: CutDetector,
     clock: Clock,
     ended: bool,
@@ -39,6 +41,8 @@ pub struct Sightings<'g> {
 /// A frame in the hands of the workers.
 struct Ahead {
     frame: Coming,
+    /// To look at it again, as long as it is open how the video stands.
+    again: Option<Arc<Frame>>,
     looked: Promise<Looked>,
 }
 
@@ -47,6 +51,8 @@ struct Coming {
     moment: Moment,
     /// A scene begins.
     cut: bool,
+    /// From here on the video is read by another turn.
+    turned: bool,
     /// Scene or time may have jumped since the frame before it that was looked at.
     doubt: bool,
     /// Frames before it that nobody looked at.
@@ -109,7 +115,7 @@ impl<'g> Sightings<'g> {
             next_announcement: ANNOUNCE_EVERY,
             summary: VideoSummary::default(),
         };
-        let pacer = Pacer::new(pipeline.options.cadence);
+        let (pacer, standing) = (Pacer::new(pipeline.options.cadence), Standing::new(&pipeline));
         Ok(Self {
             pipeline,
             known,
@@ -121,6 +127,7 @@ impl<'g> Sightings<'g> {
             failure: None,
             ahead: VecDeque::new(),
             pacer,
+            standing,
             cuts: CutDetector::new(),
             clock: Clock::default(),
             ended: false,
@@ -149,7 +156,7 @@ impl<'g> Sightings<'g> {
             return self.read();
         }
         let Some(ahead) = self.ahead.pop_front() else { return self.finish() };
-        let Ahead { looked, frame } = ahead;
+        let Ahead { looked, frame, .. } = ahead;
         match looked.wait() {
             Ok(looked) => self.follow_up(frame, looked),
             Err(error) => {
@@ -193,15 +200,39 @@ impl<'g> Sightings<'g> {
             self.state.skipped.push(moment);
             return Ok(());
         }
-        let (detector, embedder) = (Arc::clone(&self.pipeline.detector), Arc::clone(&self.pipeline.embedder));
-        let looked = self.workers.submit(move || look(&frame, &*detector, &*embedder));
-        self.ahead.push_back(Ahead { frame: Coming { moment, cut, doubt, skipped: std::mem::take(&mut self.state.skipped) }, looked });
+        let frame = Arc::new(frame);
+        let turned = self.standing.ask(&frame, &self.workers);
+        if turned {
+            self.look_again();
+        }
+        let looked = self.look(Arc::clone(&frame));
+        let skipped = std::mem::take(&mut self.state.skipped);
+        let coming = Coming { moment, cut, turned: turned && self.ahead.is_empty(), doubt, skipped };
+        self.ahead.push_back(Ahead { frame: coming, again: self.standing.is_open().then_some(frame), looked });
         Ok(())
+    }
+
+    fn look(&self, frame: Arc<Frame>) -> Promise<Looked> {
+        let (detector, embedder) = (Arc::clone(&self.pipeline.detector), Arc::clone(&self.pipeline.embedder));
+        let turn = self.standing.turn();
+        self.workers.submit(move || look(&frame, turn, &*detector, &*embedder))
+    }
+
+    /// The video stands otherwise than the frames that nobody followed up yet were looked at.
+    fn look_again(&mut self) {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        for (index, ahead) in ahead.iter_mut().enumerate() {
+            if let Some(frame) = &ahead.again {
+                ahead.looked = self.look(Arc::clone(frame));
+                ahead.frame.turned = index == 0;
+            }
+        }
+        self.ahead = ahead;
     }
 
     fn follow_up(&mut self, frame: Coming, looked: Looked) -> Result<()> {
         let start = Instant::now();
-        let Coming { moment, cut, doubt, skipped } = frame;
+        let Coming { moment, cut, turned, doubt, skipped } = frame;
         let state = &mut self.state;
         state.summary.frames_detected += 1;
         state.summary.detections += looked.faces.len() as u64;
@@ -210,8 +241,9 @@ impl<'g> Sightings<'g> {
         state.summary.stages.quality += looked.quality;
         state.recent.extend(skipped);
         let options = &self.pipeline.options;
-        if cut {
-            state.summary.cuts += 1;
+        state.summary.cuts += u64::from(cut);
+        state.summary.turned_deg = looked.turn.degrees();
+        if cut || turned {
             let ended = state.tracker.cut();
             state.end(&ended, &self.pipeline);
         }
@@ -219,9 +251,12 @@ impl<'g> Sightings<'g> {
         let step = state.tracker.update(moment.1, &detections)?;
         for tracked in &step.faces {
             let Some(face) = tracked.detection.and_then(|index| looked.faces.get(index)) else { continue };
-            let track = state.running.entry(tracked.track).or_insert_with(|| RunningTrack::new(tracked.track.0));
+            let track = state.running.entry(tracked.track).or_insert_with(|| {
+                self.standing.newcomer();
+                RunningTrack::new(tracked.track.0)
+            });
             let segment = track.see(moment, tracked.rect, &face.looks, doubt, &state.recent);
-            segment.offer(moment, &looked.image, face, covered(&face.detection, &detections), options);
+            segment.offer(moment, &looked, face, covered(&face.detection, &detections), options);
         }
         state.end(&step.ended, &self.pipeline);
         self.pacer.learn(&step.faces);

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::face::{Embedding, Quality};
 use crate::gallery::{Gallery, PersonId};
 use crate::geometry::Rect;
-use crate::image::Image;
+use crate::image::{Image, Turn};
 use crate::track::{BestShots, Kept};
 
 /// A part of a person's track between two losses, or several parts joined for good.
@@ -156,10 +156,11 @@ pub(super) fn merged<'s>(spans: impl Iterator<Item = &'s (Duration, Duration)>) 
     spans
 }
 
-/// The face with some surroundings, small.
-pub(super) fn picture(image: &Image, rect: &Rect) -> Result<Image> {
+/// The face with some surroundings, small and upright.
+pub(super) fn picture(image: &Image, rect: &Rect, turn: Turn) -> Result<Image> {
     let side = rect.width().max(rect.height()) * (1.0 + 2.0 * SURROUNDINGS);
     let center = rect.center();
     let around = Rect::new(center.x - side / 2.0, center.y - side / 2.0, center.x + side / 2.0, center.y + side / 2.0);
-    image.crop(&around)?.fit(PICTURE_SIDE)
+    let small = image.crop(&around)?.fit(PICTURE_SIDE)?;
+    turn.apply(small.data(), (small.width(), small.height()))
 }
