@@ -13,10 +13,12 @@ pub(super) struct Looks {
 
 const CELLS: usize = 16;
 
-/// Correlation of two aligned faces below which it may be another one.
-const SAME: f32 = 0.8;
-/// Change of colour from which it may be another one.
-const SAME_COLOUR: f32 = 0.25;
+/// Correlation of two aligned faces below which it may be another one. Measured on four clips of `benches/clips` and on
+/// short_hamilton_clip at 3 to 30 frames a second: 2.6 % of 3,220 pairs of one face, one look after the other, lie below it (most
+/// are half hidden), and 83 % of 2,846 pairs of two faces in one frame, so in like light. With the colour 2.7 % and 86 %.
+const SAME: f32 = 0.5;
+/// Change of colour above which it may be another one: of those pairs 0.03 % and 23 %.
+const SAME_COLOUR: f32 = 0.15;
 
 impl Looks {
     pub(super) fn new(aligned: &Image) -> Self {

@@ -5,6 +5,7 @@
 
 mod cadence;
 mod decide;
+mod give;
 mod looks;
 mod options;
 mod people;

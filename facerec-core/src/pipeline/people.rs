@@ -205,9 +205,6 @@ fn embed_shots(tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Resul
     };
     means.summary.stages.identify += start.elapsed();
     for (((place, shot), embedding), vote) in places.into_iter().zip(shots).zip(embeddings).zip(votes) {
-        if !embedding.is_recognisable() {
-            continue; // strangers look like this: no evidence of anybody
-        }
         let Candidate { frame, rect, face, picture } = shot.value;
         let quality = Quality { recognisability: embedding.recognisability(), ..face.quality };
         let value = Shot { frame, rect, quality, picture, embedding, vote };

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::give::Giver;
 use super::looks::Looks;
 use super::options::PipelineOptions;
 use super::segment::{Moment, Segment};
 use super::sighting::TrackBox;
-use super::split::{Piece, Witness, earlier, forgive, later, owners, persons};
+use super::split::{Piece, Witness, forgive, in_order, owners, persons};
 use super::tracklet::{Shot, Tracklet};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -18,9 +19,9 @@ pub(super) struct RunningTrack {
     /// The people whom it showed so far.
     pub(super) parts: Vec<Tracklet>,
     /// Whose the last segment was that is in `parts`, by index.
-    current: Option<usize>,
-    /// What was given to `current` after the last evidence for it: taken back if somebody else comes without a jump.
-    tail: Vec<TrackBox>,
+    pub(super) current: Option<usize>,
+    /// What was given to `current` from the last evidence for it on: taken back if somebody else comes without a jump.
+    pub(super) tail: Vec<TrackBox>,
     /// What is not given to anybody yet, in order of time.
     pub(super) segments: Vec<Segment>,
     /// Detections since the last embedding, in the stretch that goes on.
@@ -34,11 +35,11 @@ pub(super) struct RunningTrack {
 /// Neighbouring shots say the same thing again: one detection in so many is embedded, and one after each jump.
 pub(super) const DETECTIONS_PER_EMBEDDING: usize = 10;
 
+/// So many shots of a track are embedded however tight the budget is: the first ones decide most.
+const ENOUGH: usize = 3;
+
 /// However tight the budget, a track is looked at again after this many times as many detections.
 const PATIENCE: usize = 4;
-
-/// So many boxes can be taken back: ten seconds and more.
-const MOST_TAIL: usize = 600;
 
 /// A stretch without any evidence is waited with, in the hope of some, up to so many segments.
 const MOST_WAITING: usize = 10;
@@ -68,7 +69,7 @@ impl RunningTrack {
     /// (among `recent`) are interpolated; the tracker bridges no gap for which a box would have to be made up. Gives the
     /// segment, to which the face may be offered.
     pub(super) fn see(&mut self, moment: Moment, rect: Rect, looks: &Looks, doubt: bool, recent: &VecDeque<Moment>) -> &mut Segment {
-        let (mut between, mut jump) = (Vec::new(), true);
+        let (mut between, mut jump, after) = (Vec::new(), true, self.end());
         if let Some(((frame, time), last, before)) = self.last.replace((moment, rect, looks.clone())) {
             jump = doubt || before.jumps_to(looks);
             let whole = moment.1.saturating_sub(time).as_secs_f32();
@@ -78,17 +79,18 @@ impl RunningTrack {
             }));
         }
         if jump || self.segments.last().is_none_or(Segment::is_full) {
-            self.segments.push(Segment::new(jump, std::mem::take(&mut between)));
+            self.segments.push(Segment::new(jump, after, std::mem::take(&mut between)));
         }
         let last = self.segments.len() - 1;
         self.segments[last].see(between, moment, rect);
         &mut self.segments[last]
     }
 
-    /// Which segments' best shots are worth embedding: those that must be, one of each stretch between jumps, and those that may
-    /// be, up to one in [`DETECTIONS_PER_EMBEDDING`] detections.
+    /// Which segments' best shots are worth embedding: those that must be, one of each stretch between jumps and [`ENOUGH`] of the
+    /// track, and those that may be, up to one in [`DETECTIONS_PER_EMBEDDING`] detections.
     pub(super) fn wanted(&self) -> (Vec<usize>, Vec<usize>) {
         let (mut must, mut may) = (Vec::new(), Vec::new());
+        let mut missing = ENOUGH.saturating_sub(self.parts.iter().map(|part| part.embedded).sum());
         for stretch in self.stretches() {
             let goes_on = !self.segments[stretch.start].jump;
             let spent = if goes_on { self.unspent } else { 0 };
@@ -98,9 +100,10 @@ impl RunningTrack {
             let score = |index: &usize| self.segments[*index].best.as_ref().map_or(0.0, |best| best.score);
             open.sort_by(|a, b| score(b).total_cmp(&score(a)));
             let share = detections / DETECTIONS_PER_EMBEDDING;
-            let least = usize::from(!proved || share >= PATIENCE);
-            open.truncate(share.max(least));
-            let rest = open.split_off(least.min(open.len()));
+            let one = usize::from(!proved || share >= PATIENCE);
+            open.truncate(share.max(one));
+            let rest = open.split_off(share.min(missing).max(one).min(open.len()));
+            missing = missing.saturating_sub(open.len());
             must.extend(open);
             may.extend(rest);
         }
@@ -124,91 +127,20 @@ impl RunningTrack {
         if segments.is_empty() {
             return Ok(Vec::new());
         }
-        let mut pieces = self.pieces(&segments, link)?;
-        let known: Vec<bool> = segments.iter().map(|s| s.evidence.as_ref().is_some_and(|shot| shot.value.vote.is_some())).collect();
-        forgive(&mut pieces, self.current, &known);
+        let pieces = self.pieces(&segments, link)?;
         let owners = owners(&pieces, self.current);
+        self.unspent = self.unspent_after(&segments);
+        Ok(Giver::new(self, options, number).give(segments, &pieces, &owners))
+    }
 
-        self.unspent = match segments.iter().rposition(|segment| segment.evidence.is_some()) {
-            Some(last) => segments[last + 1..].iter().map(|segment| segment.detections).sum(),
+    /// Detections since the last embedding once `segments` are given away.
+    fn unspent_after(&self, segments: &[Segment]) -> usize {
+        let detections = |segments: &[Segment]| segments.iter().map(|segment| segment.detections).sum::<usize>();
+        match segments.iter().rposition(|segment| segment.evidence.is_some()) {
+            Some(last) => detections(&segments[last + 1..]),
             None if segments.iter().any(|segment| segment.jump) => 0,
-            None => self.unspent + segments.iter().map(|segment| segment.detections).sum::<usize>(),
-        };
-        let mut places: Vec<Option<usize>> = (0..self.parts.len()).map(Some).collect();
-        let mut nobody: Vec<Tracklet> = Vec::new();
-        let mut last = Last { owner: self.current, nobody: self.current.is_none() && !self.parts.is_empty() };
-        let before = self.current;
-        if later_or_own(&pieces, 0).is_some_and(|person| !pieces[0].jump && before.is_some_and(|before| before != person)) {
-            // Somebody else came, and nobody saw when: what is not proved is taken back.
-            let tail = std::mem::take(&mut self.tail);
-            if let Some(part) = self.current_mut() {
-                part.take_back(&tail);
-            }
-            if !tail.is_empty() {
-                let mut part = Tracklet::new(number(), options);
-                part.see(tail, false, options.boxes);
-                nobody.push(part);
-                last = Last { owner: None, nobody: true };
-            }
+            None => self.unspent + detections(segments),
         }
-        for (index, segment) in segments.into_iter().enumerate() {
-            let Segment { bridge, mut boxes, evidence, jump, .. } = segment;
-            let (mut head, mut rest) = (Vec::new(), Vec::new());
-            if let (Some(person), Some(shot)) = (pieces[index].person, &evidence) {
-                // Between two people without a jump only what the shots show is sure.
-                if earlier(&pieces, index, before).is_some_and(|other| other != person) {
-                    let own = boxes.split_off(boxes.partition_point(|one| one.time < shot.time));
-                    head = std::mem::replace(&mut boxes, own);
-                }
-                if later(&pieces, index).is_some_and(|other| other != person) {
-                    rest = boxes.split_off(boxes.partition_point(|one| one.time <= shot.time));
-                }
-            }
-            let owner = owners[index].map(|person| self.place(person, &mut places, options, number));
-            if jump && last.owner != owner {
-                self.tail.clear();
-            }
-            let mut bridge = Some(bridge);
-            for (owner, mut boxes) in [(None, head), (owner, boxes), (None, rest)] {
-                if boxes.is_empty() {
-                    continue;
-                }
-                let goes_on = if owner.is_some() { last.owner == owner } else { last.nobody && !jump };
-                if let Some(bridge) = bridge.take().filter(|_| goes_on) {
-                    boxes.splice(0..0, bridge);
-                }
-                let part = match owner {
-                    Some(place) => {
-                        self.tail.extend(&boxes);
-                        &mut self.parts[place]
-                    }
-                    None => {
-                        if !goes_on || nobody.is_empty() {
-                            nobody.push(Tracklet::new(number(), options));
-                        }
-                        let end = nobody.len() - 1;
-                        &mut nobody[end]
-                    }
-                };
-                part.see(boxes, goes_on, options.boxes);
-                last = Last { owner, nobody: owner.is_none() };
-            }
-            if let Some(shot) = evidence {
-                let place = owner.filter(|_| pieces[index].person.is_some());
-                match (place, owner) {
-                    (Some(place), _) => {
-                        self.tail.retain(|one| one.time > shot.time);
-                        self.parts[place].embedded += 1;
-                        self.parts[place].add_shot(shot);
-                    }
-                    (None, Some(place)) => self.parts[place].embedded += 1,
-                    (None, None) => nobody.last_mut().into_iter().for_each(|part| part.embedded += 1),
-                }
-            }
-        }
-        self.current = last.owner;
-        self.tail.drain(..self.tail.len().saturating_sub(MOST_TAIL));
-        Ok(nobody)
     }
 
     /// Its parts, when it is over.
@@ -236,41 +168,19 @@ impl RunningTrack {
         stretches
     }
 
-    /// Whom the segments' evidence shows: numbers of parts, and beyond them of new people.
+    /// Whom the segments' evidence shows: numbers of parts, and beyond them of new people in the order in which they come.
     fn pieces(&self, segments: &[Segment], link: f32) -> Result<Vec<Piece>> {
         let people: Vec<Vec<Witness<'_>>> = self.parts.iter().map(|part| part.witnesses().collect()).collect();
         let witnesses: Vec<Option<Witness<'_>>> = segments.iter().map(|segment| segment.evidence.as_ref().map(Shot::witness)).collect();
+        let known: Vec<bool> = witnesses.iter().map(|witness| witness.is_some_and(|witness| witness.vote.is_some())).collect();
         let persons = persons(people, &witnesses, link)?;
-        Ok(segments.iter().zip(persons).map(|(s, person)| Piece { jump: s.jump, person, detections: s.detections }).collect())
+        let piece =
+            |(segment, person): (&Segment, _)| Piece { jump: segment.jump, person, times: segment.times(), detections: segment.detections };
+        let mut pieces: Vec<Piece> = segments.iter().zip(persons).map(piece).collect();
+        forgive(&mut pieces, self.current, &known);
+        in_order(&mut pieces, self.parts.len());
+        Ok(pieces)
     }
-
-    /// The part of a person, made when there is none.
-    fn place(
-        &mut self,
-        person: usize,
-        places: &mut Vec<Option<usize>>,
-        options: &PipelineOptions,
-        number: &mut dyn FnMut() -> u64,
-    ) -> usize {
-        if places.len() <= person {
-            places.resize(person + 1, None);
-        }
-        *places[person].get_or_insert_with(|| {
-            self.parts.push(Tracklet::new(number(), options));
-            self.parts.len() - 1
-        })
-    }
-}
-
-/// Whose the last boxes were.
-struct Last {
-    owner: Option<usize>,
-    nobody: bool,
-}
-
-/// Whom the segment or the next one with evidence before a jump shows.
-fn later_or_own(pieces: &[Piece], index: usize) -> Option<usize> {
-    pieces[index].person.or_else(|| later(pieces, index))
 }
 
 /// The box `part` of the way from `a` to `b`.

@@ -17,6 +17,8 @@ pub(super) type Moment = (u64, Duration);
 pub(super) struct Segment {
     /// Looks, scene or time jumped before it: it may be another person than before.
     pub(super) jump: bool,
+    /// When it was detected last before.
+    pub(super) after: Duration,
     /// Boxes between the segment before and this one: foreseen by both, seen in neither.
     pub(super) bridge: Vec<TrackBox>,
     /// Its boxes, from a detection to a detection.
@@ -45,14 +47,20 @@ const DETECTIONS: usize = super::running::DETECTIONS_PER_EMBEDDING;
 const LENGTH: Duration = Duration::from_secs(1);
 
 impl Segment {
-    pub(super) fn new(jump: bool, bridge: Vec<TrackBox>) -> Self {
-        Self { jump, bridge, boxes: Vec::new(), detections: 0, best: None, evidence: None }
+    pub(super) fn new(jump: bool, after: Duration, bridge: Vec<TrackBox>) -> Self {
+        Self { jump, after, bridge, boxes: Vec::new(), detections: 0, best: None, evidence: None }
     }
 
     /// Whether what comes belongs to the next one.
     pub(super) fn is_full(&self) -> bool {
-        let span = self.boxes.first().zip(self.boxes.last()).map_or(Duration::ZERO, |(first, last)| last.time - first.time);
-        self.detections >= DETECTIONS && span >= LENGTH
+        let [_, first, last] = self.times();
+        self.detections >= DETECTIONS && last.saturating_sub(first) >= LENGTH
+    }
+
+    /// When it was detected last before it, first in it and last in it.
+    pub(super) fn times(&self) -> [Duration; 3] {
+        let time = |one: Option<&TrackBox>| one.map_or(self.after, |one| one.time);
+        [self.after, time(self.boxes.first()), time(self.boxes.last())]
     }
 
     /// The face was detected; `between` are the boxes since the detection before.

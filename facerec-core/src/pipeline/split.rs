@@ -4,6 +4,8 @@
 //! as well. So evidence decides: segments with like evidence are one person's, a segment without any belongs to its neighbours
 //! only where nothing jumps on the way and both agree, and after a jump without evidence it is nobody's.
 
+use std::time::Duration;
+
 use crate::error::Result;
 use crate::face::Embedding;
 use crate::gallery::PersonId;
@@ -15,6 +17,8 @@ pub(super) struct Piece {
     pub(super) jump: bool,
     /// The person whom its evidence shows.
     pub(super) person: Option<usize>,
+    /// When it was detected last before it, first in it and last in it.
+    pub(super) times: [Duration; 3],
     /// Frames in which it was detected.
     pub(super) detections: usize,
 }
@@ -87,16 +91,33 @@ fn voted(shots: &[Witness<'_>]) -> Option<PersonId> {
     votes.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(person, _)| person)
 }
 
-/// A single shot that says otherwise than those before and after it, where nothing jumps on the way, has failed. `known` says
-/// of which segments the gallery knows the person by that shot alone: those stay.
+/// A single shot that says otherwise than those before and after it has failed, where nothing jumps on the way or the look was
+/// [brief](is_brief). `known` says of which segments the gallery knows the person by that shot alone: those stay.
 pub(super) fn forgive(pieces: &mut [Piece], before: Option<usize>, known: &[bool]) {
     for index in 0..pieces.len() {
         let (Some(person), false) = (pieces[index].person, known[index]) else { continue };
-        let (last, next) = (earlier(pieces, index, before), later(pieces, index));
+        let neighbours = if is_brief(pieces, index, index + 1) {
+            let last = if index == 0 { before } else { pieces[index - 1].person };
+            (last, pieces.get(index + 1).and_then(|piece| piece.person))
+        } else {
+            (earlier(pieces, index, before), later(pieces, index))
+        };
         let alone = pieces.iter().filter(|piece| piece.person == Some(person)).count() == 1;
-        if alone && last.is_some() && last == next && last != Some(person) {
+        if alone && neighbours.0.is_some() && neighbours.0 == neighbours.1 && neighbours.0 != Some(person) {
             pieces[index].person = None;
         }
+    }
+}
+
+/// Numbers the people beyond the `known` ones in the order in which they come.
+pub(super) fn in_order(pieces: &mut [Piece], known: usize) {
+    let mut new: Vec<usize> = Vec::new();
+    for person in pieces.iter_mut().filter_map(|piece| piece.person.as_mut()).filter(|person| **person >= known) {
+        let place = new.iter().position(|other| other == person).unwrap_or_else(|| {
+            new.push(*person);
+            new.len() - 1
+        });
+        *person = known + place;
     }
 }
 
@@ -111,15 +132,32 @@ pub(super) fn owners(pieces: &[Piece], before: Option<usize>) -> Vec<Option<usiz
             },
         })
         .collect();
-    // A single bad look between two of one person is not worth a stranger.
-    for index in 1..pieces.len().saturating_sub(1) {
-        let brief = pieces[index].detections <= 1 && pieces[index].jump && pieces[index + 1].jump;
-        if owners[index].is_none() && brief && owners[index - 1] == owners[index + 1] {
-            owners[index] = owners[index - 1];
-        }
-    }
+    bridge_brief(pieces, before, &mut owners);
     owners
 }
+
+/// Gives what is nobody's for a brief time between two looks at one person to that person: the face was turned, smeared or hidden for a moment.
+fn bridge_brief(pieces: &[Piece], before: Option<usize>, owners: &mut [Option<usize>]) {
+    let mut start = 0;
+    while let Some(first) = (start..owners.len()).find(|&index| owners[index].is_none()) {
+        let next = (first..owners.len()).find(|&index| owners[index].is_some()).unwrap_or(owners.len());
+        let last = if first == 0 { before } else { owners[first - 1] };
+        if next < owners.len() && owners[next] == last && is_brief(pieces, first, next) {
+            owners[first..next].fill(last);
+        }
+        start = next;
+    }
+}
+
+/// Whether the segments `first..next` show a face once, or for less time than anybody cuts to another one and back.
+fn is_brief(pieces: &[Piece], first: usize, next: usize) -> bool {
+    let Some(after) = pieces.get(next) else { return false };
+    let detections: usize = pieces[first..next].iter().map(|piece| piece.detections).sum();
+    detections <= 1 || after.times[1].saturating_sub(pieces[first].times[0]) <= BRIEF
+}
+
+/// The shortest shots of films last about so long.
+const BRIEF: Duration = Duration::from_millis(500);
 
 /// Who was shown last before the segment, with no jump on the way.
 pub(super) fn earlier(pieces: &[Piece], index: usize, before: Option<usize>) -> Option<usize> {
@@ -143,7 +181,7 @@ pub(super) fn later(pieces: &[Piece], index: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Segments as text: a letter is a person whom evidence shows, `.` no evidence, `|` a jump.
+    /// Segments as text: a letter is a person whom evidence shows, `.` no evidence, `|` a jump; a capital or `,` is seen once.
     fn pieces(text: &str) -> Vec<Piece> {
         let mut jump = false;
         let mut pieces = Vec::new();
@@ -151,8 +189,11 @@ mod tests {
             match letter {
                 '|' => jump = true,
                 letter => {
-                    let person = letter.is_ascii_lowercase().then(|| letter as usize - 'a' as usize);
-                    pieces.push(Piece { jump: std::mem::take(&mut jump), person, detections: if letter == ',' { 1 } else { 10 } });
+                    let person = letter.is_ascii_alphabetic().then(|| letter.to_ascii_lowercase() as usize - 'a' as usize);
+                    let at = |part: u64| Duration::from_millis(1000 * pieces.len() as u64 + part);
+                    let once = letter == ',' || letter.is_ascii_uppercase();
+                    let (times, detections) = if once { ([at(0); 3], 1) } else { ([at(0), at(100), at(1000)], 10) };
+                    pieces.push(Piece { jump: std::mem::take(&mut jump), person, times, detections });
                 }
             }
         }
@@ -182,6 +223,13 @@ mod tests {
     }
 
     #[test]
+    fn new_people_are_numbered_as_they_come() {
+        let mut pieces = pieces("e|b|d|e");
+        in_order(&mut pieces, 2);
+        assert_eq!(pieces.iter().map(|piece| piece.person).collect::<Vec<_>>(), [2, 1, 3, 2].map(Some));
+    }
+
+    #[test]
     fn what_was_before_goes_on_unless_something_jumps() {
         assert_eq!(owned("..a", Some(0)), "aaa");
         assert_eq!(owned("..b", Some(0)), "--b");
@@ -197,5 +245,9 @@ mod tests {
         assert_eq!(owned("aabaab", None), "aabaab", "twice the same is no accident");
         assert_eq!(owned("a|,|a", None), "aaa");
         assert_eq!(owned("a|,|b", None), "a-b");
+        assert_eq!(owned("a|B|a", None), "aaa");
+        assert_eq!(owned("|B|a", Some(0)), "aa");
+        assert_eq!(owned("a|B|b", None), "abb");
+        assert_eq!(owned("a|B", None), "ab", "the end may be another's");
     }
 }

@@ -81,16 +81,17 @@ impl Tracklet {
         }
     }
 
-    /// Its last `boxes` are another person's.
-    pub(super) fn take_back(&mut self, boxes: &[TrackBox]) {
-        let Some(first) = boxes.first().map(|first| first.time) else { return };
-        self.frames = self.frames.saturating_sub(boxes.len() as u64);
-        self.boxes.retain(|one| one.time < first);
-        self.spans.retain(|span| span.0 < first);
+    /// Of its last boxes, `tail`, all but the first are somebody else's: these are returned, if there are any.
+    pub(super) fn take_back(&mut self, mut tail: Vec<TrackBox>) -> Option<Vec<TrackBox>> {
+        let taken = tail.split_off(tail.len().min(1));
+        let kept = tail.first()?.time;
+        self.frames = self.frames.saturating_sub(taken.len() as u64);
+        self.boxes.retain(|one| one.time <= kept);
+        self.spans.retain(|span| span.0 <= kept);
         if let Some(span) = self.spans.last_mut() {
-            // The last moment before: a box's time when boxes are kept, else the best that is known.
-            span.1 = span.1.min(self.boxes.last().map_or(first, |last| last.time));
+            span.1 = span.1.min(kept);
         }
+        (!taken.is_empty()).then_some(taken)
     }
 
     /// Takes a shot as evidence.
@@ -138,7 +139,8 @@ impl Tracklet {
 impl Shot {
     pub(super) fn witness(kept: &Kept<Self>) -> Witness<'_> {
         let Self { embedding, vote, .. } = &kept.value;
-        Witness { embedding, weight: kept.score, vote: *vote, clear: kept.score >= RECOGNISABLE }
+        let clear = kept.score >= RECOGNISABLE && embedding.is_recognisable();
+        Witness { embedding, weight: kept.score, vote: *vote, clear }
     }
 }
 
