@@ -178,7 +178,8 @@ fn embed_shots(tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Resul
     let budget = usize::try_from(means.summary.detections).unwrap_or(usize::MAX) / DETECTIONS_PER_EMBEDDING;
     let spent = usize::try_from(means.summary.embeddings).unwrap_or(usize::MAX);
     let mut spare = budget.saturating_sub(spent).saturating_sub(wanted.iter().map(|(must, _)| must.len()).sum());
-    let (mut places, mut shots, mut faces): (Vec<(usize, usize)>, Vec<Kept<Candidate>>, Vec<Image>) = Default::default();
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    let (mut shots, mut faces): (Vec<Kept<Candidate>>, Vec<Image>) = Default::default();
     for (index, (must, mut may)) in wanted.into_iter().enumerate() {
         may.truncate(spare);
         spare -= may.len();

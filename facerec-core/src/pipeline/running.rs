@@ -100,6 +100,7 @@ impl RunningTrack {
             let score = |index: &usize| self.segments[*index].best.as_ref().map_or(0.0, |best| best.score);
             open.sort_by(|a, b| score(b).total_cmp(&score(a)));
             let share = detections / DETECTIONS_PER_EMBEDDING;
+            // A stretch without evidence is nobody's: it needs one shot, however short it is.
             let one = usize::from(!proved || share >= PATIENCE);
             open.truncate(share.max(one));
             let rest = open.split_off(share.min(missing).max(one).min(open.len()));

@@ -96,14 +96,14 @@ fn voted(shots: &[Witness<'_>]) -> Option<PersonId> {
 pub(super) fn forgive(pieces: &mut [Piece], before: Option<usize>, known: &[bool]) {
     for index in 0..pieces.len() {
         let (Some(person), false) = (pieces[index].person, known[index]) else { continue };
-        let neighbours = if is_brief(pieces, index, index + 1) {
-            let last = if index == 0 { before } else { pieces[index - 1].person };
-            (last, pieces.get(index + 1).and_then(|piece| piece.person))
-        } else {
-            (earlier(pieces, index, before), later(pieces, index))
-        };
+        let jumps = pieces[index..].iter().take(2).any(|piece| piece.jump);
         let alone = pieces.iter().filter(|piece| piece.person == Some(person)).count() == 1;
-        if alone && neighbours.0.is_some() && neighbours.0 == neighbours.1 && neighbours.0 != Some(person) {
+        if !alone || jumps && !is_brief(pieces, index, index + 1) {
+            continue;
+        }
+        let last = if index == 0 { before } else { pieces[index - 1].person.or_else(|| earlier(pieces, index - 1, before)) };
+        let next = pieces.get(index + 1).and_then(|piece| piece.person.or_else(|| later(pieces, index + 1)));
+        if last.is_some() && last == next && last != Some(person) {
             pieces[index].person = None;
         }
     }
@@ -136,15 +136,19 @@ pub(super) fn owners(pieces: &[Piece], before: Option<usize>) -> Vec<Option<usiz
     owners
 }
 
-/// Gives what is nobody's for a brief time between two looks at one person to that person: the face was turned, smeared or hidden for a moment.
+/// Gives what is nobody's for a brief time between two looks at one person to that person, and a single look at an end of the track
+/// to whoever is next to it: the face was turned, smeared or half hidden.
 fn bridge_brief(pieces: &[Piece], before: Option<usize>, owners: &mut [Option<usize>]) {
     let mut start = 0;
     while let Some(first) = (start..owners.len()).find(|&index| owners[index].is_none()) {
         let next = (first..owners.len()).find(|&index| owners[index].is_some()).unwrap_or(owners.len());
         let last = if first == 0 { before } else { owners[first - 1] };
-        if next < owners.len() && owners[next] == last && is_brief(pieces, first, next) {
-            owners[first..next].fill(last);
-        }
+        let owner = match owners.get(next) {
+            Some(&owner) if owner == last => owner.filter(|_| is_brief(pieces, first, next)),
+            Some(&owner) => owner.filter(|_| first == 0 && last.is_none() && detections(&pieces[..next]) <= 1),
+            None => last.filter(|_| detections(&pieces[first..]) <= 1),
+        };
+        owners[first..next].fill(owner);
         start = next;
     }
 }
@@ -152,8 +156,11 @@ fn bridge_brief(pieces: &[Piece], before: Option<usize>, owners: &mut [Option<us
 /// Whether the segments `first..next` show a face once, or for less time than anybody cuts to another one and back.
 fn is_brief(pieces: &[Piece], first: usize, next: usize) -> bool {
     let Some(after) = pieces.get(next) else { return false };
-    let detections: usize = pieces[first..next].iter().map(|piece| piece.detections).sum();
-    detections <= 1 || after.times[1].saturating_sub(pieces[first].times[0]) <= BRIEF
+    detections(&pieces[first..next]) <= 1 || after.times[1].saturating_sub(pieces[first].times[0]) <= BRIEF
+}
+
+fn detections(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|piece| piece.detections).sum()
 }
 
 /// The shortest shots of films last about so long.
@@ -249,5 +256,9 @@ mod tests {
         assert_eq!(owned("|B|a", Some(0)), "aa");
         assert_eq!(owned("a|B|b", None), "abb");
         assert_eq!(owned("a|B", None), "ab", "the end may be another's");
+        assert_eq!(owned("a.|B|.a", None), "aaaaa");
+        assert_eq!(owned("a|,", None), "aa");
+        assert_eq!(owned(",|a", None), "aa");
+        assert_eq!(owned("a|.", None), "a-");
     }
 }

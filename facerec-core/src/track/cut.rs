@@ -315,7 +315,8 @@ mod tests {
             assert_eq!(cuts(rate, (0..count).map(flash)), none, "flash at {rate}");
             let strobe = |i: usize| if i % 2 == 1 { scene.picture(0.0, 0.0, 200.0, 700.0) } else { scene.picture(0.0, 0.0, 5.0, 60.0) };
             assert_eq!(cuts(rate, (0..count).map(strobe)), none, "strobe at {rate}");
-            let pulse = |i: usize| scene.picture(0.0, 0.0, 10.0, 200.0).iter().map(|v| if i % 12 == 0 { v / 8 * 8 } else { *v }).collect();
+            let pulse =
+                |i: usize| scene.picture(0.0, 0.0, 10.0, 200.0).iter().map(|v| if i.is_multiple_of(12) { v / 8 * 8 } else { *v }).collect();
             assert_eq!(changes(rate, (0..count).map(pulse)), [], "compression that breathes at {rate}");
         }
         assert_eq!(changes(25.0, (0..9).map(|i| vec![100 + i * 10; 64 * 36])), [], "nothing to see");
