@@ -1036,6 +1036,8 @@ export interface VideoSummary {
   embeddings: number
   /** Scene cuts found. */
   cuts: number
+  /** By how many degrees clockwise the frames had to be turned for their faces to stand upright: 0, 90, 180 or 270. */
+  turnedDeg: number
   /** Wall-clock time, milliseconds. */
   wallMs: number
 }

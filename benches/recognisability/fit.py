@@ -24,8 +24,7 @@ PEOPLE = 400
 
 def main() -> None:
     facerec, lfw, options = sys.argv[1], Path(sys.argv[2]), sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    people = sorted(path for path in (lfw / "images").iterdir() if path.is_dir())
-    chosen = [people[index] for index in numpy.random.default_rng(1).permutation(len(people))[:PEOPLE]]
+    chosen = shuffled_people(lfw)[:PEOPLE]
     portraits = [sorted(person.glob("*.jpg"))[0] for person in chosen]
     folder = Path(tempfile.gettempdir()) / "facerec-recognisability"
     make(portraits, folder, list(WAYS))
@@ -34,6 +33,12 @@ def main() -> None:
     judge(samples)
     scale = numpy.array(list(embed(facerec, options, photos_of_folds(lfw)).values()))
     print_measure(samples, scale)
+
+
+def shuffled_people(lfw):
+    """The folders of all people, always in the same order; the first PEOPLE are fitted on."""
+    people = sorted(path for path in (lfw / "images").iterdir() if path.is_dir())
+    return [people[index] for index in numpy.random.default_rng(1).permutation(len(people))]
 
 
 def photos_of_folds(lfw, folds=2):
@@ -126,4 +131,5 @@ def logistic(x, y, ridge=5.0, rounds=30):
     return w[:-1], w[-1]
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -115,7 +115,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Whether photos that stand on their side or upside down are read upright; default yes. See [`Analyzer::turned`].
+    /// Whether photos and videos that stand on their side or upside down are read upright; default yes. See [`Analyzer::turned`]
+    /// and [`PipelineOptions::turned`].
     #[must_use]
     pub fn turned(mut self, on: bool) -> Self {
         self.as_it_stands = !on;
@@ -381,7 +382,7 @@ impl Engine {
     /// As [`Engine::identify_threshold`].
     pub fn video_options(&self) -> Result<PipelineOptions> {
         let (threshold, decade) = self.threshold_and_decade()?;
-        let options = PipelineOptions::new(TrackDecisionOptions::new(threshold, decade));
+        let options = PipelineOptions::new(TrackDecisionOptions::new(threshold, decade)).turned(self.analyzer.reads_turned());
         Ok(if self.throughput.is_some() { options } else { options.workers(self.workers()) })
     }
 

@@ -82,6 +82,7 @@ pub mod report;
 pub mod runtime;
 pub mod text;
 pub mod track;
+pub mod uprightness;
 pub mod video;
 
 pub use analyze::Analyzer;
@@ -104,6 +105,7 @@ pub use recognisability::{RECOGNISABLE, Recognisability};
 pub use report::Report;
 pub use runtime::{Device, Runtime, RuntimeOptions};
 pub use track::{TrackId, TrackOptions, TrackStep, TrackedFace, Tracker};
+pub use uprightness::Uprightness;
 pub use video::{Deinterlace, Frame, FrameSource, VideoInfo};
 #[cfg(feature = "video")]
 pub use video::{LiveOptions, LiveSource, VideoOptions, VideoReader, VideoSource, VideoWriter};

@@ -155,27 +155,6 @@ pub fn pose(landmarks: &Landmarks) -> (f32, f32, f32) {
     (angle(i[2], length(&i)), angle(j[2], length(&j)), roll.to_degrees())
 }
 
-/// How surely these are the landmarks of an upright face, `0..=1`, from where they lie in their box. A network that meets a face
-/// on its side or upside down still gives landmarks of an upright one, but out of place.
-pub(crate) fn uprightness(detection: &Detection) -> f32 {
-    let (rect, mut sum) = (detection.rect, UPRIGHT_BIAS);
-    for (point, weight) in detection.landmarks.0.iter().zip(UPRIGHT_WEIGHTS) {
-        sum += weight[0] * (point.x - rect.x1) / rect.width() + weight[1] * (point.y - rect.y1) / rect.height();
-    }
-    sum += UPRIGHT_ASPECT * rect.width() / rect.height();
-    1.0 / (1.0 + (-sum).exp())
-}
-
-/// Weights of each landmark's x and y in units of the box, of the box's width over its height, and what is added: a logistic
-/// regression on the faces that UltraFace and SCRFD find in photos of LFW as they are and turned (`benches/recognisability`).
-const UPRIGHT_WEIGHTS: [[f32; 2]; 5] = [[-10.65, -12.83], [8.99, -9.97], [13.21, -7.04], [-39.3, 29.24], [15.33, 26.39]];
-const UPRIGHT_ASPECT: f32 = -9.94;
-const UPRIGHT_BIAS: f32 = -25.33;
-
-/// Of the faces of 700 people of LFW, UltraFace and SCRFD-2.5g put 58 and 85 % above where they stand upright, and at most 9.3 % (SCRFD,
-/// upside down; 0 otherwise) where they are turned. So a face below is in doubt, and one above is seldom turned.
-pub(crate) const SURELY_UPRIGHT: f32 = 0.95;
-
 /// Least-squares `m` with `values[n] = m . FRONTAL[n] + t`: one row of the camera.
 fn fit(values: &[f64; 5]) -> Option<[f64; 3]> {
     let mean_of = |axis: usize| FRONTAL.iter().map(|p| p[axis]).sum::<f64>() / 5.0;

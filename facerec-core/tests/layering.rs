@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules of the crate by layer; a module imports from its own layer or below. Modules of `SEPARATE` do not import each other.
 const LAYERS: [(usize, &[&str]); 7] = [
-    (0, &["error", "geometry", "recognisability", "face", "folder", "image", "text"]),
+    (0, &["error", "geometry", "recognisability", "face", "uprightness", "folder", "image", "text"]),
     (1, &["model", "runtime"]),
     (2, &["detect", "quality", "align", "embed", "gallery", "track", "video"]),
     (3, &["analyze", "enroll", "evaluate"]),

@@ -1,15 +1,18 @@
-//! Photos on their side or upside down are read upright, and faces that cannot be recognised are nobody's, whoever asks.
+//! Photos and videos on their side or upside down are read upright, and faces that cannot be recognised are nobody's, whoever asks.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use facerec_core::gallery::{ClusterOptions, cluster};
+use facerec_core::pipeline::TrackDecisionOptions;
 use facerec_core::{
-    Analyzer, DecisionOptions, DecisionReason, Detect, Detection, Embed, Embedding, Engine, EnrollOptions, Enrolment, Face, Gallery,
-    GalleryOptions, Image, ImageView, Landmarks, ModelKey, Point, QualityGate, Recognisability, Rect, RejectReason, Result,
+    Analyzer, DecisionOptions, DecisionReason, Detect, Detection, Embed, Embedding, Engine, EnrollOptions, Enrolment, Face, Frame,
+    FrameSource, Gallery, GalleryOptions, Image, ImageView, Landmarks, ModelKey, NewFace, PipelineOptions, Point, QualityGate,
+    Recognisability, Rect, RejectReason, Result, Sighting, VideoInfo, VideoPipeline, VideoSummary,
 };
 
 const TEMPLATE: [Point; 5] =
@@ -19,7 +22,10 @@ const TEMPLATE: [Point; 5] =
 #[derive(Default)]
 struct Finder {
     looks: AtomicUsize,
+    /// Sees upright faces only.
     blind: bool,
+    /// Sees nothing in black pictures.
+    wary: bool,
 }
 
 impl Detect for Finder {
@@ -30,7 +36,7 @@ impl Detect for Finder {
             let landmarks = Landmarks(TEMPLATE.map(|point| Point::new(point.x + left, point.y + top)));
             let upright = is_upright(&image.to_image());
             let found = Detection { rect: Rect::new(left + 20.0, top + 15.0, left + 92.0, top + 105.0), score: 0.9, landmarks };
-            if self.blind && !upright { Vec::new() } else { vec![found] }
+            if self.blind && !upright || self.wary && brightness(image.to_image().data()) < 1.0 { Vec::new() } else { vec![found] }
         };
         Ok(images.iter().map(face).collect())
     }
@@ -159,6 +165,84 @@ fn a_face_that_cannot_be_recognised_is_nobodys() {
     let clusters = cluster(&faces, &ClusterOptions::new(0.5, 0.0)).unwrap();
     let members: Vec<Vec<usize>> = clusters.into_iter().map(|cluster| cluster.members).collect();
     assert_eq!(members, [vec![0, 2], vec![1], vec![3]], "strangers that look alike are not put together");
+}
+
+/// Ten frames a second; each shows the portrait turned by so many quarters, or nobody.
+struct Film(Vec<Option<usize>>, usize);
+
+impl Film {
+    fn seconds(parts: &[(usize, Option<usize>)]) -> Self {
+        Self(parts.iter().flat_map(|(seconds, shown)| vec![*shown; seconds * 10]).collect(), 0)
+    }
+}
+
+impl FrameSource for Film {
+    fn next_frame(&mut self) -> Result<Option<Frame>> {
+        let Some(shown) = self.0.get(self.1) else { return Ok(None) };
+        let image = shown.map_or_else(|| Image::filled(300, 240, [0; 3]), portrait);
+        self.1 += 1;
+        Ok(Some(Frame::from_image(self.1 as u64 - 1, Duration::from_millis(self.1 as u64 * 100 - 100), image)))
+    }
+
+    fn info(&self) -> VideoInfo {
+        VideoInfo::default()
+    }
+}
+
+/// Whoever is upright is Ana. The sightings, the summary and the number of looks.
+fn watch(film: Film, change: impl FnOnce(PipelineOptions) -> PipelineOptions) -> (Vec<Sighting>, VideoSummary, usize) {
+    let (finder, reader) = (Arc::new(Finder { wary: true, ..Finder::default() }), Arc::new(Reader::new()));
+    let folder = tempfile::tempdir().unwrap();
+    let gallery = Gallery::open(folder.path(), reader.model_key(), GalleryOptions::default()).unwrap();
+    let ana = reader.embed_batch(&[portrait(0)]).unwrap().remove(0);
+    gallery.add("Ana", NewFace::new(&ana)).unwrap();
+    let options = change(PipelineOptions::new(TrackDecisionOptions::new(0.8, 0.05)).boxes(true));
+    let pipeline = VideoPipeline::new(Arc::clone(&finder) as _, reader, options).unwrap();
+    let mut sightings = pipeline.run(film, &gallery).unwrap();
+    let found = sightings.by_ref().map(Result::unwrap).collect();
+    (found, sightings.summary().clone(), finder.looks.load(Ordering::Relaxed))
+}
+
+fn seconds(sighting: &Sighting) -> [f32; 2] {
+    [sighting.start, sighting.end].map(|time| time.as_secs_f32())
+}
+
+#[test]
+fn a_turned_video_is_read_upright_from_its_first_frame() {
+    for quarters in 0..4 {
+        let (found, summary, looks) = watch(Film::seconds(&[(6, Some(quarters))]), |options| options);
+        assert_eq!(found.iter().map(Sighting::name).collect::<Vec<_>>(), [Some("Ana")], "{quarters} quarters");
+        assert_eq!(seconds(&found[0]), [0.0, 5.9], "{quarters} quarters");
+        assert_eq!(summary.turned_deg as usize, [0, 270, 180, 90][quarters]);
+        let expected = portrait(quarters);
+        let around = Rect::new(0.0, 0.0, expected.width() as f32, expected.height() as f32);
+        assert_eq!(found[0].boxes[0].rect.intersection(&around), found[0].boxes[0].rect.area(), "a place in the frame as it is");
+        assert!(is_upright(found[0].best_shots[0].picture.as_ref().unwrap()), "the evidence is shown upright");
+        // Two frames are asked; a turned video is asked again after five seconds, the frames ahead are looked at again.
+        assert!(looks <= if quarters == 0 { 62 } else { 60 + 12 + 8 }, "{quarters} quarters: {looks} looks");
+    }
+}
+
+#[test]
+fn a_turned_video_is_read_as_it_stands_when_asked() {
+    let (found, summary, looks) = watch(Film::seconds(&[(4, Some(2))]), |options| options.turned(false));
+    assert!(found.iter().all(|found| found.name().is_none()));
+    assert_eq!((summary.turned_deg, looks), (0, 40));
+}
+
+#[test]
+fn a_video_s_first_face_may_be_late_and_may_lie_down() {
+    let (found, ..) = watch(Film::seconds(&[(20, None), (6, Some(1))]), |options| options);
+    let named: Vec<[f32; 2]> = found.iter().filter(|found| found.name() == Some("Ana")).map(seconds).collect();
+    assert!(named.len() == 1 && named[0][0] <= 23.0 && named[0][1] == 25.9, "{named:?}");
+
+    let (found, summary, _) = watch(Film::seconds(&[(6, Some(1)), (20, Some(0))]), |options| options);
+    let named: Vec<[f32; 2]> = found.iter().filter(|found| found.name() == Some("Ana")).map(seconds).collect();
+    assert_eq!(summary.turned_deg, 0, "a film that begins in bed is no turned film");
+    assert!(named.iter().any(|span| span[0] <= 11.5 && span[1] == 25.9), "{named:?}");
+
+    let (_, _, looks) = watch(Film::seconds(&[(60, None)]), |options| options);
+    assert!(looks <= 600 + 20 * 4, "nobody there costs little: {looks}");
 }
 
 /// The default models and the sample photos, which `scripts/setup.sh` fetches.

@@ -13,6 +13,11 @@ use facerec_core::{
 const ANA: [u8; 3] = [220, 60, 60];
 const BEN: [u8; 3] = [60, 220, 60];
 const CARL: [u8; 3] = [60, 60, 220];
+/// People who look alike to the eye, and not to the embedder: [`Colours`] knows the first as Ana, the second as Ben.
+const PALE_ANA: [u8; 3] = [124, 108, 108];
+const PALE_BEN: [u8; 3] = [108, 124, 108];
+/// Somebody without features, of whom there is no usable shot.
+const VEILED: [u8; 3] = [70, 70, 70];
 const BACKGROUND: [u8; 3] = [128; 3];
 const SIDE: f32 = 60.0;
 const SIZE: (u32, u32) = (640, 360);
@@ -20,7 +25,7 @@ const SIZE: (u32, u32) = (640, 360);
 /// A face at a place, by its colour.
 type Seen = (f32, f32, [u8; 3]);
 
-/// Finds squares of the three colours by their middles.
+/// Finds squares of the colours by their upper left corners.
 struct Squares;
 
 impl Detect for Squares {
@@ -33,7 +38,7 @@ fn squares(image: &Image) -> Vec<Detection> {
     let row = image.width() as usize * 3;
     let pixel = |x: usize, y: usize| &image.data()[y * row + x * 3..][..3];
     let mut found = Vec::new();
-    for colour in [ANA, BEN, CARL] {
+    for colour in [ANA, BEN, CARL, PALE_ANA, PALE_BEN, VEILED] {
         let mut left: Vec<(usize, usize)> = Vec::new();
         for y in 1..image.height() as usize {
             for x in 1..image.width() as usize {
@@ -84,8 +89,9 @@ fn key() -> Arc<ModelKey> {
     Arc::new(ModelKey::new("colours", "1"))
 }
 
-/// Frames at 25 a second, drawn by a script of the time in seconds.
+/// Frames drawn by a script of the time in seconds.
 struct Script<F> {
+    rate: f32,
     frames: u64,
     next: u64,
     draw: F,
@@ -93,7 +99,11 @@ struct Script<F> {
 }
 
 fn script<F: Fn(f32) -> Vec<Seen> + Send>(seconds: f32, draw: F) -> Script<F> {
-    Script { frames: (seconds * 25.0) as u64, next: 0, draw, fails_at: None }
+    script_at(25.0, seconds, draw)
+}
+
+fn script_at<F: Fn(f32) -> Vec<Seen> + Send>(rate: f32, seconds: f32, draw: F) -> Script<F> {
+    Script { rate, frames: (seconds * rate) as u64, next: 0, draw, fails_at: None }
 }
 
 impl<F: Fn(f32) -> Vec<Seen> + Send> FrameSource for Script<F> {
@@ -106,7 +116,7 @@ impl<F: Fn(f32) -> Vec<Seen> + Send> FrameSource for Script<F> {
         if self.next >= self.frames {
             return Ok(None);
         }
-        let (index, time) = (self.next, Duration::from_millis(self.next * 40));
+        let (index, time) = (self.next, Duration::from_secs_f64(self.next as f64 / f64::from(self.rate)));
         self.next += 1;
         let mut image = Image::filled(SIZE.0, SIZE.1, BACKGROUND);
         for (x, y, colour) in (self.draw)(time.as_secs_f32()) {
@@ -126,7 +136,7 @@ fn paint(image: &mut Image, x: f32, y: f32, colour: [u8; 3]) {
     for dy in 0..SIDE as usize {
         for dx in 0..SIDE as usize {
             let inner = (8..52).contains(&dx) && (8..52).contains(&dy) && !(24..36).contains(&dx);
-            let pixel = if inner && (dx / 3 + dy / 3) % 2 == 0 { [190, 190, 190] } else { colour };
+            let pixel = if inner && colour != VEILED && (dx / 3 + dy / 3) % 2 == 0 { [190, 190, 190] } else { colour };
             let (px, py) = (x as usize + dx, y as usize + dy);
             if px < width && py < image.height() as usize {
                 image.data_mut()[(py * width + px) * 3..][..3].copy_from_slice(&pixel);
@@ -208,9 +218,6 @@ fn who_leaves_and_returns_is_one_person() {
     let (found, _) = world.run(script(9.0, walk));
     assert_eq!(found.len(), 1, "{:?}", names(&found));
     assert_eq!(found[0].spans.len(), 2);
-    let (found, _) = world.run(script(9.0, |t| if t < 3.0 { vec![(50.0, 100.0, CARL)] } else { vec![(50.0, 100.0, BEN)] }));
-    let reasons: Vec<_> = found.iter().map(|sighting| sighting.decision.reason.code()).collect();
-    assert_eq!((names(&found), reasons), (vec![None], vec!["conflict"]), "motion sees one face, the shots see two");
 }
 
 #[test]
@@ -272,13 +279,118 @@ fn progress_is_told() {
     assert_eq!((told.last().expect("some").frames, told.last().expect("some").tracks), (50, 1));
 }
 
+/// Checks the named spans against `truth`, `(from, to, name)` in seconds: nothing wrong beyond one frame, and at least `share` of
+/// the time named rightly.
+fn assert_named(case: &str, found: &[Sighting], truth: &[(f32, f32, &str)], rate: f32, share: f32) {
+    let (mut right, frame) = (0.0, 1.0 / rate + 1e-3);
+    for sighting in found {
+        let Some(name) = sighting.name() else { continue };
+        for (start, end) in sighting.spans.iter().map(|span| (span.0.as_secs_f32(), span.1.as_secs_f32())) {
+            let own = truth.iter().filter(|part| part.2 == name);
+            let within: f32 = own.map(|part| (end.min(part.1 + frame) - start.max(part.0 - frame)).max(0.0)).sum();
+            assert!(within >= end - start - 1e-3, "{case}: {name} from {start} to {end} at {rate} frames a second, truth {truth:?}");
+            right += end - start;
+        }
+    }
+    let whole: f32 = truth.iter().map(|part| part.1 - part.0 - frame).sum();
+    assert!(right >= share * whole, "{case}: {right} of {whole} s at {rate} frames a second, {:?}", names(found));
+}
+
+/// One face after another at the same place, each for some seconds.
+fn in_turn(turns: &'static [(f32, [u8; 3])]) -> (f32, impl Fn(f32) -> Vec<Seen> + Send + Copy) {
+    let at = |t: f32| {
+        let mut until = 0.0;
+        let turn = turns.iter().find(|(seconds, _)| {
+            until += seconds;
+            t < until - 1e-4
+        });
+        vec![(200.0, 100.0, turn.unwrap_or(&turns[turns.len() - 1]).1)]
+    };
+    (turns.iter().map(|turn| turn.0).sum(), at)
+}
+
+const RATES: [f32; 7] = [3.0, 4.0, 5.0, 8.0, 12.0, 25.0, 60.0];
+
 #[test]
-fn one_track_of_two_people_is_a_conflict_and_no_guess() {
+fn whoever_takes_a_face_s_place_takes_nothing_of_its_name() {
     let world = World::new();
-    // The face changes without moving: no tracker can see it, the shots can.
-    let (found, _) = world.run(script(6.0, |t| vec![(200.0, 100.0, if t < 3.0 { ANA } else { BEN })]));
-    let answers: Vec<_> = found.iter().map(|sighting| (sighting.name(), sighting.decision.reason.code())).collect();
-    assert_eq!(answers, [(None, "conflict")]);
+    type Case = (&'static str, &'static [(f32, [u8; 3])], &'static [(f32, f32, &'static str)]);
+    let cases: [Case; 6] = [
+        ("the same chair", &[(3.0, ANA), (3.0, BEN)], &[(0.0, 3.0, "Ana"), (3.0, 6.0, "Ben")]),
+        ("an unknown person follows", &[(4.0, ANA), (2.0, CARL)], &[(0.0, 4.0, "Ana")]),
+        ("an unknown person before", &[(2.0, CARL), (4.0, BEN)], &[(2.0, 6.0, "Ben")]),
+        (
+            "shot and reverse shot",
+            &[(1.5, ANA), (1.5, BEN), (1.5, ANA), (1.5, BEN), (1.5, ANA)],
+            &[(0.0, 1.5, "Ana"), (1.5, 3.0, "Ben"), (3.0, 4.5, "Ana"), (4.5, 6.0, "Ben"), (6.0, 7.5, "Ana")],
+        ),
+        ("nobody knows the last second", &[(4.0, ANA), (1.0, VEILED)], &[(0.0, 4.0, "Ana")]),
+        ("nobody knows the second between", &[(3.0, ANA), (1.5, VEILED), (3.0, ANA)], &[(0.0, 3.0, "Ana"), (4.5, 7.5, "Ana")]),
+    ];
+    for rate in RATES {
+        for (case, turns, truth) in cases {
+            let (seconds, draw) = in_turn(turns);
+            let (found, summary) = world.run(script_at(rate, seconds, draw));
+            assert_named(case, &found, truth, rate, 0.9);
+            let kinds = truth.iter().map(|part| part.2).collect::<std::collections::BTreeSet<_>>();
+            assert_eq!(summary.persons.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(), kinds, "{case} at {rate}");
+            assert_eq!(
+                found.iter().filter(|sighting| sighting.name().is_some()).count(),
+                kinds.len(),
+                "{case}: a track per person at {rate}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_change_that_nobody_sees_costs_time_and_no_wrong_name() {
+    let world = World::new();
+    for rate in RATES {
+        let (seconds, draw) = in_turn(&[(5.0, PALE_ANA), (5.0, PALE_BEN)]);
+        let (found, _) = world.run(script_at(rate, seconds, draw));
+        assert!(found.iter().all(|sighting| sighting.decision.reason.code() != "conflict"), "split, not averaged");
+        let share = if rate < 10.0 { 0.3 } else { 0.7 };
+        assert_named("alike", &found, &[(0.0, 5.0, "Ana"), (5.0, 10.0, "Ben")], rate, share);
+    }
+}
+
+#[test]
+fn where_the_source_leaves_something_out_evidence_stands_on_both_sides() {
+    let world = World::new();
+    /// Leaves out frames, short enough for motion to bridge the gap.
+    struct Torn<S>(S);
+    impl<S: FrameSource> FrameSource for Torn<S> {
+        fn next_frame(&mut self) -> Result<Option<Frame>> {
+            loop {
+                let frame = self.0.next_frame()?;
+                if !frame.as_ref().is_some_and(|frame| (3.7..3.999).contains(&frame.time().as_secs_f32())) {
+                    return Ok(frame);
+                }
+            }
+        }
+        fn info(&self) -> VideoInfo {
+            self.0.info()
+        }
+    }
+    let (seconds, draw) = in_turn(&[(4.0, PALE_ANA), (4.0, PALE_BEN)]);
+    let (found, _) = world.run(Torn(script_at(25.0, seconds, draw)));
+    assert_named("a gap", &found, &[(0.0, 4.0, "Ana"), (4.0, 8.0, "Ben")], 25.0, 0.9);
+}
+
+#[test]
+fn boxes_and_embeddings_of_a_split_track_add_up() {
+    let world = World::new();
+    let (seconds, draw) = in_turn(&[(3.0, ANA), (3.0, BEN), (2.0, VEILED)]);
+    let (found, summary) = world.run(script(seconds, draw));
+    assert_eq!(found.iter().map(|sighting| sighting.embeddings as u64).sum::<u64>(), summary.embeddings);
+    let tracks: std::collections::BTreeSet<u64> = found.iter().map(|sighting| sighting.track).collect();
+    assert_eq!((found.len(), tracks.len()), (3, 3), "{:?}", names(&found));
+    let mut frames: Vec<u64> = found.iter().flat_map(|sighting| &sighting.boxes).map(|one| one.frame).collect();
+    assert!(found.iter().all(|sighting| sighting.frames == sighting.boxes.len() as u64));
+    frames.sort_unstable();
+    assert!(frames.windows(2).all(|pair| pair[0] < pair[1]), "no frame twice");
+    assert!(frames.len() >= 190, "{} of 200", frames.len());
 }
 
 #[test]

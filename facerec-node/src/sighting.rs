@@ -118,6 +118,8 @@ pub struct VideoSummary {
     pub embeddings: f64,
     /// Scene cuts found.
     pub cuts: f64,
+    /// By how many degrees clockwise the frames had to be turned for their faces to stand upright: 0, 90, 180 or 270.
+    pub turned_deg: u32,
     /// Wall-clock time, milliseconds.
     pub wall_ms: f64,
 }
@@ -197,6 +199,7 @@ impl From<&CoreSummary> for VideoSummary {
             detections: summary.detections as f64,
             embeddings: summary.embeddings as f64,
             cuts: summary.cuts as f64,
+            turned_deg: summary.turned_deg,
             wall_ms: ms(summary.wall),
         }
     }

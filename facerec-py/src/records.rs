@@ -209,12 +209,12 @@ pub(crate) fn summary<'py>(py: Python<'py>, summary: &VideoSummary) -> Made<'py>
     for (name, time) in named {
         times.set_item(name, time.as_secs_f64())?;
     }
-    let VideoSummary { frames, frames_detected, tracks, unknown_tracks, detections, embeddings, cuts, .. } = summary;
+    let VideoSummary { frames, frames_detected, tracks, unknown_tracks, detections, embeddings, cuts, turned_deg, .. } = summary;
     let (duration, wall) = (summary.duration.as_secs_f64(), summary.wall.as_secs_f64());
     make(
         py,
         "VideoSummary",
-        (frames, duration, tracks, persons, unknown_tracks, frames_detected, detections, embeddings, cuts, wall, times),
+        (frames, duration, tracks, persons, unknown_tracks, frames_detected, detections, embeddings, cuts, turned_deg, wall, times),
     )
 }
 

@@ -12,8 +12,9 @@ use crate::embed::Embed;
 use crate::error::Result;
 use crate::face::{Detection, Embedding, Face, Quality};
 use crate::geometry::Landmarks;
-use crate::image::{Image, ImageView};
-use crate::quality::{SURELY_UPRIGHT, assess, uprightness};
+use crate::image::{Image, ImageView, Turn};
+use crate::quality::assess;
+use crate::uprightness::UPRIGHT;
 
 /// Detection and embedding joined: images in, faces with quality and vectors out.
 ///
@@ -28,6 +29,8 @@ pub struct Analyzer {
 /// A face with its aligned picture.
 struct AlignedFace {
     face: Face,
+    /// Its landmarks leave no doubt that it stands upright where it was found.
+    upright: bool,
     aligned: Image,
 }
 
@@ -53,6 +56,11 @@ impl Analyzer {
         self
     }
 
+    /// Whether turned faces are read upright.
+    pub(crate) fn reads_turned(&self) -> bool {
+        self.turned
+    }
+
     /// The faces of an image with their quality, best score first.
     ///
     /// # Errors
@@ -61,7 +69,7 @@ impl Analyzer {
         let image = image.into();
         let (rgb, size) = (image.to_rgb(), (image.width(), image.height()));
         let mut found = self.find(&rgb, size)?;
-        if self.turned && (found.is_empty() || found.iter().any(|found| uprightness(&found.face.detection) < SURELY_UPRIGHT)) {
+        if self.turned && (found.is_empty() || !found.iter().all(|found| found.upright)) {
             // Only the vectors tell for certain.
             self.recognise(&mut found)?;
             self.read_turned(&rgb, size, &mut found)?;
@@ -110,16 +118,21 @@ impl Analyzer {
     fn find(&self, rgb: &[u8], size: (u32, u32)) -> Result<Vec<AlignedFace>> {
         let packed = ImageView::new(rgb, size.0, size.1, crate::image::PixelFormat::Rgb8)?;
         let found = self.detector.detect_batch(&[packed])?.pop().unwrap_or_default();
-        Ok(self.align(rgb, size, found))
+        Ok(self.align(rgb, size, Turn::None, found))
     }
 
-    fn align(&self, rgb: &[u8], size: (u32, u32), found: Vec<Detection>) -> Vec<AlignedFace> {
+    /// The faces found in tightly packed RGB turned by `turn`, where they lie in the picture as it stands.
+    fn align(&self, rgb: &[u8], size: (u32, u32), turn: Turn, found: Vec<Detection>) -> Vec<AlignedFace> {
         let (template, side) = self.embedder.template();
-        let finish = |detection: Detection| {
+        let finish = |found: Detection| {
+            let upright = self.detector.uprightness().of(&found) >= UPRIGHT;
+            let (rect, landmarks) = (turn.undo_rect(&found.rect, size), turn.undo_landmarks(&found.landmarks, size));
+            let detection = Detection { rect, landmarks, ..found };
+            // From the picture itself: the landmarks say how the face is turned.
             // Landmarks on one point: not a face that anything can be done with.
             let aligned = align_rgb(rgb, size, &detection.landmarks, &template, side).ok()?;
             let quality = Some(assess(&detection, &aligned));
-            Some(AlignedFace { face: Face { detection, quality, embedding: None }, aligned })
+            Some(AlignedFace { face: Face { detection, quality, embedding: None }, upright, aligned })
         };
         found.into_iter().filter_map(finish).collect()
     }

@@ -5,8 +5,8 @@
 
 use super::{AlignedFace, Analyzer};
 use crate::error::Result;
-use crate::image::Turn;
-use crate::quality::{SURELY_UPRIGHT, uprightness};
+use crate::face::Detection;
+use crate::image::{Image, Turn};
 use crate::recognisability::RECOGNISABLE;
 
 /// Two boxes frame the same face when they share this much of the smaller one.
@@ -15,8 +15,10 @@ const SAME_FACE: f32 = 0.4;
 /// Two in a hundred upright faces of LFW are below, and nearly all misread turned ones.
 const BEYOND_DOUBT: f32 = 0.8;
 
-/// What only a turned copy shows must be a face for sure: three pictures more are three times the chances of finding one where none is.
+/// A turned copy counts where one of its faces is one for sure, by its recognisability or its side in pixels: three pictures more are
+/// three times the chances of finding a face where none is, and nearly all of those are small.
 const SURE: f32 = 0.95;
+const LARGE: f32 = 64.0;
 
 impl Analyzer {
     /// Looks at the turned copies of a picture where that may help, and keeps what is best, face by face. `found` are the faces of
@@ -28,7 +30,8 @@ impl Analyzer {
         let mut others = Vec::new();
         // One copy at a time: three of a large photo are much memory.
         for turn in Turn::ALL {
-            others.extend(self.find_turned(rgb, size, turn)?);
+            let faces = self.detector.detect_batch(&[turn.apply(rgb, size)?.view()])?.pop().unwrap_or_default();
+            others.extend(self.read(rgb, size, turn, faces)?);
         }
         let (mut kept, unread): (Vec<_>, Vec<_>) = found.drain(..).partition(is_read);
         others.extend(unread);
@@ -43,21 +46,44 @@ impl Analyzer {
         Ok(())
     }
 
-    /// The faces that can be recognised in the picture turned by `turn`, where they lie in the picture as it stands.
-    fn find_turned(&self, rgb: &[u8], size: (u32, u32), turn: Turn) -> Result<Vec<AlignedFace>> {
-        let mut faces = self.detector.detect_batch(&[turn.apply(rgb, size)?.view()])?.pop().unwrap_or_default();
+    /// By which turn the faces of a video's frame come to stand upright; `None` when no face tells.
+    pub(crate) fn way_up(&self, frame: &Image) -> Result<Option<Turn>> {
+        let (rgb, size) = (frame.data(), (frame.width(), frame.height()));
+        let look = |image: &Image| Ok(self.detector.detect_frames(&[image.view()])?.pop().unwrap_or_default());
+        let mut found = self.align(rgb, size, Turn::None, look(frame)?);
+        if self.embedder.model_key().recognisability.is_some() {
+            self.recognise(&mut found)?;
+        }
+        if found.iter().any(is_read) {
+            return Ok(Some(Turn::None));
+        }
+        let mut best: Option<(f32, Turn)> = None;
+        for turn in Turn::ALL {
+            let faces = look(&turn.apply(rgb, size)?)?;
+            let worth = self.read(rgb, size, turn, faces)?.iter().map(worth).fold(0.0, f32::max);
+            if worth > best.map_or(0.0, |(best, _)| best) {
+                best = Some((worth, turn));
+            }
+        }
+        Ok(best.map(|(_, turn)| turn))
+    }
+
+    /// The faces of the picture turned by `turn` that can be recognised, where they lie in the picture as it stands.
+    fn read(&self, rgb: &[u8], size: (u32, u32), turn: Turn, faces: Vec<Detection>) -> Result<Vec<AlignedFace>> {
+        let mut found = self.align(rgb, size, turn, faces);
+        if self.embedder.model_key().recognisability.is_some() {
+            self.recognise(&mut found)?;
+        }
+        found.retain(is_read);
+        let surely = |face: &AlignedFace| {
+            face.face.detection.rect.area().sqrt() >= LARGE || recognisability(face).is_some_and(|value| value >= SURE)
+        };
+        if !found.iter().any(surely) {
+            return Ok(Vec::new());
+        }
         if self.embedder.model_key().recognisability.is_none() {
-            // No vector will tell: the landmarks must.
-            faces.retain(|face| uprightness(face) >= SURELY_UPRIGHT);
+            self.recognise(&mut found)?;
         }
-        for face in &mut faces {
-            face.rect = turn.undo_rect(&face.rect, size);
-            face.landmarks = turn.undo_landmarks(&face.landmarks, size);
-        }
-        // Aligned from the picture itself: the landmarks now say how the face is turned.
-        let mut found = self.align(rgb, size, faces);
-        self.recognise(&mut found)?;
-        found.retain(|found| recognisability(found).is_none_or(|value| value >= SURE));
         Ok(found)
     }
 }
@@ -66,10 +92,9 @@ fn recognisability(found: &AlignedFace) -> Option<f32> {
     found.face.embedding.as_ref()?.recognisability()
 }
 
-/// Whether a face of the picture as it stands needs no other look: it is recognised beyond doubt, or recognised and upright.
+/// Whether a face needs no other look: it is recognised beyond doubt, or recognised and upright.
 fn is_read(found: &AlignedFace) -> bool {
-    let upright = uprightness(&found.face.detection) >= SURELY_UPRIGHT;
-    recognisability(found).map_or(upright, |value| value >= BEYOND_DOUBT || value >= RECOGNISABLE && upright)
+    recognisability(found).map_or(found.upright, |value| value >= BEYOND_DOUBT || value >= RECOGNISABLE && found.upright)
 }
 
 fn worth(found: &AlignedFace) -> f32 {

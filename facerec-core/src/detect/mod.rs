@@ -24,6 +24,7 @@ use crate::geometry::Rect;
 use crate::image::ImageView;
 use crate::model::{DetectSpec, ModelCatalog, ResolvedModel};
 use crate::runtime::Runtime;
+use crate::uprightness::Uprightness;
 use network::{Network, Picture};
 
 /// Finds faces. All that a pipeline knows of detection: [`Detector`] implements it, and so can a remote service.
@@ -41,6 +42,11 @@ pub trait Detect: Send + Sync {
     /// As [`Detect::detect_batch`].
     fn detect_frames(&self, frames: &[ImageView<'_>]) -> Result<Vec<Vec<Detection>>> {
         self.detect_batch(frames)
+    }
+
+    /// How this detector's landmarks tell whether a face stands upright.
+    fn uprightness(&self) -> Uprightness {
+        Uprightness::GENERAL
     }
 }
 
@@ -221,5 +227,9 @@ impl Detect for Detector {
 
     fn detect_frames(&self, frames: &[ImageView<'_>]) -> Result<Vec<Vec<Detection>>> {
         self.with_options(self.options.for_frames()).detect_batch(frames)
+    }
+
+    fn uprightness(&self) -> Uprightness {
+        self.network.uprightness()
     }
 }

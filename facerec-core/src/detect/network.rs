@@ -10,6 +10,7 @@ use crate::geometry::{Landmarks, Point, Rect};
 use crate::image::{resize_bilinear, resize_part};
 use crate::model::{DetectSpec, InputSpec, ModelTask, ResolvedModel};
 use crate::runtime::{Model, Output, Runtime};
+use crate::uprightness::Uprightness;
 
 /// Tightly packed RGB, and its width and height.
 pub(super) type Picture<'a> = (&'a [u8], (u32, u32));
@@ -40,6 +41,7 @@ pub(super) struct Network {
     model: Model,
     input: InputSpec,
     spec: DetectSpec,
+    uprightness: Uprightness,
     head: Head,
     landmarker: Option<Landmarker>,
     inputs: Buffers,
@@ -53,6 +55,7 @@ impl Network {
             (ModelTask::Detect, Some(spec)) => spec.clone(),
             _ => return Err(Error::argument("detector", format!("expected a model with task `detect`, got `{}`", manifest.id))),
         };
+        let uprightness = spec.upright()?;
         let opened = runtime.open(&manifest.id, &model.path)?;
         let invalid = |reason: String| Error::InvalidManifest { origin: format!("of model `{}`", manifest.id), reason };
         let head = Head::new(&spec, opened.outputs()).map_err(invalid)?;
@@ -61,7 +64,7 @@ impl Network {
         if landmarker.is_none() && !head.gives_landmarks() {
             return Err(invalid("the network gives no landmarks: name a `detect.landmark_model`".into()));
         }
-        Ok(Self { model: opened, input: manifest.input.clone(), spec, head, landmarker, inputs: Buffers::default() })
+        Ok(Self { model: opened, input: manifest.input.clone(), spec, uprightness, head, landmarker, inputs: Buffers::default() })
     }
 
     pub(super) fn id(&self) -> &str {
@@ -70,6 +73,10 @@ impl Network {
 
     pub(super) fn spec(&self) -> &DetectSpec {
         &self.spec
+    }
+
+    pub(super) fn uprightness(&self) -> Uprightness {
+        self.uprightness
     }
 
     pub(super) fn input(&self) -> &InputSpec {

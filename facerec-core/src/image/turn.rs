@@ -5,8 +5,11 @@ use crate::error::Result;
 use crate::geometry::{Landmarks, Point, Rect};
 
 /// A clockwise turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum Turn {
+    /// As it stands.
+    #[default]
+    None,
     /// By 90 degrees.
     Quarter,
     /// By 180 degrees.
@@ -16,11 +19,23 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
+    /// Those that change something.
     pub(crate) const ALL: [Self; 3] = [Self::Quarter, Self::Half, Self::ThreeQuarters];
+
+    /// In degrees.
+    pub(crate) fn degrees(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Quarter => 90,
+            Self::Half => 180,
+            Self::ThreeQuarters => 270,
+        }
+    }
 
     /// Tightly packed RGB `pixels` of `size` (width, height), turned.
     pub(crate) fn apply(self, pixels: &[u8], size: (u32, u32)) -> Result<Image> {
         let (transpose, flip_x, flip_y) = match self {
+            Self::None => (false, false, false),
             Self::Quarter => (true, true, false),
             Self::Half => (false, true, true),
             Self::ThreeQuarters => (true, false, true),
@@ -44,6 +59,7 @@ impl Turn {
 
     fn undo(self, point: Point, (right, bottom): (f32, f32)) -> Point {
         match self {
+            Self::None => point,
             Self::Quarter => Point::new(point.y, bottom - point.x),
             Self::Half => Point::new(right - point.x, bottom - point.y),
             Self::ThreeQuarters => Point::new(right - point.y, point.x),

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::geometry::Point;
 use crate::recognisability::Recognisability;
+use crate::uprightness::Uprightness;
 
 /// A named set of models: which detector and which embedder work together, and the models themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -245,12 +246,25 @@ pub struct DetectSpec {
     /// half of `score_threshold`. It says how far large pictures are magnified; see `models/README.md` for how it is measured.
     #[serde(default = "sixteen")]
     pub min_face: f32,
+    /// How its landmarks tell whether a face stands upright; absent when not measured. See `benches/recognisability`.
+    #[serde(default)]
+    pub uprightness: Option<UprightnessSpec>,
     /// Default score threshold, `0..=1`.
     #[serde(default = "half")]
     pub score_threshold: f32,
     /// Default IoU above which the weaker of two boxes is dropped.
     #[serde(default = "two_fifths")]
     pub nms_iou: f32,
+}
+
+/// Weights and bias of an [`Uprightness`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UprightnessSpec {
+    /// Added to the weighted sum; the place where 0.5 lies.
+    pub bias: f32,
+    /// For x and y of each landmark, and for the box's width over its height.
+    pub weights: [f32; 11],
 }
 
 fn two() -> u32 {
@@ -447,6 +461,7 @@ impl DetectSpec {
         if !self.min_face.is_finite() || self.min_face < 1.0 {
             return Err(format!("expected `detect.min_face` of 1 or more, got `{}`", self.min_face));
         }
+        self.upright().map_err(|error| error.to_string())?;
         if !self.max_face.is_finite() || self.max_face < 0.0 {
             return Err(format!("expected `detect.max_face` of 0 or more, got `{}`", self.max_face));
         }
@@ -454,6 +469,13 @@ impl DetectSpec {
             return Err("head `ultraface` gives no landmarks: name a `detect.landmark_model`".into());
         }
         Ok(())
+    }
+}
+
+impl DetectSpec {
+    /// The measure of uprightness, or the general one.
+    pub(crate) fn upright(&self) -> Result<Uprightness> {
+        self.uprightness.as_ref().map_or(Ok(Uprightness::GENERAL), |spec| Uprightness::new(spec.weights, spec.bias))
     }
 }
 

@@ -50,13 +50,13 @@ impl TrackDecisionOptions {
         self.for_shots(self.threshold).check()
     }
 
-    fn for_shots(&self, threshold: f32) -> DecisionOptions {
+    pub(super) fn for_shots(&self, threshold: f32) -> DecisionOptions {
         DecisionOptions::new(threshold.min(1.0)).min_margin(self.min_margin).candidates(self.candidates)
     }
 
     /// Similarity from which two shots of one track may be the same person's: two decades of false matches below the
     /// threshold, since the tracker has said already that they belong together.
-    fn link(&self) -> f32 {
+    pub(super) fn link(&self) -> f32 {
         self.threshold - 2.0 * self.strict_step
     }
 }
@@ -68,6 +68,8 @@ pub(super) struct Evidence<'a> {
     /// Weight, above 0.
     pub(super) quality: f32,
     pub(super) embedding: &'a Embedding,
+    /// Whom the gallery knows it as, by itself.
+    pub(super) vote: Option<PersonId>,
 }
 
 /// Shots over at least this time are evidence of their own: head, light and blur have changed. InsightFace 2.1's PrivateFrame
@@ -96,7 +98,7 @@ fn decide(
     let mut decision = gallery.identify(template, &options.for_shots(threshold))?;
     let total: f32 = shots.iter().map(|shot| shot.quality).sum();
     let two_faces = clusters.get(1).is_some_and(|second| second.len() > 1 && weight(shots, second) >= DISAGREEMENT * total);
-    if two_faces || shots.len() > 1 && disagree(gallery, shots, decision.person, options)? {
+    if two_faces || shots.len() > 1 && disagree(shots, decision.person) {
         (decision.person, decision.name, decision.reason) = (None, None, DecisionReason::Conflict);
     }
     Ok(decision)
@@ -139,12 +141,10 @@ fn template(shots: &[Evidence<'_>], agreeing: &[usize]) -> Result<Option<Embeddi
 }
 
 /// Whether good shots say somebody else than `named`: two people were taken for one track.
-fn disagree(gallery: &Gallery, shots: &[Evidence<'_>], named: Option<PersonId>, options: &TrackDecisionOptions) -> Result<bool> {
-    let embeddings: Vec<Embedding> = shots.iter().map(|shot| shot.embedding.clone()).collect();
-    let single = gallery.identify_many(&embeddings, &options.for_shots(options.threshold))?;
+fn disagree(shots: &[Evidence<'_>], named: Option<PersonId>) -> bool {
     let total: f32 = shots.iter().map(|shot| shot.quality).sum();
     let mut votes: Vec<(PersonId, f32)> = Vec::new();
-    for (shot, person) in shots.iter().zip(&single).filter_map(|(shot, decision)| Some((shot, decision.person?))) {
+    for (shot, person) in shots.iter().filter_map(|shot| Some((shot, shot.vote?))) {
         match votes.iter_mut().find(|(voted, _)| *voted == person) {
             Some((_, weight)) => *weight += shot.quality,
             None => votes.push((person, shot.quality)),
@@ -153,7 +153,7 @@ fn disagree(gallery: &Gallery, shots: &[Evidence<'_>], named: Option<PersonId>, 
     let strong = |weight: f32| weight >= DISAGREEMENT * total;
     let others = votes.iter().filter(|(person, weight)| Some(*person) != named && strong(*weight)).count();
     // Nobody named: two strong opinions disagree; one is only weak evidence. Somebody named: one other suffices.
-    Ok(others >= if named.is_some() { 1 } else { 2 })
+    others >= if named.is_some() { 1 } else { 2 }
 }
 
 /// Spans of time in view, without overlap, in order.

@@ -5,10 +5,16 @@
 
 mod cadence;
 mod decide;
+mod give;
+mod looks;
 mod options;
 mod people;
+mod running;
+mod segment;
 mod sighting;
 mod sightings;
+mod split;
+mod standing;
 mod tracklet;
 mod workers;
 
@@ -16,9 +22,9 @@ use std::sync::Arc;
 
 pub use decide::TrackDecisionOptions;
 pub use options::{Cadence, CancelToken, OnProgress, PipelineOptions};
-pub(crate) use people::RECOGNISABLE;
 pub use sighting::{BestShot, Progress, Sighting, Stages, TrackBox, VideoSummary};
 pub use sightings::Sightings;
+pub(crate) use tracklet::RECOGNISABLE;
 
 use crate::detect::Detect;
 use crate::embed::Embed;

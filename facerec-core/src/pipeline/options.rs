@@ -73,6 +73,7 @@ pub struct PipelineOptions {
     pub(super) boxes: bool,
     pub(super) pictures: bool,
     pub(super) provisional: bool,
+    pub(super) turned: bool,
     pub(super) cancel: CancelToken,
     pub(super) progress: Option<OnProgress>,
 }
@@ -99,6 +100,7 @@ impl PipelineOptions {
             boxes: false,
             pictures: true,
             provisional: false,
+            turned: true,
             cancel: CancelToken::new(),
             progress: None,
         }
@@ -185,6 +187,14 @@ impl PipelineOptions {
     #[must_use]
     pub fn provisional(mut self, yes: bool) -> Self {
         self.provisional = yes;
+        self
+    }
+
+    /// Whether a video that was filmed on its side or upside down is read upright, default yes. It costs two looks at the first
+    /// faces; a video in which nobody can be recognised is looked at from all sides every five seconds.
+    #[must_use]
+    pub fn turned(mut self, yes: bool) -> Self {
+        self.turned = yes;
         self
     }
 

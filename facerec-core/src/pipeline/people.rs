@@ -4,17 +4,22 @@ use std::time::{Duration, Instant};
 
 use super::decide::{Evidence, Spans, Verdict, settle};
 use super::options::PipelineOptions;
+use super::running::{DETECTIONS_PER_EMBEDDING, RunningTrack};
+use super::segment::Candidate;
 use super::sighting::{BestShot, Sighting, VideoSummary};
-use super::tracklet::{DETECTIONS_PER_EMBEDDING, Shot, ShotState, Tracklet, merged};
+use super::tracklet::{RECOGNISABLE, Shot, Tracklet, merged};
 use super::workers::{Workers, embed};
 use crate::error::Result;
+use crate::face::Quality;
 use crate::gallery::{Decision, Gallery, PersonId};
 use crate::image::Image;
-use crate::track::{self, Kept, RejoinOptions, rejoin};
+use crate::track::{self, Kept, RejoinOptions, Tracker, rejoin};
 
 /// Finished tracklets that wait for their person's return, and what was said already.
 #[derive(Default)]
 pub(super) struct People {
+    /// Tracks that are over, and not told apart by person yet.
+    ended: Vec<RunningTrack>,
     waiting: Vec<Tracklet>,
     /// Who was reported when, as far as it matters to those still to be decided.
     said: Vec<(Spans, PersonId)>,
@@ -26,9 +31,8 @@ pub(super) struct People {
 /// While the person of a finished tracklet is in view again, it is looked at again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Least quality of a part's best shot for joining it by what it looks like: dark and smeared faces resemble each other more
-/// than their owners do. (In the generated clips of `benches/clips` no track's best shot is below 0.15.)
-pub(crate) const RECOGNISABLE: f32 = 0.15;
+/// So many segments wait for their evidence at most: each keeps a picture.
+const MOST_OPEN: usize = 32;
 
 /// What reporting needs besides the tracklets.
 pub(super) struct Means<'a> {
@@ -37,15 +41,38 @@ pub(super) struct Means<'a> {
     pub(super) embedder: &'a std::sync::Arc<dyn crate::embed::Embed>,
     pub(super) options: &'a PipelineOptions,
     pub(super) summary: &'a mut VideoSummary,
+    /// Numbers the parts of tracks.
+    pub(super) tracker: &'a mut Tracker,
 }
 
 impl People {
-    /// A tracklet ended.
-    pub(super) fn add(&mut self, tracklet: Tracklet, options: &PipelineOptions) {
-        let due = tracklet.end().saturating_add(options.rejoin_within);
+    /// A track ended.
+    pub(super) fn add(&mut self, mut track: RunningTrack, options: &PipelineOptions) {
+        let due = track.end().saturating_add(options.rejoin_within);
         self.next_look = Some(self.next_look.map_or(due, |next| next.min(due)));
-        self.announced.retain(|(track, _)| *track != tracklet.id);
-        self.waiting.push(tracklet);
+        self.announced.retain(|(id, _)| *id != track.id);
+        track.end_here();
+        self.ended.push(track);
+    }
+
+    /// Whether so many segments wait for evidence that it is time for [`People::tell_apart`].
+    pub(super) fn is_full<'t>(&self, running: impl Iterator<Item = &'t RunningTrack>) -> bool {
+        let open = |track: &RunningTrack| track.segments.len().saturating_sub(1);
+        self.ended.iter().map(open).sum::<usize>() + running.map(open).sum::<usize>() >= MOST_OPEN
+    }
+
+    /// Embeds the shots that are worth it, and gives what was seen to the people whom it shows.
+    pub(super) fn tell_apart(&mut self, running: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Result<()> {
+        let mut tracks: Vec<&mut RunningTrack> = self.ended.iter_mut().chain(running.iter_mut().map(|track| &mut **track)).collect();
+        embed_shots(&mut tracks, means)?;
+        let start = Instant::now();
+        let Means { options, tracker, .. } = means;
+        for track in tracks {
+            self.waiting.extend(track.give(options.decision.link(), options, &mut || tracker.number().0)?);
+        }
+        self.waiting.extend(self.ended.drain(..).flat_map(RunningTrack::into_parts));
+        means.summary.stages.identify += start.elapsed();
+        Ok(())
     }
 
     /// Whether somebody may have been away for long enough at `now`.
@@ -57,17 +84,16 @@ impl People {
     pub(super) fn report<'t>(
         &mut self,
         now: Option<Duration>,
-        running: impl Iterator<Item = &'t mut Tracklet>,
+        running: impl Iterator<Item = &'t mut RunningTrack>,
         means: &mut Means<'_>,
     ) -> Result<Vec<Sighting>> {
         let within = means.options.rejoin_within;
         let long_ago = |part: &Tracklet| now.is_none_or(|now| now > part.end().saturating_add(within));
-        let mut running: Vec<&mut Tracklet> = running.collect();
-        embed_shots(self.waiting.iter_mut().chain(running.iter_mut().map(|tracklet| &mut **tracklet)), means)?;
-        self.waiting.iter_mut().for_each(Tracklet::settle);
+        let mut running: Vec<&mut RunningTrack> = running.collect();
+        self.tell_apart(&mut running, means)?;
         let start = Instant::now();
         let ended = self.waiting.len();
-        let mut parts: Vec<&mut Tracklet> = self.waiting.iter_mut().chain(running.iter_mut().map(|tracklet| &mut **tracklet)).collect();
+        let mut parts: Vec<&mut Tracklet> = self.waiting.iter_mut().chain(running.iter_mut().flat_map(|track| &mut track.parts)).collect();
         let groups = group(&mut parts, means)?;
         let decisions = decide(&mut parts, &groups, &self.said, means)?;
         let done: Vec<bool> = groups.iter().map(|group| group.iter().all(|&index| index < ended && long_ago(parts[index]))).collect();
@@ -107,20 +133,26 @@ impl People {
     }
 
     /// Running tracks that can be named and were not announced yet under that name.
-    pub(super) fn announce<'t>(&mut self, running: impl Iterator<Item = &'t mut Tracklet>, means: &mut Means<'_>) -> Result<Vec<Sighting>> {
-        let mut running: Vec<&mut Tracklet> = running.collect();
-        embed_shots(running.iter_mut().map(|tracklet| &mut **tracklet), means)?;
+    pub(super) fn announce<'t>(
+        &mut self,
+        running: impl Iterator<Item = &'t mut RunningTrack>,
+        means: &mut Means<'_>,
+    ) -> Result<Vec<Sighting>> {
+        let mut running: Vec<&mut RunningTrack> = running.collect();
+        self.tell_apart(&mut running, means)?;
         let start = Instant::now();
-        let alone: Vec<Vec<usize>> = (0..running.len()).map(|index| vec![index]).collect();
-        let decisions = decide(&mut running, &alone, &self.said, means)?;
+        let (tracks, mut parts): (Vec<u64>, Vec<&mut Tracklet>) =
+            running.iter_mut().filter_map(|track| Some((track.id, track.current_mut()?))).unzip();
+        let alone: Vec<Vec<usize>> = (0..parts.len()).map(|index| vec![index]).collect();
+        let decisions = decide(&mut parts, &alone, &self.said, means)?;
         let mut sightings = Vec::new();
-        for (part, decision) in running.iter().zip(decisions) {
+        for ((part, track), decision) in parts.iter().zip(tracks).zip(decisions) {
             let Some(person) = decision.person else { continue };
-            if self.announced.contains(&(part.id, person)) {
+            if self.announced.contains(&(track, person)) {
                 continue;
             }
-            self.announced.retain(|(track, _)| *track != part.id);
-            self.announced.push((part.id, person));
+            self.announced.retain(|(announced, _)| *announced != track);
+            self.announced.push((track, person));
             sightings.push(Sighting {
                 track: part.id,
                 start: part.start(),
@@ -128,7 +160,7 @@ impl People {
                 spans: part.spans().clone(),
                 frames: part.frames,
                 decision,
-                best_shots: part.shots.iter().filter_map(best_shot).collect(),
+                best_shots: part.shots.iter().map(best_shot).collect(),
                 embeddings: part.embedded,
                 boxes: part.boxes.clone(),
                 provisional: true,
@@ -139,24 +171,23 @@ impl People {
     }
 }
 
-/// Embeds the shots that are worth it and have no vector yet, all tracks together: one of every track, and more as long as the
-/// video as a whole keeps to one embedding in [`DETECTIONS_PER_EMBEDDING`] detections.
-fn embed_shots<'t>(tracklets: impl Iterator<Item = &'t mut Tracklet>, means: &mut Means<'_>) -> Result<()> {
-    let tracklets: Vec<&mut Tracklet> = tracklets.collect();
-    let firsts = tracklets.iter().filter(|tracklet| tracklet.embedded == 0 && tracklet.wanted() > 0).count();
+/// Embeds the shots that are worth it, all tracks together: those that must be, and more as long as the video as a whole keeps to
+/// one embedding in [`DETECTIONS_PER_EMBEDDING`] detections.
+fn embed_shots(tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Result<()> {
+    let wanted: Vec<_> = tracks.iter().map(|track| track.wanted()).collect();
     let budget = usize::try_from(means.summary.detections).unwrap_or(usize::MAX) / DETECTIONS_PER_EMBEDDING;
     let spent = usize::try_from(means.summary.embeddings).unwrap_or(usize::MAX);
-    let mut spare = budget.saturating_sub(spent).saturating_sub(firsts);
-    let (mut open, mut faces): (Vec<&mut ShotState>, Vec<Image>) = (Vec::new(), Vec::new());
-    for tracklet in tracklets {
-        let first = usize::from(tracklet.embedded == 0).min(tracklet.wanted());
-        let more = (tracklet.wanted() - first).min(spare);
-        spare -= more;
-        for state in tracklet.open_shots(first + more) {
-            if let ShotState::Aligned(image) = state {
-                faces.push(std::mem::replace(image, Image::filled(1, 1, [0; 3])));
-                open.push(state);
-            }
+    let mut spare = budget.saturating_sub(spent).saturating_sub(wanted.iter().map(|(must, _)| must.len()).sum());
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    let (mut shots, mut faces): (Vec<Kept<Candidate>>, Vec<Image>) = Default::default();
+    for (index, (must, mut may)) in wanted.into_iter().enumerate() {
+        may.truncate(spare);
+        spare -= may.len();
+        for segment in must.into_iter().chain(may) {
+            let Some(mut best) = tracks[index].segments[segment].best.take() else { continue };
+            faces.push(std::mem::replace(&mut best.value.face.aligned, Image::filled(1, 1, [0; 3])));
+            places.push((index, segment));
+            shots.push(best);
         }
     }
     if faces.is_empty() {
@@ -165,8 +196,20 @@ fn embed_shots<'t>(tracklets: impl Iterator<Item = &'t mut Tracklet>, means: &mu
     means.summary.embeddings += faces.len() as u64;
     let (embeddings, time) = embed(means.workers, means.embedder, faces)?;
     means.summary.stages.embed += time;
-    for (state, embedding) in open.into_iter().zip(embeddings) {
-        *state = ShotState::Embedded(embedding);
+    let start = Instant::now();
+    let votes: Vec<Option<PersonId>> = match means.gallery {
+        Some(gallery) => {
+            let single = means.options.decision.for_shots(means.options.decision.threshold);
+            gallery.identify_many(&embeddings, &single)?.into_iter().map(|decision| decision.person).collect()
+        }
+        None => vec![None; embeddings.len()],
+    };
+    means.summary.stages.identify += start.elapsed();
+    for (((place, shot), embedding), vote) in places.into_iter().zip(shots).zip(embeddings).zip(votes) {
+        let Candidate { frame, rect, face, picture } = shot.value;
+        let quality = Quality { recognisability: embedding.recognisability(), ..face.quality };
+        let value = Shot { frame, rect, quality, picture, embedding, vote };
+        tracks[place.0].segments[place.1].evidence = Some(Kept { time: shot.time, score: shot.score, value });
     }
     Ok(())
 }
@@ -227,7 +270,7 @@ fn sighting(mut members: Vec<Tracklet>, decision: Decision, options: &PipelineOp
         shots.push(member.shots.into_vec());
     }
     boxes.sort_by_key(|one| one.frame);
-    let best_shots = choose(shots, options.best_shots).iter().filter_map(best_shot).collect();
+    let best_shots = choose(shots, options.best_shots).iter().map(best_shot).collect();
     Sighting { track, start, end, spans, frames, decision, best_shots, embeddings, boxes, provisional: false }
 }
 
@@ -247,16 +290,7 @@ fn choose(mut parts: Vec<Vec<Kept<Shot>>>, most: usize) -> Vec<Kept<Shot>> {
     chosen
 }
 
-/// A shot that is evidence.
-fn best_shot(kept: &Kept<Shot>) -> Option<BestShot> {
-    let Shot { frame, rect, quality, picture, state } = &kept.value;
-    let ShotState::Embedded(embedding) = state else { return None };
-    Some(BestShot {
-        frame: *frame,
-        time: kept.time,
-        rect: *rect,
-        quality: *quality,
-        embedding: embedding.clone(),
-        picture: picture.clone(),
-    })
+fn best_shot(kept: &Kept<Shot>) -> BestShot {
+    let Shot { frame, rect, quality, picture, embedding, .. } = &kept.value;
+    BestShot { frame: *frame, time: kept.time, rect: *rect, quality: *quality, embedding: embedding.clone(), picture: picture.clone() }
 }

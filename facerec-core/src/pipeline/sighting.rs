@@ -109,6 +109,9 @@ pub struct VideoSummary {
     pub embeddings: u64,
     /// Scene cuts found.
     pub cuts: u64,
+    /// By how many degrees clockwise the frames had to be turned for their faces to stand upright: 0, 90, 180 or 270. A video that
+    /// is turned as a whole is noticed; its boxes are those of the frames as they are.
+    pub turned_deg: u32,
     /// Wall-clock time.
     pub wall: Duration,
     /// Time per stage, summed over the threads that worked on it.

@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 
 use super::cadence::Pacer;
 use super::people::{Means, People};
+use super::running::RunningTrack;
+use super::segment::Moment;
 use super::sighting::{Progress, Sighting, VideoSummary};
-use super::tracklet::{Moment, Tracklet};
+use super::standing::Standing;
 use super::workers::{Looked, Promise, Workers, look};
 use super::{KnownPeople, VideoPipeline};
 use crate::error::{Error, Result};
 use crate::face::Detection;
-use crate::track::{CutDetector, TrackId, Tracker};
-use crate::video::FrameSource;
+use crate::track::{CutDetector, SceneChange, TrackId, Tracker};
+use crate::video::{Frame, FrameSource};
 
 /// One sighting per track of a video, each as soon as it is final. After the last one, an error that ended the video early is
 /// given once; [`Sightings::summary`] tells the numbers.
@@ -29,24 +31,60 @@ pub struct Sightings<'g> {
     /// Frames that were handed out and not yet followed up, in order.
     ahead: VecDeque<Ahead>,
     pacer: Pacer,
+    standing: Standing,
     cuts: CutDetector,
+    clock: Clock,
     ended: bool,
     done: bool,
 }
 
 /// A frame in the hands of the workers.
 struct Ahead {
+    frame: Coming,
+    /// To look at it again, as long as it is open how the video stands.
+    again: Option<Arc<Frame>>,
+    looked: Promise<Looked>,
+}
+
+/// What is known of a frame before anybody looks at it.
+struct Coming {
     moment: Moment,
+    /// A scene begins.
     cut: bool,
+    /// From here on the video is read by another turn.
+    turned: bool,
+    /// Scene or time may have jumped since the frame before it that was looked at.
+    doubt: bool,
     /// Frames before it that nobody looked at.
     skipped: Vec<Moment>,
-    looked: Promise<Looked>,
+}
+
+/// The usual time between frames.
+#[derive(Default)]
+struct Clock {
+    last: Option<Duration>,
+    usual: Duration,
+}
+
+/// A source whose next frame is later than usual by this factor, and at least so late, has left something out.
+const LEFT_OUT: (f32, Duration) = (2.5, Duration::from_millis(150));
+
+impl Clock {
+    /// Whether frames are missing before the one at `time`.
+    fn jumps(&mut self, time: Duration) -> bool {
+        let Some(last) = self.last.replace(time) else { return false };
+        let step = time.saturating_sub(last);
+        let jumps = !self.usual.is_zero() && step >= LEFT_OUT.1 && step > self.usual.mul_f32(LEFT_OUT.0);
+        // What comes late again and again is usual; what comes early is so at once.
+        self.usual = if self.usual.is_zero() { step } else { step.min(self.usual.mul_f32(1.25)) };
+        jumps
+    }
 }
 
 /// What is known of the video so far.
 struct State {
     tracker: Tracker,
-    running: BTreeMap<TrackId, Tracklet>,
+    running: BTreeMap<TrackId, RunningTrack>,
     people: People,
     /// The latest frames, as far back as boxes are interpolated.
     recent: VecDeque<Moment>,
@@ -77,7 +115,7 @@ impl<'g> Sightings<'g> {
             next_announcement: ANNOUNCE_EVERY,
             summary: VideoSummary::default(),
         };
-        let pacer = Pacer::new(pipeline.options.cadence);
+        let (pacer, standing) = (Pacer::new(pipeline.options.cadence), Standing::new(&pipeline));
         Ok(Self {
             pipeline,
             known,
@@ -89,7 +127,9 @@ impl<'g> Sightings<'g> {
             failure: None,
             ahead: VecDeque::new(),
             pacer,
+            standing,
             cuts: CutDetector::new(),
+            clock: Clock::default(),
             ended: false,
             done: false,
         })
@@ -116,8 +156,9 @@ impl<'g> Sightings<'g> {
             return self.read();
         }
         let Some(ahead) = self.ahead.pop_front() else { return self.finish() };
-        match ahead.looked.wait() {
-            Ok(looked) => self.follow_up(ahead.moment, ahead.cut, ahead.skipped, looked),
+        let Ahead { looked, frame, .. } = ahead;
+        match looked.wait() {
+            Ok(looked) => self.follow_up(frame, looked),
             Err(error) => {
                 // As with a source that fails: what was seen before is still worth its results.
                 (self.ended, self.failure) = (true, Some(error));
@@ -146,19 +187,52 @@ impl<'g> Sightings<'g> {
         let moment = (frame.index(), frame.time());
         self.state.summary.frames += 1;
         self.state.summary.duration = moment.1;
-        let cut = self.cuts.is_cut(&frame.thumbnail()?, moment.1);
-        if !self.pacer.is_due(moment.1, cut) {
+        let change = self.cuts.compare(&frame.thumbnail()?, moment.1);
+        let late = self.clock.jumps(moment.1);
+        if change == SceneChange::CutBefore
+            && let Some(before) = self.ahead.back_mut()
+        {
+            before.frame.cut = true; // it was in doubt, and so it was looked at, and nobody followed it up yet
+        }
+        let cut = change == SceneChange::Cut;
+        let doubt = late || change == SceneChange::Doubt;
+        if !self.pacer.is_due(moment.1, cut || doubt) {
             self.state.skipped.push(moment);
             return Ok(());
         }
-        let (detector, embedder) = (Arc::clone(&self.pipeline.detector), Arc::clone(&self.pipeline.embedder));
-        let looked = self.workers.submit(move || look(&frame, &*detector, &*embedder));
-        self.ahead.push_back(Ahead { moment, cut, skipped: std::mem::take(&mut self.state.skipped), looked });
+        let frame = Arc::new(frame);
+        let turned = self.standing.ask(&frame, &self.workers);
+        if turned {
+            self.look_again();
+        }
+        let looked = self.look(Arc::clone(&frame));
+        let skipped = std::mem::take(&mut self.state.skipped);
+        let coming = Coming { moment, cut, turned: turned && self.ahead.is_empty(), doubt, skipped };
+        self.ahead.push_back(Ahead { frame: coming, again: self.standing.is_open().then_some(frame), looked });
         Ok(())
     }
 
-    fn follow_up(&mut self, moment: Moment, cut: bool, skipped: Vec<Moment>, looked: Looked) -> Result<()> {
+    fn look(&self, frame: Arc<Frame>) -> Promise<Looked> {
+        let (detector, embedder) = (Arc::clone(&self.pipeline.detector), Arc::clone(&self.pipeline.embedder));
+        let turn = self.standing.turn();
+        self.workers.submit(move || look(&frame, turn, &*detector, &*embedder))
+    }
+
+    /// The video stands otherwise than the frames that nobody followed up yet were looked at.
+    fn look_again(&mut self) {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        for (index, ahead) in ahead.iter_mut().enumerate() {
+            if let Some(frame) = &ahead.again {
+                ahead.looked = self.look(Arc::clone(frame));
+                ahead.frame.turned = index == 0;
+            }
+        }
+        self.ahead = ahead;
+    }
+
+    fn follow_up(&mut self, frame: Coming, looked: Looked) -> Result<()> {
         let start = Instant::now();
+        let Coming { moment, cut, turned, doubt, skipped } = frame;
         let state = &mut self.state;
         state.summary.frames_detected += 1;
         state.summary.detections += looked.faces.len() as u64;
@@ -167,8 +241,9 @@ impl<'g> Sightings<'g> {
         state.summary.stages.quality += looked.quality;
         state.recent.extend(skipped);
         let options = &self.pipeline.options;
-        if cut {
-            state.summary.cuts += 1;
+        state.summary.cuts += u64::from(cut);
+        state.summary.turned_deg = looked.turn.degrees();
+        if cut || turned {
             let ended = state.tracker.cut();
             state.end(&ended, &self.pipeline);
         }
@@ -176,9 +251,12 @@ impl<'g> Sightings<'g> {
         let step = state.tracker.update(moment.1, &detections)?;
         for tracked in &step.faces {
             let Some(face) = tracked.detection.and_then(|index| looked.faces.get(index)) else { continue };
-            let tracklet = state.running.entry(tracked.track).or_insert_with(|| Tracklet::new(tracked.track.0, moment.1, options));
-            tracklet.see(moment, tracked.rect, &state.recent, options.boxes);
-            tracklet.offer(moment, &looked.image, face, covered(&face.detection, &detections), options);
+            let track = state.running.entry(tracked.track).or_insert_with(|| {
+                self.standing.newcomer();
+                RunningTrack::new(tracked.track.0)
+            });
+            let segment = track.see(moment, tracked.rect, &face.looks, doubt, &state.recent);
+            segment.offer(moment, &looked, face, covered(&face.detection, &detections), options);
         }
         state.end(&step.ended, &self.pipeline);
         self.pacer.learn(&step.faces);
@@ -188,6 +266,8 @@ impl<'g> Sightings<'g> {
         state.summary.stages.track += start.elapsed();
         if state.people.is_due(moment.1) {
             self.report(Some(moment.1))?;
+        } else if self.state.people.is_full(self.state.running.values()) {
+            self.tell_apart()?;
         }
         if self.pipeline.options.provisional && moment.1 >= self.state.next_announcement {
             self.state.next_announcement = moment.1.saturating_add(ANNOUNCE_EVERY);
@@ -200,19 +280,29 @@ impl<'g> Sightings<'g> {
     }
 
     fn report(&mut self, now: Option<Duration>) -> Result<()> {
-        let State { running, people, summary, .. } = &mut self.state;
-        let VideoPipeline { embedder, options, .. } = &self.pipeline;
-        let mut means = Means { gallery: self.known.gallery(), workers: &self.workers, embedder, options, summary };
-        self.ready.extend(people.report(now, running.values_mut(), &mut means)?);
+        let sightings = self.with_means(|people, running, means| people.report(now, running.values_mut(), means))?;
+        self.ready.extend(sightings);
         Ok(())
     }
 
     fn announce(&mut self) -> Result<()> {
-        let State { running, people, summary, .. } = &mut self.state;
-        let VideoPipeline { embedder, options, .. } = &self.pipeline;
-        let mut means = Means { gallery: self.known.gallery(), workers: &self.workers, embedder, options, summary };
-        self.ready.extend(people.announce(running.values_mut(), &mut means)?);
+        let sightings = self.with_means(|people, running, means| people.announce(running.values_mut(), means))?;
+        self.ready.extend(sightings);
         Ok(())
+    }
+
+    fn tell_apart(&mut self) -> Result<()> {
+        self.with_means(|people, running, means| people.tell_apart(&mut running.values_mut().collect::<Vec<_>>(), means))
+    }
+
+    fn with_means<T>(
+        &mut self,
+        work: impl FnOnce(&mut People, &mut BTreeMap<TrackId, RunningTrack>, &mut Means<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let State { running, people, summary, tracker, .. } = &mut self.state;
+        let VideoPipeline { embedder, options, .. } = &self.pipeline;
+        let mut means = Means { gallery: self.known.gallery(), workers: &self.workers, embedder, options, summary, tracker };
+        work(people, running, &mut means)
     }
 
     fn finish(&mut self) -> Result<()> {
@@ -228,8 +318,8 @@ impl<'g> Sightings<'g> {
 impl State {
     /// These tracks are over: their people may come back for a while.
     fn end(&mut self, tracks: &[TrackId], pipeline: &VideoPipeline) {
-        for tracklet in tracks.iter().filter_map(|track| self.running.remove(track)) {
-            self.people.add(tracklet, &pipeline.options);
+        for track in tracks.iter().filter_map(|track| self.running.remove(track)) {
+            self.people.add(track, &pipeline.options);
         }
     }
 }

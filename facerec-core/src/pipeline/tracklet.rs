@@ -1,71 +1,59 @@
-//! What is kept of a track while it runs: its extent, its boxes when asked for, and its best shots.
+//! A part of a track that shows one person: its extent, its boxes when asked for, and its best shots.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::decide::{Evidence, Spans, TrackDecisionOptions, Verdict};
 use super::options::PipelineOptions;
 use super::sighting::TrackBox;
-use super::workers::LookedFace;
+use super::split::Witness;
 use crate::error::Result;
 use crate::face::{Embedding, Quality};
-use crate::gallery::Gallery;
+use crate::gallery::{Gallery, PersonId};
 use crate::geometry::Rect;
-use crate::image::Image;
-use crate::track::BestShots;
-
-/// A frame's number and presentation time.
-pub(super) type Moment = (u64, Duration);
+use crate::image::{Image, Turn};
+use crate::track::{BestShots, Kept};
 
 /// A part of a person's track between two losses, or several parts joined for good.
 pub(super) struct Tracklet {
     pub(super) id: u64,
-    /// When it was in view; never empty.
+    /// When it was in view.
     spans: Spans,
     pub(super) frames: u64,
-    /// Frames in which it was detected.
-    detections: usize,
     pub(super) boxes: Vec<TrackBox>,
     pub(super) shots: BestShots<Shot>,
     /// Embeddings made for it, some of shots that better ones have replaced.
     pub(super) embedded: usize,
-    last: Option<(u64, Rect)>,
     /// What its shots say, kept until they change.
     verdict: Option<Verdict>,
 }
 
-/// A shot that may become evidence.
+/// A shot that is evidence.
 pub(super) struct Shot {
     pub(super) frame: u64,
     pub(super) rect: Rect,
     pub(super) quality: Quality,
     pub(super) picture: Option<Image>,
-    pub(super) state: ShotState,
+    pub(super) embedding: Embedding,
+    /// Whom the gallery knows it as, by itself.
+    pub(super) vote: Option<PersonId>,
 }
 
-/// An aligned picture until it is embedded, then the vector.
-pub(super) enum ShotState {
-    Aligned(Image),
-    Embedded(Embedding),
-}
-
-/// A shot of a face of which another face covers more than this share may show the other one.
-const MOST_COVERED: f32 = 0.4;
-
-/// Neighbouring shots say the same thing again: a short track is decided on a few.
-pub(super) const DETECTIONS_PER_EMBEDDING: usize = 10;
+/// Least quality of a shot that tells people apart by what they look like: dark and smeared faces resemble each other more than
+/// their owners do. (In the generated clips of `benches/clips` no track's best shot is below 0.15.)
+pub(crate) const RECOGNISABLE: f32 = 0.15;
 
 /// Sides of a shot's picture: the face, with this much of its side around it, at most so many pixels.
 const SURROUNDINGS: f32 = 0.35;
 const PICTURE_SIDE: u32 = 160;
 
 impl Tracklet {
-    pub(super) fn new(id: u64, time: Duration, options: &PipelineOptions) -> Self {
+    /// Nothing was seen yet.
+    pub(super) fn new(id: u64, options: &PipelineOptions) -> Self {
         let shots = BestShots::new(options.best_shots, options.shot_gap);
-        Self { id, spans: vec![(time, time)], frames: 0, detections: 0, boxes: Vec::new(), shots, embedded: 0, last: None, verdict: None }
+        Self { id, spans: Vec::new(), frames: 0, boxes: Vec::new(), shots, embedded: 0, verdict: None }
     }
 
-    /// When it was in view: spans without overlap, in order, at least one.
+    /// When it was in view: spans without overlap, in order.
     pub(super) fn spans(&self) -> &Spans {
         &self.spans
     }
@@ -80,74 +68,50 @@ impl Tracklet {
         self.spans.last().map_or(Duration::ZERO, |span| span.1)
     }
 
-    /// The face was detected. Boxes of the frames since the last detection (among `recent`) are interpolated; the tracker
-    /// bridges no gap for which a box would have to be made up.
-    pub(super) fn see(&mut self, (frame, time): Moment, rect: Rect, recent: &VecDeque<Moment>, keep_boxes: bool) {
-        if let Some((last_frame, last_rect)) = self.last {
-            let (end, whole) = (self.end(), time.saturating_sub(self.end()).as_secs_f32());
-            for &(between, at) in recent.iter().filter(|(between, _)| (last_frame + 1..frame).contains(between)) {
-                let part = if whole > 0.0 { at.saturating_sub(end).as_secs_f32() / whole } else { 0.0 };
-                self.add_box(TrackBox { frame: between, time: at, rect: blend(&last_rect, &rect, part), detected: false }, keep_boxes);
-            }
+    /// It was seen in these frames, later than before; `goes_on` without a break.
+    pub(super) fn see(&mut self, boxes: Vec<TrackBox>, goes_on: bool, keep_boxes: bool) {
+        let (Some(first), Some(last)) = (boxes.first(), boxes.last()) else { return };
+        match self.spans.last_mut() {
+            Some(span) if goes_on => span.1 = last.time,
+            _ => self.spans.push((first.time, last.time)),
         }
-        self.add_box(TrackBox { frame, time, rect, detected: true }, keep_boxes);
+        self.frames += boxes.len() as u64;
+        if keep_boxes {
+            self.boxes.extend(boxes);
+        }
+    }
+
+    /// Of its last boxes, `tail`, all but the first are somebody else's: these are returned, if there are any.
+    pub(super) fn take_back(&mut self, mut tail: Vec<TrackBox>) -> Option<Vec<TrackBox>> {
+        let taken = tail.split_off(tail.len().min(1));
+        let kept = tail.first()?.time;
+        self.frames = self.frames.saturating_sub(taken.len() as u64);
+        self.boxes.retain(|one| one.time <= kept);
+        self.spans.retain(|span| span.0 <= kept);
         if let Some(span) = self.spans.last_mut() {
-            span.1 = time;
+            span.1 = span.1.min(kept);
         }
-        self.last = Some((frame, rect));
-        self.detections += 1;
+        (!taken.is_empty()).then_some(taken)
     }
 
-    fn add_box(&mut self, new: TrackBox, keep: bool) {
-        self.frames += 1;
-        if keep {
-            self.boxes.push(new);
-        }
-    }
-
-    /// Offers the face as a shot; `covered` is the largest share of it that another face covers.
-    pub(super) fn offer(&mut self, (frame, time): Moment, image: &Image, face: &LookedFace, covered: f32, options: &PipelineOptions) {
-        let score = face.quality.score * (1.0 - covered);
-        if covered > MOST_COVERED || score < options.min_quality {
-            return;
-        }
-        let kept = self.shots.offer(time, score, || Shot {
-            frame,
-            rect: face.detection.rect,
-            quality: face.quality,
-            // A picture that cannot be made is left out: the shot is evidence without it.
-            picture: options.pictures.then(|| picture(image, &face.detection.rect).ok()).flatten(),
-            state: ShotState::Aligned(face.aligned.clone()),
-        });
-        if kept {
+    /// Takes a shot as evidence.
+    pub(super) fn add_shot(&mut self, shot: Kept<Shot>) {
+        if self.shots.offer(shot.time, shot.score, || shot.value) {
             self.verdict = None;
         }
     }
 
-    /// How many more of its shots are worth embedding now: one in [`DETECTIONS_PER_EMBEDDING`] detections, at least one.
-    pub(super) fn wanted(&self) -> usize {
-        let open = self.shots.iter().filter(|kept| matches!(kept.value.state, ShotState::Aligned(_))).count();
-        (self.detections / DETECTIONS_PER_EMBEDDING).max(1).saturating_sub(self.embedded).min(open)
-    }
-
-    /// The best `count` shots that have no vector yet, to be embedded.
-    pub(super) fn open_shots(&mut self, count: usize) -> Vec<&mut ShotState> {
-        let mut open: Vec<_> = self.shots.iter_mut().filter(|kept| matches!(kept.value.state, ShotState::Aligned(_))).collect();
-        open.sort_by(|a, b| b.score.total_cmp(&a.score));
-        open.truncate(count);
-        if !open.is_empty() {
-            self.verdict = None;
-        }
-        self.embedded += open.len();
-        open.into_iter().map(|kept| &mut kept.value.state).collect()
-    }
-
-    /// The shots that are embedded, as evidence.
+    /// The shots as evidence.
     pub(super) fn evidence(&self) -> impl Iterator<Item = Evidence<'_>> {
-        self.shots.iter().filter_map(|kept| match &kept.value.state {
-            ShotState::Embedded(embedding) => Some(Evidence { time: kept.time, quality: kept.score, embedding }),
-            ShotState::Aligned(_) => None,
+        self.shots.iter().map(|kept| {
+            let Shot { embedding, vote, .. } = &kept.value;
+            Evidence { time: kept.time, quality: kept.score, embedding, vote: *vote }
         })
+    }
+
+    /// The shots as they tell who is shown elsewhere in the track.
+    pub(super) fn witnesses(&self) -> impl Iterator<Item = Witness<'_>> {
+        self.shots.iter().map(Shot::witness)
     }
 
     /// What the evidence says by itself.
@@ -159,24 +123,24 @@ impl Tracklet {
         Ok(self.verdict.insert(verdict))
     }
 
-    /// It is over, and its shots are embedded: pictures that will never be are let go.
-    pub(super) fn settle(&mut self) {
-        self.shots.retain(|shot| matches!(shot.state, ShotState::Embedded(_)));
-    }
-
     /// Takes up another part of the same person's track: of both parts' shots the best are kept, spread over the whole time.
     pub(super) fn absorb(&mut self, other: Self) {
         self.id = self.id.min(other.id);
         self.spans = merged(self.spans.iter().chain(&other.spans));
         self.frames += other.frames;
-        self.detections += other.detections;
         self.embedded += other.embedded;
         self.boxes.extend(other.boxes);
         self.boxes.sort_by_key(|one| one.frame);
-        for shot in other.shots.into_vec() {
-            self.shots.offer(shot.time, shot.score, || shot.value);
-        }
-        (self.last, self.verdict) = (None, None);
+        other.shots.into_vec().into_iter().for_each(|shot| self.add_shot(shot));
+        self.verdict = None;
+    }
+}
+
+impl Shot {
+    pub(super) fn witness(kept: &Kept<Self>) -> Witness<'_> {
+        let Self { embedding, vote, .. } = &kept.value;
+        let clear = kept.score >= RECOGNISABLE && embedding.is_recognisable();
+        Witness { embedding, weight: kept.score, vote: *vote, clear }
     }
 }
 
@@ -194,16 +158,11 @@ pub(super) fn merged<'s>(spans: impl Iterator<Item = &'s (Duration, Duration)>) 
     spans
 }
 
-/// The box `part` of the way from `a` to `b`.
-fn blend(a: &Rect, b: &Rect, part: f32) -> Rect {
-    let mix = |a: f32, b: f32| a + (b - a) * part;
-    Rect::new(mix(a.x1, b.x1), mix(a.y1, b.y1), mix(a.x2, b.x2), mix(a.y2, b.y2))
-}
-
-/// The face with some surroundings, small.
-fn picture(image: &Image, rect: &Rect) -> Result<Image> {
+/// The face with some surroundings, small and upright.
+pub(super) fn picture(image: &Image, rect: &Rect, turn: Turn) -> Result<Image> {
     let side = rect.width().max(rect.height()) * (1.0 + 2.0 * SURROUNDINGS);
     let center = rect.center();
     let around = Rect::new(center.x - side / 2.0, center.y - side / 2.0, center.x + side / 2.0, center.y + side / 2.0);
-    image.crop(&around)?.fit(PICTURE_SIDE)
+    let small = image.crop(&around)?.fit(PICTURE_SIDE)?;
+    turn.apply(small.data(), (small.width(), small.height()))
 }

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::looks::Looks;
 use crate::align::align_rgb;
 use crate::detect::Detect;
 use crate::embed::Embed;
 use crate::error::{Error, Result};
 use crate::face::{Detection, Embedding, Quality};
-use crate::image::Image;
+use crate::image::{Image, Turn};
 use crate::quality::assess;
 use crate::video::Frame;
 
@@ -89,6 +90,8 @@ impl Drop for Workers {
 /// A frame that was looked at.
 pub(super) struct Looked {
     pub(super) image: Image,
+    /// By which its faces stand upright.
+    pub(super) turn: Turn,
     pub(super) faces: Vec<LookedFace>,
     pub(super) convert: Duration,
     pub(super) detect: Duration,
@@ -96,28 +99,33 @@ pub(super) struct Looked {
 }
 
 /// A face of a frame, with its aligned picture.
+#[derive(Clone)]
 pub(super) struct LookedFace {
     pub(super) detection: Detection,
     pub(super) quality: Quality,
     pub(super) aligned: Image,
+    pub(super) looks: Looks,
 }
 
-/// Finds the faces of a frame and judges them.
-pub(super) fn look(frame: &Frame, detector: &dyn Detect, embedder: &dyn Embed) -> Result<Looked> {
+/// Finds the faces of a frame, which `turn` sets upright, and judges them. Places are those of the frame as it stands.
+pub(super) fn look(frame: &Frame, turn: Turn, detector: &dyn Detect, embedder: &dyn Embed) -> Result<Looked> {
     let start = Instant::now();
     let image = frame.to_image()?;
     let converted = Instant::now();
-    let found = detector.detect_frames(&[(&image).into()])?.pop().unwrap_or_default();
+    let size = (image.width(), image.height());
+    let upright = (turn != Turn::None).then(|| turn.apply(image.data(), size)).transpose()?;
+    let found = detector.detect_frames(&[upright.as_ref().unwrap_or(&image).into()])?.pop().unwrap_or_default();
     let detected = Instant::now();
     let (template, side) = embedder.template();
-    let size = (image.width(), image.height());
     let judge = |detection: Detection| {
+        let (rect, landmarks) = (turn.undo_rect(&detection.rect, size), turn.undo_landmarks(&detection.landmarks, size));
+        let detection = Detection { rect, landmarks, ..detection };
         // Landmarks on one point: not a face that anything can be done with.
         let aligned = align_rgb(image.data(), size, &detection.landmarks, &template, side).ok()?;
-        Some(LookedFace { quality: assess(&detection, &aligned), detection, aligned })
+        Some(LookedFace { quality: assess(&detection, &aligned), looks: Looks::new(&aligned), detection, aligned })
     };
     let faces = found.into_iter().filter_map(judge).collect();
-    Ok(Looked { faces, image, convert: converted - start, detect: detected - converted, quality: detected.elapsed() })
+    Ok(Looked { faces, image, turn, convert: converted - start, detect: detected - converted, quality: detected.elapsed() })
 }
 
 /// Embeds `faces` on all threads; in order.

@@ -19,7 +19,7 @@ mod rejoin;
 use std::time::Duration;
 
 pub use best_shot::{BestShots, Kept};
-pub use cut::CutDetector;
+pub use cut::{CutDetector, SceneChange};
 pub use options::TrackOptions;
 pub(crate) use rejoin::{HANDOVER, together};
 pub use rejoin::{RejoinOptions, Tracklet, rejoin};
@@ -220,6 +220,12 @@ impl Tracker {
     /// The video is over. Returns the tracks that were running.
     pub fn finish(&mut self) -> Vec<TrackId> {
         self.cut()
+    }
+
+    /// A number for a part of a track that turned out to be another person's.
+    pub fn number(&mut self) -> TrackId {
+        self.confirmed += 1;
+        TrackId(self.confirmed)
     }
 
     fn end_where(&mut self, over: impl Fn(&Track, &TrackOptions) -> bool) -> Vec<TrackId> {

@@ -489,6 +489,8 @@ class VideoSummary(_Record):
     embeddings: int
     cuts: int
     """Scene cuts."""
+    turned_deg: int
+    """By how many degrees clockwise the frames had to be turned for their faces to stand upright: 0, 90, 180 or 270."""
     wall: float
     """Time it took."""
     stages: dict[str, float] = field(hash=False)

@@ -95,6 +95,7 @@ pub(super) struct SummaryRecord {
     detections: u64,
     embeddings: u64,
     cuts: u64,
+    turned_deg: u32,
     wall_ms: u64,
     stages: BTreeMap<&'static str, f64>,
 }
@@ -113,6 +114,7 @@ impl SummaryRecord {
             detections: summary.detections,
             embeddings: summary.embeddings,
             cuts: summary.cuts,
+            turned_deg: summary.turned_deg,
             wall_ms: ms(summary.wall),
             stages: stages(&summary.stages).into_iter().collect(),
         }

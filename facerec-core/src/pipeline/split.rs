@@ -1,0 +1,264 @@
+//! Who a track was when: its segments are given to the people whom their evidence shows.
+//!
+//! A tracker follows a face; another one that takes its place at a cut it missed, in a dissolve, in the same chair, it follows
+//! as well. So evidence decides: segments with like evidence are one person's, a segment without any belongs to its neighbours
+//! only where nothing jumps on the way and both agree, and after a jump without evidence it is nobody's.
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::face::Embedding;
+use crate::gallery::PersonId;
+
+/// A segment as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Piece {
+    /// It may be another person than the segment before.
+    pub(super) jump: bool,
+    /// The person whom its evidence shows.
+    pub(super) person: Option<usize>,
+    /// When it was detected last before it, first in it and last in it.
+    pub(super) times: [Duration; 3],
+    /// Frames in which it was detected.
+    pub(super) detections: usize,
+}
+
+/// A shot as it speaks for a person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Witness<'a> {
+    pub(super) embedding: &'a Embedding,
+    pub(super) weight: f32,
+    /// Whom the gallery knows it as, by itself.
+    pub(super) vote: Option<PersonId>,
+    /// Good enough to tell people apart.
+    pub(super) clear: bool,
+}
+
+/// Who of `people` (each some shots) each of the `witnesses` shows, in the order of time; numbers from `people.len()` on are new
+/// people. `None`: there is no shot, or one that resembles nobody and is not clear enough to be somebody new.
+///
+/// # Errors
+/// `embedding_model_mismatch` when they come from different models.
+pub(super) fn persons<'a>(mut people: Vec<Vec<Witness<'a>>>, witnesses: &[Option<Witness<'a>>], link: f32) -> Result<Vec<Option<usize>>> {
+    let mut found = vec![None; witnesses.len()];
+    for clear in [true, false] {
+        for (index, witness) in witnesses.iter().enumerate() {
+            let Some(witness) = witness.filter(|witness| witness.clear == clear) else { continue };
+            found[index] = match nearest(&people, &witness, link)? {
+                Some(person) => {
+                    people[person].push(witness);
+                    Some(person)
+                }
+                // What nothing clear speaks against is worth an opinion.
+                None if clear || people.is_empty() => {
+                    people.push(vec![witness]);
+                    Some(people.len() - 1)
+                }
+                None => None,
+            };
+        }
+    }
+    Ok(found)
+}
+
+/// The person whom a shot resembles most, and enough.
+fn nearest(people: &[Vec<Witness<'_>>], witness: &Witness<'_>, link: f32) -> Result<Option<usize>> {
+    let mut best: Option<(usize, f32)> = None;
+    for (index, shots) in people.iter().enumerate() {
+        let Some(template) = Embedding::template(shots.iter().map(|shot| (shot.embedding, shot.weight)))? else { continue };
+        let known = voted(shots).zip(witness.vote).map(|(a, b)| a == b);
+        let similarity = template.similarity(witness.embedding)?;
+        let score = if known == Some(true) { similarity + KNOWN } else { similarity };
+        if known != Some(false) && score >= link && best.is_none_or(|(_, highest)| score > highest) {
+            best = Some((index, score));
+        }
+    }
+    Ok(best.map(|(index, _)| index))
+}
+
+/// More than any similarity: whom the gallery knows by one name is one person.
+const KNOWN: f32 = 2.0;
+
+/// Whom the gallery knows the shots as, by weight.
+fn voted(shots: &[Witness<'_>]) -> Option<PersonId> {
+    let mut votes: Vec<(PersonId, f32)> = Vec::new();
+    for (person, weight) in shots.iter().filter_map(|shot| Some((shot.vote?, shot.weight))) {
+        match votes.iter_mut().find(|(voted, _)| *voted == person) {
+            Some((_, sum)) => *sum += weight,
+            None => votes.push((person, weight)),
+        }
+    }
+    votes.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(person, _)| person)
+}
+
+/// A single shot that says otherwise than those before and after it has failed, where nothing jumps on the way or the look was
+/// [brief](is_brief). `known` says of which segments the gallery knows the person by that shot alone: those stay.
+pub(super) fn forgive(pieces: &mut [Piece], before: Option<usize>, known: &[bool]) {
+    for index in 0..pieces.len() {
+        let (Some(person), false) = (pieces[index].person, known[index]) else { continue };
+        let jumps = pieces[index..].iter().take(2).any(|piece| piece.jump);
+        let alone = pieces.iter().filter(|piece| piece.person == Some(person)).count() == 1;
+        if !alone || jumps && !is_brief(pieces, index, index + 1) {
+            continue;
+        }
+        let last = if index == 0 { before } else { pieces[index - 1].person.or_else(|| earlier(pieces, index - 1, before)) };
+        let next = pieces.get(index + 1).and_then(|piece| piece.person.or_else(|| later(pieces, index + 1)));
+        if last.is_some() && last == next && last != Some(person) {
+            pieces[index].person = None;
+        }
+    }
+}
+
+/// Numbers the people beyond the `known` ones in the order in which they come.
+pub(super) fn in_order(pieces: &mut [Piece], known: usize) {
+    let mut new: Vec<usize> = Vec::new();
+    for person in pieces.iter_mut().filter_map(|piece| piece.person.as_mut()).filter(|person| **person >= known) {
+        let place = new.iter().position(|other| other == person).unwrap_or_else(|| {
+            new.push(*person);
+            new.len() - 1
+        });
+        *person = known + place;
+    }
+}
+
+/// Whose each segment is; `before` is whose the segment before the first one was.
+pub(super) fn owners(pieces: &[Piece], before: Option<usize>) -> Vec<Option<usize>> {
+    let mut owners: Vec<Option<usize>> = (0..pieces.len())
+        .map(|index| match pieces[index].person {
+            Some(person) => Some(person),
+            None => match (earlier(pieces, index, before), later(pieces, index)) {
+                (Some(last), Some(next)) => (last == next).then_some(last),
+                (last, next) => last.or(next),
+            },
+        })
+        .collect();
+    bridge_brief(pieces, before, &mut owners);
+    owners
+}
+
+/// Gives what is nobody's for a brief time between two looks at one person to that person, and a single look at an end of the track
+/// to whoever is next to it: the face was turned, smeared or half hidden.
+fn bridge_brief(pieces: &[Piece], before: Option<usize>, owners: &mut [Option<usize>]) {
+    let mut start = 0;
+    while let Some(first) = (start..owners.len()).find(|&index| owners[index].is_none()) {
+        let next = (first..owners.len()).find(|&index| owners[index].is_some()).unwrap_or(owners.len());
+        let last = if first == 0 { before } else { owners[first - 1] };
+        let owner = match owners.get(next) {
+            Some(&owner) if owner == last => owner.filter(|_| is_brief(pieces, first, next)),
+            Some(&owner) => owner.filter(|_| first == 0 && last.is_none() && detections(&pieces[..next]) <= 1),
+            None => last.filter(|_| detections(&pieces[first..]) <= 1),
+        };
+        owners[first..next].fill(owner);
+        start = next;
+    }
+}
+
+/// Whether the segments `first..next` show a face once, or for less time than anybody cuts to another one and back.
+fn is_brief(pieces: &[Piece], first: usize, next: usize) -> bool {
+    let Some(after) = pieces.get(next) else { return false };
+    detections(&pieces[first..next]) <= 1 || after.times[1].saturating_sub(pieces[first].times[0]) <= BRIEF
+}
+
+fn detections(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|piece| piece.detections).sum()
+}
+
+/// The shortest shots of films last about so long.
+const BRIEF: Duration = Duration::from_millis(500);
+
+/// Who was shown last before the segment, with no jump on the way.
+pub(super) fn earlier(pieces: &[Piece], index: usize, before: Option<usize>) -> Option<usize> {
+    for at in (0..index).rev() {
+        if pieces[at + 1].jump {
+            return None;
+        }
+        if pieces[at].person.is_some() {
+            return pieces[at].person;
+        }
+    }
+    if pieces[0].jump { None } else { before }
+}
+
+/// Who is shown next after the segment, with no jump on the way.
+pub(super) fn later(pieces: &[Piece], index: usize) -> Option<usize> {
+    pieces[index + 1..].iter().take_while(|piece| !piece.jump).find_map(|piece| piece.person)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Segments as text: a letter is a person whom evidence shows, `.` no evidence, `|` a jump; a capital or `,` is seen once.
+    fn pieces(text: &str) -> Vec<Piece> {
+        let mut jump = false;
+        let mut pieces = Vec::new();
+        for letter in text.chars() {
+            match letter {
+                '|' => jump = true,
+                letter => {
+                    let person = letter.is_ascii_alphabetic().then(|| letter.to_ascii_lowercase() as usize - 'a' as usize);
+                    let at = |part: u64| Duration::from_millis(1000 * pieces.len() as u64 + part);
+                    let once = letter == ',' || letter.is_ascii_uppercase();
+                    let (times, detections) = if once { ([at(0); 3], 1) } else { ([at(0), at(100), at(1000)], 10) };
+                    pieces.push(Piece { jump: std::mem::take(&mut jump), person, times, detections });
+                }
+            }
+        }
+        pieces
+    }
+
+    /// Owners as text, `-` for nobody.
+    fn owned(text: &str, before: Option<usize>) -> String {
+        let mut pieces = pieces(text);
+        let known = vec![false; pieces.len()];
+        forgive(&mut pieces, before, &known);
+        owners(&pieces, before).into_iter().map(|owner| owner.map_or('-', |person| (b'a' + person as u8) as char)).collect()
+    }
+
+    #[test]
+    fn evidence_speaks_as_far_as_nothing_jumps() {
+        assert_eq!(owned("..a..a.", None), "aaaaaaa");
+        assert_eq!(owned("a.|.b.", None), "aabbb");
+        assert_eq!(owned("aa|..|aa", None), "aa--aa", "after a jump without evidence it is nobody");
+        assert_eq!(owned("aa|..", None), "aa--");
+        assert_eq!(owned("..|aa", None), "--aa");
+        assert_eq!(owned("aa|b|aa", None), "aabaa");
+        assert_eq!(owned("a|b|a|b", None), "abab");
+        assert_eq!(owned("a..b", None), "a--b", "between two people without a jump it is nobody");
+        assert_eq!(owned("...", None), "---");
+        assert_eq!(owned("", None), "");
+    }
+
+    #[test]
+    fn new_people_are_numbered_as_they_come() {
+        let mut pieces = pieces("e|b|d|e");
+        in_order(&mut pieces, 2);
+        assert_eq!(pieces.iter().map(|piece| piece.person).collect::<Vec<_>>(), [2, 1, 3, 2].map(Some));
+    }
+
+    #[test]
+    fn what_was_before_goes_on_unless_something_jumps() {
+        assert_eq!(owned("..a", Some(0)), "aaa");
+        assert_eq!(owned("..b", Some(0)), "--b");
+        assert_eq!(owned("..", Some(0)), "aa");
+        assert_eq!(owned("|..b", Some(0)), "bbb");
+    }
+
+    #[test]
+    fn one_failed_shot_and_one_bad_look_are_no_strangers() {
+        assert_eq!(owned("aabaa", None), "aaaaa");
+        assert_eq!(owned("aabb", None), "aabb");
+        assert_eq!(owned("aab", None), "aab", "the end may be another's");
+        assert_eq!(owned("aabaab", None), "aabaab", "twice the same is no accident");
+        assert_eq!(owned("a|,|a", None), "aaa");
+        assert_eq!(owned("a|,|b", None), "a-b");
+        assert_eq!(owned("a|B|a", None), "aaa");
+        assert_eq!(owned("|B|a", Some(0)), "aa");
+        assert_eq!(owned("a|B|b", None), "abb");
+        assert_eq!(owned("a|B", None), "ab", "the end may be another's");
+        assert_eq!(owned("a.|B|.a", None), "aaaaa");
+        assert_eq!(owned("a|,", None), "aa");
+        assert_eq!(owned(",|a", None), "aa");
+        assert_eq!(owned("a|.", None), "a-");
+    }
+}
