@@ -516,7 +516,7 @@ export interface EngineOptions {
    * embedder's measured thresholds (false match rate 1e-3 for comparing, 1e-4 for identifying).
    */
   threshold?: number
-  /** Whether photos that stand on their side or upside down are read upright. Default true. */
+  /** Whether photos and videos that stand on their side or upside down are read upright. Default true. */
   turned?: boolean
   /**
    * Path of the ONNX Runtime library, or of a folder that holds it. Default: `FACEREC_ORT`, then that of the npm package

@@ -42,7 +42,7 @@ pub struct EngineOptions {
     /// Similarity from which two faces are one person's, -1 to 1, for comparing and identifying alike. Default: the
     /// embedder's measured thresholds (false match rate 1e-3 for comparing, 1e-4 for identifying).
     pub threshold: Option<f64>,
-    /// Whether photos that stand on their side or upside down are read upright. Default true.
+    /// Whether photos and videos that stand on their side or upside down are read upright. Default true.
     pub turned: Option<bool>,
     /// Path of the ONNX Runtime library, or of a folder that holds it. Default: `FACEREC_ORT`, then that of the npm package
     /// `onnxruntime-node` when it is installed, then the one that comes with this package. A process can load one.

@@ -31,7 +31,7 @@ use crate::{process, records};
 ///     sessions: Most inferences at the same time.
 ///     spinning: Whether idle threads of an inference wait busily; `False` for services.
 ///     threshold: Similarity from which two faces are one person's, -1 to 1; default the embedder's own.
-///     turned: Whether photos that stand on their side or upside down are read upright; default `True`.
+///     turned: Whether photos and videos that stand on their side or upside down are read upright; default `True`.
 ///     models: A folder with models and manifests, or several, searched first.
 ///     library: ONNX Runtime's shared library; default that of the package `onnxruntime`. One per process.
 ///     max_side: Longer side in pixels that pictures are scaled to before faces are looked for.

@@ -33,7 +33,7 @@ pub(crate) struct Global {
     /// Threads inside one inference [default: all cores for one photo, 1 when several photos share them].
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Global options")]
     pub(crate) threads: Option<u16>,
-    /// Read photos as they stand: do not look for faces on their side or upside down.
+    /// Read photos and videos as they stand: do not look for faces on their side or upside down.
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) as_it_stands: bool,
     /// Path of the ONNX Runtime library [default: FACEREC_ORT, or where it is usually found].
