@@ -18,7 +18,7 @@ const LAYERS: [(usize, &[&str]); 7] = [
 const SEPARATE: usize = 2;
 
 /// Foreign crates (or their parts) and the only files that may name them, as prefixes below `src`.
-const DOORS: [(&str, &[&str]); 29] = [
+const DOORS: [(&str, &[&str]); 30] = [
     ("ort::", &["runtime/"]),
     ("faiss::", &["gallery/index/"]),
     ("faiss_sys", &["gallery/index/"]),
@@ -35,6 +35,7 @@ const DOORS: [(&str, &[&str]); 29] = [
     ("ImageDecoder", &["image/decode/mod.rs"]),
     ("mozjpeg_sys", &["image/decode/jpeg.rs"]),
     ("TiffError", &["image/decode/tiff.rs"]),
+    ("heic_decoder", &["image/decode/heif.rs"]),
     ("fast_image_resize", &["image/resize.rs"]),
     ("ureq::", &["model/fetch"]),
     ("ab_glyph", &["image/draw"]),

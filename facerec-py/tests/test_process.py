@@ -213,7 +213,7 @@ def test_nothing_leaks(engine, obama, tmp_path):
     tracker = facerec.Tracker()
     bad = [
         lambda: engine.detect(None),
-        lambda: engine.detect(numpy.zeros((2, 2, 3))),
+        lambda: engine.detect(numpy.full((2, 2, 3), 1.5)),
         lambda: engine.detect(numpy.zeros((0, 2, 3), "uint8")),
         lambda: engine.detect(b"no picture"),
         lambda: engine.detect("/nowhere/x.jpg"),

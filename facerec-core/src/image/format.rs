@@ -6,7 +6,11 @@ use crate::error::{Error, Result};
 
 /// The format by the first bytes: file names lie.
 pub(super) fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
-    const READ: &str = "JPEG, PNG, WebP, BMP, GIF and TIFF are read";
+    const READ: &str = if cfg!(feature = "heif") {
+        "JPEG, PNG, WebP, BMP, GIF, TIFF and HEIC are read"
+    } else {
+        "JPEG, PNG, WebP, BMP, GIF and TIFF are read, and HEIC with the feature `heif`"
+    };
     if bytes.is_empty() {
         return Err(Error::DecodeImage { reason: "the file is empty".into(), source: None });
     }
@@ -44,15 +48,25 @@ fn webp_is_complete(bytes: &[u8]) -> bool {
     matches!(bytes, [b'R', b'I', b'F', b'F', a, b, c, d, rest @ ..] if rest.len() as u64 >= u64::from(u32::from_le_bytes([*a, *b, *c, *d])))
 }
 
+/// What HEIC pictures are called where they are not read.
+const HEIC: &str = "a HEIC picture";
+
+/// Whether it is a HEIC picture.
+#[cfg(feature = "heif")]
+pub(super) fn is_heic(bytes: &[u8]) -> bool {
+    other_kind(bytes) == Some(HEIC)
+}
+
 /// Kinds of files that people hand in by mistake, by their first bytes.
 fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     if at(4, b"ftyp") {
         return Some(match bytes.get(8..12) {
+            None => return None, // cut off
             Some(b"avif" | b"avis") => "an AVIF picture",
             // HEIF's general brand: the codec is named among the compatible ones.
             Some(b"mif1" | b"msf1" | b"miaf") if contains(bytes, b"avif") => "an AVIF picture",
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"miaf") => "a HEIC picture",
+            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"miaf") => HEIC,
             Some(b"crx ") => "a camera's raw file (CR3)",
             Some(b"M4A " | b"M4B ") => "a sound file (MPEG-4)",
             _ => "a video (MP4 or MOV)",

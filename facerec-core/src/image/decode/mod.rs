@@ -1,5 +1,8 @@
-//! Reading pictures from files and bytes: the only user of the `image` crate's readers, of libjpeg and of the `tiff` crate.
+//! Reading pictures from files and bytes: the only user of the `image` crate's readers, of libjpeg, and of the `tiff` and `heic-decoder`
+//! crates.
 
+#[cfg(feature = "heif")]
+mod heif;
 mod ifd;
 mod jpeg;
 mod orientation;
@@ -78,7 +81,7 @@ impl DecodeLimits {
 }
 
 impl Image {
-    /// Reads a picture file: JPEG, PNG, WebP, BMP, GIF (first frame) or TIFF, told by its contents and not by its name.
+    /// Reads a picture file: JPEG, PNG, WebP, BMP, GIF (first frame), TIFF or, with feature `heif`, HEIC, told by its contents and not by its name.
     ///
     /// # Errors
     /// `io` when the file is missing, a folder or not readable; else as [`Image::decode`].
@@ -110,18 +113,25 @@ impl Image {
     /// As [`Image::decode`].
     pub fn decode_with(bytes: &[u8], limits: &DecodeLimits) -> Result<Self> {
         limits.check_bytes(bytes.len() as u64)?;
+        #[cfg(feature = "heif")]
+        if format::is_heic(bytes) {
+            return guarded("HEIC", || heif::decode(bytes, limits)).map(Self::from);
+        }
         let format = recognise(bytes)?;
         if format::ends_early(bytes, format) {
             return Err(cut_off(format, None));
         }
-        // The `image` crate lists panics on malicious input among its known issues.
-        let decoded = catch_unwind(|| decode_pixels(bytes, format, limits))
-            .unwrap_or_else(|panic| Err(damaged(format!("the {} decoder gave up: {}", name(format), panic_message(panic.as_ref())))))?;
+        let decoded = guarded(name(format), || decode_pixels(bytes, format, limits))?;
         if decoded.width() == 0 || decoded.height() == 0 {
             return Err(damaged(format!("expected sides of at least 1 pixel, got `{}x{}`", decoded.width(), decoded.height())));
         }
         Ok(decoded.into())
     }
+}
+
+/// What a decoder of `format` gives, or that it panicked: the `image` crate lists panics on malicious input among its known issues.
+fn guarded(format: &str, decode: impl FnOnce() -> Result<RgbImage> + std::panic::UnwindSafe) -> Result<RgbImage> {
+    catch_unwind(decode).unwrap_or_else(|panic| Err(damaged(format!("the {format} decoder gave up: {}", panic_message(panic.as_ref())))))
 }
 
 fn check(what: &'static str, limit: u64, actual: u64) -> Result<()> {
