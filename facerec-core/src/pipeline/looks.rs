@@ -46,13 +46,63 @@ impl Looks {
         Self { cells, colour: [level(0) - level(1), level(2) - level(1)] }
     }
 
-    /// Whether another face may have taken this one's place: light, pose and expression change less from one look to the next.
-    pub(super) fn jumps_to(&self, other: &Self) -> bool {
-        let colour = self.colour.iter().zip(&other.colour).any(|(a, b)| (a - b).abs() > SAME_COLOUR);
-        colour || self.likeness(other) < SAME
-    }
-
     fn likeness(&self, other: &Self) -> f32 {
         self.cells.iter().zip(&other.cells).map(|(a, b)| a * b).sum()
+    }
+}
+
+/// How much a track's looks change from one to the next.
+#[derive(Debug)]
+pub(super) struct Changes {
+    usual: f32,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self { usual: (1.0 - SAME) / UNUSUAL }
+    }
+}
+
+impl Changes {
+    /// Whether another face may have taken the place of the one `before`: light, pose and expression change less from one look to
+    /// the next, and less suddenly.
+    pub(super) fn jump(&mut self, before: &Looks, after: &Looks) -> bool {
+        let colour = before.colour.iter().zip(&after.colour).any(|(a, b)| (a - b).abs() > SAME_COLOUR);
+        let change = 1.0 - before.likeness(after);
+        let jump = colour || change > (UNUSUAL * self.usual.max(LEAST_USUAL)).min(1.0 - SAME);
+        if !jump {
+            self.usual += (change - self.usual) * RECENT;
+        }
+        jump
+    }
+}
+
+/// A face that changes so many times as much as usual may be another one, however alike the two are.
+const UNUSUAL: f32 = 6.0;
+/// No face stands stiller than that, as a change of correlation.
+const LEAST_USUAL: f32 = 0.03;
+/// Share of the latest change in what is usual.
+const RECENT: f32 = 0.25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks(mix: f32) -> Looks {
+        let mut cells = vec![0.0; CELLS * CELLS];
+        (cells[0], cells[1]) = ((1.0 - mix * mix).sqrt(), mix);
+        Looks { cells, colour: [0.0; 2] }
+    }
+
+    #[test]
+    fn a_still_face_that_suddenly_changes_may_be_another_one() {
+        let (mut still, mut lively) = (Changes::default(), Changes::default());
+        for _ in 0..10 {
+            assert!(!still.jump(&looks(0.0), &looks(0.05)));
+            assert!(!lively.jump(&looks(0.0), &looks(0.6)), "a fifth of it changes all the time");
+        }
+        assert!(still.jump(&looks(0.0), &looks(0.7)));
+        assert!(!lively.jump(&looks(0.0), &looks(0.7)));
+        assert!(lively.jump(&looks(0.0), &looks(0.9)), "less than half of it is alike");
     }
 }

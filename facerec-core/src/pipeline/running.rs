@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::give::Giver;
-use super::looks::Looks;
+use super::looks::{Changes, Looks};
 use super::options::PipelineOptions;
 use super::segment::{Moment, Segment};
 use super::sighting::TrackBox;
@@ -27,6 +27,7 @@ pub(super) struct RunningTrack {
     /// Detections since the last embedding, in the stretch that goes on.
     unspent: usize,
     last: Option<(Moment, Rect, Looks)>,
+    changes: Changes,
     over: bool,
     /// A part has its number.
     numbered: bool,
@@ -47,7 +48,7 @@ const MOST_WAITING: usize = 10;
 impl RunningTrack {
     pub(super) fn new(id: u64) -> Self {
         let (parts, tail, segments) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, parts, current: None, tail, segments, unspent: 0, last: None, over: false, numbered: false }
+        Self { id, parts, current: None, tail, segments, unspent: 0, last: None, changes: Changes::default(), over: false, numbered: false }
     }
 
     /// The last time it was seen.
@@ -71,7 +72,7 @@ impl RunningTrack {
     pub(super) fn see(&mut self, moment: Moment, rect: Rect, looks: &Looks, doubt: bool, recent: &VecDeque<Moment>) -> &mut Segment {
         let (mut between, mut jump, after) = (Vec::new(), true, self.end());
         if let Some(((frame, time), last, before)) = self.last.replace((moment, rect, looks.clone())) {
-            jump = doubt || before.jumps_to(looks);
+            jump = self.changes.jump(&before, looks) || doubt;
             let whole = moment.1.saturating_sub(time).as_secs_f32();
             between.extend(recent.iter().filter(|(between, _)| (frame + 1..moment.0).contains(between)).map(|&(frame, at)| {
                 let part = if whole > 0.0 { at.saturating_sub(time).as_secs_f32() / whole } else { 0.0 };
@@ -86,8 +87,8 @@ impl RunningTrack {
         &mut self.segments[last]
     }
 
-    /// Which segments' best shots are worth embedding: those that must be, one of each stretch between jumps and [`ENOUGH`] of the
-    /// track, and those that may be, up to one in [`DETECTIONS_PER_EMBEDDING`] detections.
+    /// Which segments' best shots are worth embedding: those that must be, at both ends of each stretch between jumps and [`ENOUGH`] of
+    /// the track, and those that may be, up to one in [`DETECTIONS_PER_EMBEDDING`] detections.
     pub(super) fn wanted(&self) -> (Vec<usize>, Vec<usize>) {
         let (mut must, mut may) = (Vec::new(), Vec::new());
         let mut missing = ENOUGH.saturating_sub(self.parts.iter().map(|part| part.embedded).sum());
@@ -98,17 +99,28 @@ impl RunningTrack {
             let proved = goes_on && self.current.is_some() || self.segments[stretch.clone()].iter().any(|s| s.evidence.is_some());
             let mut open: Vec<usize> = stretch.filter(|&index| self.segments[index].best.is_some()).collect();
             let score = |index: &usize| self.segments[*index].best.as_ref().map_or(0.0, |best| best.score);
-            open.sort_by(|a, b| score(b).total_cmp(&score(a)));
+            let ends = self.ends(&open, proved);
+            open.sort_by(|a, b| ends.contains(b).cmp(&ends.contains(a)).then(score(b).total_cmp(&score(a))));
             let share = detections / DETECTIONS_PER_EMBEDDING;
-            // A stretch without evidence is nobody's: it needs one shot, however short it is.
-            let one = usize::from(!proved || share >= PATIENCE);
-            open.truncate(share.max(one));
-            let rest = open.split_off(share.min(missing).max(one).min(open.len()));
+            let least = ends.len().max(usize::from(share >= PATIENCE));
+            open.truncate(share.max(least));
+            let rest = open.split_off(share.min(missing).max(least).min(open.len()));
             missing = missing.saturating_sub(open.len());
             must.extend(open);
             may.extend(rest);
         }
         (must, may)
+    }
+
+    /// The first of a stretch's segments with a shot, unless the stretch has evidence already, and its last one once the stretch is over:
+    /// nobody is named before or after what shows him. A few detections more at the end are not worth it.
+    fn ends(&self, open: &[usize], proved: bool) -> Vec<usize> {
+        let is_over = |last: usize| self.over || self.segments[last + 1..].iter().any(|segment| segment.jump);
+        let is_long = |last: usize| 2 * self.segments[last].detections >= DETECTIONS_PER_EMBEDDING;
+        let mut ends: Vec<usize> = open.first().copied().filter(|_| !proved).into_iter().collect();
+        ends.extend(open.last().copied().filter(|&last| is_over(last) && is_long(last)));
+        ends.dedup();
+        ends
     }
 
     /// Gives the segments to the people whom their evidence shows. Returns parts that are nobody's; `number` numbers those that
