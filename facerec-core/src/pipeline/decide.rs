@@ -97,7 +97,11 @@ fn decide(
     let threshold = options.threshold + strictness(shots, agreeing) * options.strict_step;
     let mut decision = gallery.identify(template, &options.for_shots(threshold))?;
     let total: f32 = shots.iter().map(|shot| shot.quality).sum();
-    let two_faces = clusters.get(1).is_some_and(|second| second.len() > 1 && weight(shots, second) >= DISAGREEMENT * total);
+    let two_faces = match clusters.get(1).filter(|second| second.len() > 1 && weight(shots, second) >= DISAGREEMENT * total) {
+        // One person from two sides is alike as a whole, where not every view is like every other.
+        Some(second) => self::template(shots, second)?.is_some_and(|other| other.similarity(template).is_ok_and(|s| s < options.link())),
+        None => false,
+    };
     if two_faces || shots.len() > 1 && disagree(shots, decision.person) {
         (decision.person, decision.name, decision.reason) = (None, None, DecisionReason::Conflict);
     }

@@ -42,6 +42,9 @@ const ENOUGH: usize = 3;
 /// However tight the budget, a track is looked at again after this many times as many detections.
 const PATIENCE: usize = 4;
 
+/// A stretch of so many segments has evidence at both ends.
+const LONG: usize = 4;
+
 /// A stretch without any evidence is waited with, in the hope of some, up to so many segments.
 const MOST_WAITING: usize = 10;
 
@@ -87,8 +90,8 @@ impl RunningTrack {
         &mut self.segments[last]
     }
 
-    /// Which segments' best shots are worth embedding: those that must be, at both ends of each stretch between jumps and [`ENOUGH`] of
-    /// the track, and those that may be, up to one in [`DETECTIONS_PER_EMBEDDING`] detections.
+    /// Which segments' best shots are worth embedding: those that must be, one of each stretch between jumps, both ends of a long
+    /// one and [`ENOUGH`] of the track, and those that may be, up to one in [`DETECTIONS_PER_EMBEDDING`] detections.
     pub(super) fn wanted(&self) -> (Vec<usize>, Vec<usize>) {
         let (mut must, mut may) = (Vec::new(), Vec::new());
         let mut missing = ENOUGH.saturating_sub(self.parts.iter().map(|part| part.embedded).sum());
@@ -102,7 +105,8 @@ impl RunningTrack {
             let ends = self.ends(&open, proved);
             open.sort_by(|a, b| ends.contains(b).cmp(&ends.contains(a)).then(score(b).total_cmp(&score(a))));
             let share = detections / DETECTIONS_PER_EMBEDDING;
-            let least = ends.len().max(usize::from(share >= PATIENCE));
+            // A stretch without evidence is nobody's: it needs one shot, however short it is.
+            let least = ends.len().max(usize::from(!proved || share >= PATIENCE));
             open.truncate(share.max(least));
             let rest = open.split_off(share.min(missing).max(least).min(open.len()));
             missing = missing.saturating_sub(open.len());
@@ -112,14 +116,15 @@ impl RunningTrack {
         (must, may)
     }
 
-    /// The first of a stretch's segments with a shot, unless the stretch has evidence already, and its last one once the stretch is over:
-    /// nobody is named before or after what shows him. A few detections more at the end are not worth it.
+    /// Of a long stretch the first segment with a shot, unless the stretch has evidence already, and the last one once the stretch is
+    /// over: nobody is named for long before or after what shows him.
     fn ends(&self, open: &[usize], proved: bool) -> Vec<usize> {
+        if open.len() < LONG {
+            return Vec::new();
+        }
         let is_over = |last: usize| self.over || self.segments[last + 1..].iter().any(|segment| segment.jump);
-        let is_long = |last: usize| 2 * self.segments[last].detections >= DETECTIONS_PER_EMBEDDING;
         let mut ends: Vec<usize> = open.first().copied().filter(|_| !proved).into_iter().collect();
-        ends.extend(open.last().copied().filter(|&last| is_over(last) && is_long(last)));
-        ends.dedup();
+        ends.extend(open.last().copied().filter(|&last| is_over(last)));
         ends
     }
 
