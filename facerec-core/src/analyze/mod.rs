@@ -69,7 +69,7 @@ impl Analyzer {
         let image = image.into();
         let (rgb, size) = (image.to_rgb(), (image.width(), image.height()));
         let mut found = self.find(&rgb, size)?;
-        if self.turned && (found.is_empty() || !found.iter().all(|found| found.upright)) {
+        if self.turned && turned::leaves_doubt(&found, |face| face.upright) {
             // Only the vectors tell for certain.
             self.recognise(&mut found)?;
             self.read_turned(&rgb, size, &mut found)?;

@@ -9,6 +9,9 @@ use crate::face::Detection;
 use crate::image::{Image, Turn};
 use crate::recognisability::RECOGNISABLE;
 
+/// Share of a clear face's side below which another face is far smaller.
+const FAR_SMALLER: f32 = 0.6;
+
 /// Two boxes frame the same face when they share this much of the smaller one.
 const SAME_FACE: f32 = 0.4;
 
@@ -24,7 +27,7 @@ impl Analyzer {
     /// Looks at the turned copies of a picture where that may help, and keeps what is best, face by face. `found` are the faces of
     /// the picture as it stands, with their vectors.
     pub(super) fn read_turned(&self, rgb: &[u8], size: (u32, u32), found: &mut Vec<AlignedFace>) -> Result<()> {
-        if !found.is_empty() && found.iter().all(is_read) {
+        if !leaves_doubt(found, is_read) {
             return Ok(());
         }
         let mut others = Vec::new();
@@ -86,6 +89,14 @@ impl Analyzer {
         }
         Ok(found)
     }
+}
+
+/// Whether there is no face, or one that is not `clear` and not far smaller than those that are: a blurred passer-by behind an upright
+/// person says nothing of how the picture stands.
+pub(super) fn leaves_doubt(found: &[AlignedFace], clear: fn(&AlignedFace) -> bool) -> bool {
+    let side = |face: &AlignedFace| face.face.detection.rect.area().sqrt();
+    let largest = found.iter().filter(|face| clear(face)).map(side).fold(0.0, f32::max);
+    found.is_empty() || found.iter().any(|face| !clear(face) && side(face) >= FAR_SMALLER * largest)
 }
 
 fn recognisability(found: &AlignedFace) -> Option<f32> {
