@@ -229,6 +229,33 @@ fn a_commit_whose_answer_is_lost_is_told_as_it_was() {
     assert_eq!(faces(), 3);
 }
 
+/// PostgreSQL gives the numbers of transactions that a crash has undone to others: one of theirs must not be taken for ours.
+#[test]
+fn a_change_that_a_crash_has_undone_is_made_again_even_if_its_number_is_somebody_elses_now() {
+    // What is written to disk is written by commits alone.
+    let Some(mut server) = PgServer::start_with(&["fsync=off", "wal_writer_delay=10s", "autovacuum=off"]) else { return };
+    let between = Between::new(server.port);
+    let direct = open(&server.address("undone"));
+    let gallery = open(&server.address_at(between.port, "undone"));
+    gallery.add("ana", NewFace::new(&embedding(1)).source("first")).unwrap();
+    let next = server.sql("SELECT pg_snapshot_xmax(pg_current_snapshot())");
+    between.cut(Cut::BeforeAndWait);
+    std::thread::scope(|scope| {
+        let change = scope.spawn(|| gallery.add("ana", NewFace::new(&embedding(2)).source("second")).unwrap());
+        while between.commits.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.kill();
+        server.run();
+        assert_eq!(server.sql("SELECT pg_snapshot_xmax(pg_current_snapshot())"), next, "the server has forgotten the change");
+        direct.add("ben", NewFace::new(&embedding(3)).source("third")).unwrap();
+        assert_eq!(server.sql(&format!("SELECT pg_xact_status('{next}'::xid8)")), "committed");
+        between.cut(Cut::Never);
+        change.join().unwrap();
+    });
+    assert_eq!(sources(&direct).keys().map(String::as_str).collect::<Vec<_>>(), ["first", "second", "third"]);
+}
+
 #[test]
 fn tls_is_checked_and_never_given_up() {
     let Some(server) = PgServer::start() else { return };

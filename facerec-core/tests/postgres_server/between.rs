@@ -13,13 +13,15 @@ pub(crate) enum Cut {
     Never,
     /// It does not reach the server.
     Before,
+    /// As `Before`, and whoever connects has to wait until the next [`Between::cut`].
+    BeforeAndWait,
     /// It reaches the server; the answer does not come back.
     After,
     /// As `After`, and nobody gets through from then on.
     AfterForGood,
 }
 
-const CUTS: [Cut; 4] = [Cut::Never, Cut::Before, Cut::After, Cut::AfterForGood];
+const CUTS: [Cut; 5] = [Cut::Never, Cut::Before, Cut::BeforeAndWait, Cut::After, Cut::AfterForGood];
 
 pub(crate) struct Between {
     pub(crate) port: u16,
@@ -35,7 +37,11 @@ impl Between {
         let (armed, seen) = (Arc::clone(&cut), Arc::clone(&commits));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                if CUTS[usize::from(armed.load(Ordering::SeqCst))] == Cut::AfterForGood && seen.load(Ordering::SeqCst) > 0 {
+                let now = || CUTS[usize::from(armed.load(Ordering::SeqCst))];
+                while now() == Cut::BeforeAndWait && seen.load(Ordering::SeqCst) > 0 {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                if now() == Cut::AfterForGood && seen.load(Ordering::SeqCst) > 0 {
                     continue;
                 }
                 let server = TcpStream::connect(("127.0.0.1", upstream)).unwrap();
@@ -50,11 +56,11 @@ impl Between {
                             return true;
                         }
                         seen.fetch_add(1, Ordering::SeqCst);
-                        if now != Cut::AfterForGood {
+                        if matches!(now, Cut::Before | Cut::After) {
                             armed.store(0, Ordering::SeqCst);
                         }
                         gate.shutdown(Shutdown::Both).unwrap();
-                        now != Cut::Before
+                        matches!(now, Cut::After | Cut::AfterForGood)
                     });
                 });
             }

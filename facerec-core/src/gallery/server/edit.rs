@@ -226,7 +226,7 @@ pub(super) fn unite_names(tx: &mut Tx<'_>, actor: &str) -> Edited<()> {
     }
     changes.extend(renamed.made());
     let last = changes.pop();
-    changes.iter().try_for_each(|change| change.log(tx, actor))?;
+    changes.iter().try_for_each(|change| change.log(tx, actor).map(drop))?;
     Ok(((), last))
 }
 

@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
-use super::change::Change;
+use super::change::{Change, Logged};
 use super::failure::{Failure, Retry};
 use super::tls;
 use crate::error::{Error, Result};
@@ -163,18 +164,18 @@ impl Pool {
         let mut numbered = |tx: &mut Tx<'_>| {
             let (result, changed) = change(tx)?;
             let Some(changed) = changed else { return Ok((result, None)) };
-            changed.log(tx, &self.actor)?;
+            let logged = changed.log(tx, &self.actor)?;
             // Last, since it makes others wait until this is committed.
             let row = tx.one("UPDATE state SET generation = generation + 1 RETURNING pg_current_xact_id()::text", &[])?;
-            Ok((result, Some(row.get::<_, String>(0))))
+            Ok((result, Some((row.get::<_, String>(0), logged))))
         };
         self.tries(tries, |connection| {
-            let ((result, xid), committed) = self.transaction(connection, "write", false, &mut numbered)?;
-            match (committed, xid) {
+            let ((result, made), committed) = self.transaction(connection, "write", false, &mut numbered)?;
+            match (committed, made) {
                 (Ok(()), _) | (Err(_), None) => Ok(result),
-                (Err(lost), Some(xid)) if lost.retry == Retry::Lost => {
+                (Err(lost), Some((xid, logged))) if lost.retry == Retry::Lost => {
                     connection.spent = true;
-                    self.outcome(&xid, lost.error).map(|()| result)
+                    self.outcome(&xid, &logged, lost.error).map(|()| result)
                 }
                 (Err(refused), Some(_)) => Err(refused),
             }
@@ -182,7 +183,7 @@ impl Pool {
     }
 
     /// Asks the server, when it is back, what became of a transaction whose commit it did not answer.
-    fn outcome(&self, xid: &str, lost: Error) -> Result<(), Failure> {
+    fn outcome(&self, xid: &str, logged: &Logged, lost: Error) -> Result<(), Failure> {
         let unknown = |why: &str| {
             let text =
                 format!("the connection was lost while the change was committed, and {why}: look whether it is there before you repeat it");
@@ -195,12 +196,16 @@ impl Pool {
                 Err(failure) if failure.retry == Retry::Lost => continue,
                 Err(failure) => return Err(unknown(&failure.error.to_string())),
             };
+            // Only once it has ended, its entry says whether it was committed. A number to come, as a crash may make it, is refused.
             let asked = connection.client.query_one("SELECT pg_xact_status($1::text::xid8)", &[&xid]);
-            let status: Option<String> = asked.map(|row| row.get(0)).unwrap_or_default();
-            match status.as_deref() {
-                Some("committed") => return Ok(()),
-                Some("aborted") => return Err(Failure { error: lost, retry: Retry::Lost, code: None }),
-                // The server has not yet noticed that we are gone.
+            let ended = match asked {
+                Ok(row) => row.get::<_, Option<&str>>(0) != Some("in progress"),
+                Err(error) => error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE),
+            };
+            match ended.then(|| logged.is_there(&mut connection.client)) {
+                Some(Ok(true)) => return Ok(()),
+                Some(Ok(false)) => return Err(Failure { error: lost, retry: Retry::Lost, code: None }),
+                // The server has not yet noticed that we are gone, or went again.
                 _ => {}
             }
         }
