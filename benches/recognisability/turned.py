@@ -2,13 +2,13 @@
 
     python benches/recognisability/turned.py FACEREC LFW [-- OPTIONS OF FACEREC]
 
-LFW is a folder with `images/`. 400 people with two photos or more, none of those whom `fit.py` fits on: their first photos are enrolled
-upright, their second ones are the probes, upright and turned. Prints a line of JSON per way that the photos stand:
+LFW is a folder with `images/`. The script takes 400 people with two photos or more. `fit.py` fits on none of them. It enrols each
+person's first photo upright. The second photos are the probes, upright and turned. It prints a line of JSON per way that the probes stand:
 
-- `right`, `wrong`, `unknown`: probes whose largest face `facerec identify` gives their name, another one, none; `rank1`: whose first
-  candidate is right;
-- `same`: impostor pairs of probes that are one person by the rule of `facerec compare`;
-- `mixed`: clusters of `facerec gallery cluster` that hold photos of two people.
+- `right`, `wrong`, `unknown`: number of probes for whose largest face `facerec identify` says the right name, a wrong name, no name;
+- `rank1`: number of probes whose first candidate is the right person;
+- `same`: number of impostor pairs of probes that `facerec compare` calls one person;
+- `mixed`: number of clusters of `facerec gallery cluster` that hold two people.
 
 Needs numpy and opencv-python-headless.
 """

@@ -291,12 +291,14 @@ fn files_that_are_not_pictures_say_what_they_are() {
 
 #[test]
 fn limits_are_on() {
-    let bytes = fixture("scene.png"); // 48 x 32
-    let with = |limits| Image::decode_with(&bytes, &limits);
-    assert!(with(DecodeLimits::default().max_pixels(1536).max_side(48).max_bytes(bytes.len() as u64)).is_ok());
-    assert_eq!(code(with(DecodeLimits::default().max_pixels(1535))), "limit_exceeded");
-    assert_eq!(code(with(DecodeLimits::default().max_side(47))), "limit_exceeded");
-    assert_eq!(code(with(DecodeLimits::default().max_bytes(bytes.len() as u64 - 1))), "limit_exceeded");
+    for name in ["scene.png", "baseline.jpg", "raw.tif", "full.heic", "exif_6.heic"] {
+        let bytes = fixture(name); // 48 x 32, or 32 x 48
+        let with = |limits| Image::decode_with(&bytes, &limits);
+        assert!(with(DecodeLimits::default().max_pixels(1536).max_side(48).max_bytes(bytes.len() as u64)).is_ok(), "{name}");
+        assert_eq!(code(with(DecodeLimits::default().max_pixels(1535))), "limit_exceeded", "{name}");
+        assert_eq!(code(with(DecodeLimits::default().max_side(47))), "limit_exceeded", "{name}");
+        assert_eq!(code(with(DecodeLimits::default().max_bytes(bytes.len() as u64 - 1))), "limit_exceeded", "{name}");
+    }
     // A header that promises 50,000 x 50,000 pixels is refused before anything is allocated.
     let mut bomb = fixture("plain.bmp");
     bomb[18..22].copy_from_slice(&50_000u32.to_le_bytes());

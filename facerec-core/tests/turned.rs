@@ -214,9 +214,11 @@ fn a_turned_video_is_read_upright_from_its_first_frame() {
         assert_eq!(found.iter().map(Sighting::name).collect::<Vec<_>>(), [Some("Ana")], "{quarters} quarters");
         assert_eq!(seconds(&found[0]), [0.0, 5.9], "{quarters} quarters");
         assert_eq!(summary.turned_deg as usize, [0, 270, 180, 90][quarters]);
-        let expected = portrait(quarters);
-        let around = Rect::new(0.0, 0.0, expected.width() as f32, expected.height() as f32);
-        assert_eq!(found[0].boxes[0].rect.intersection(&around), found[0].boxes[0].rect.area(), "a place in the frame as it is");
+        // The face's box is 72 x 90, its middle 4 pixels below the frame's: a place in the frame as it is.
+        let (rect, frame) = (found[0].boxes[0].rect, portrait(quarters));
+        assert_eq!((rect.width(), rect.height()), if quarters % 2 == 0 { (72.0, 90.0) } else { (90.0, 72.0) });
+        let aside = (rect.center().x - frame.width() as f32 / 2.0, rect.center().y - frame.height() as f32 / 2.0);
+        assert_eq!(aside, [(0.0, 4.0), (-4.0, 0.0), (0.0, -4.0), (4.0, 0.0)][quarters], "{quarters} quarters");
         assert!(is_upright(found[0].best_shots[0].picture.as_ref().unwrap()), "the evidence is shown upright");
         // Two frames are asked; a turned video is asked again after five seconds, the frames ahead are looked at again.
         assert!(looks <= if quarters == 0 { 62 } else { 60 + 12 + 8 }, "{quarters} quarters: {looks} looks");

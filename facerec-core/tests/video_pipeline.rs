@@ -352,6 +352,10 @@ fn a_change_that_nobody_sees_costs_time_and_no_wrong_name() {
         assert!(found.iter().all(|sighting| sighting.decision.reason.code() != "conflict"), "split, not averaged");
         let share = if rate < 10.0 { 0.3 } else { 0.7 };
         assert_named("alike", &found, &[(0.0, 5.0, "Ana"), (5.0, 10.0, "Ben")], rate, share);
+        // Too short for a shot of each second: some of it may be nobody's, none of it somebody else's.
+        let (seconds, draw) = in_turn(&[(2.0, PALE_ANA), (2.0, PALE_BEN)]);
+        let (found, _) = world.run(script_at(rate, seconds, draw));
+        assert_named("alike and brief", &found, &[(0.0, 2.0, "Ana"), (2.0, 4.0, "Ben")], rate, 0.0);
     }
 }
 

@@ -126,8 +126,7 @@ impl Analyzer {
         let (template, side) = self.embedder.template();
         let finish = |found: Detection| {
             let upright = self.detector.uprightness().of(&found) >= UPRIGHT;
-            let (rect, landmarks) = (turn.undo_rect(&found.rect, size), turn.undo_landmarks(&found.landmarks, size));
-            let detection = Detection { rect, landmarks, ..found };
+            let detection = turn.undo(found, size);
             // From the picture itself: the landmarks say how the face is turned.
             // Landmarks on one point: not a face that anything can be done with.
             let aligned = align_rgb(rgb, size, &detection.landmarks, &template, side).ok()?;

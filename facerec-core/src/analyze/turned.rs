@@ -9,8 +9,8 @@ use crate::face::Detection;
 use crate::image::{Image, Turn};
 use crate::recognisability::RECOGNISABLE;
 
-/// Share of a clear face's side below which another face is far smaller.
-const FAR_SMALLER: f32 = 0.6;
+/// Share of the largest clear face's side from which on another face is about as large.
+const AS_LARGE: f32 = 0.8;
 
 /// Two boxes frame the same face when they share this much of the smaller one.
 const SAME_FACE: f32 = 0.4;
@@ -54,7 +54,7 @@ impl Analyzer {
         let (rgb, size) = (frame.data(), (frame.width(), frame.height()));
         let look = |image: &Image| Ok(self.detector.detect_frames(&[image.view()])?.pop().unwrap_or_default());
         let mut found = self.align(rgb, size, Turn::None, look(frame)?);
-        if self.embedder.model_key().recognisability.is_some() {
+        if self.is_measured() {
             self.recognise(&mut found)?;
         }
         if found.iter().any(is_read) {
@@ -74,7 +74,7 @@ impl Analyzer {
     /// The faces of the picture turned by `turn` that can be recognised, where they lie in the picture as it stands.
     fn read(&self, rgb: &[u8], size: (u32, u32), turn: Turn, faces: Vec<Detection>) -> Result<Vec<AlignedFace>> {
         let mut found = self.align(rgb, size, turn, faces);
-        if self.embedder.model_key().recognisability.is_some() {
+        if self.is_measured() {
             self.recognise(&mut found)?;
         }
         found.retain(is_read);
@@ -84,19 +84,24 @@ impl Analyzer {
         if !found.iter().any(surely) {
             return Ok(Vec::new());
         }
-        if self.embedder.model_key().recognisability.is_none() {
+        if !self.is_measured() {
             self.recognise(&mut found)?;
         }
         Ok(found)
     }
+
+    /// Whether the vectors tell what can be recognised; where not, the landmarks must, and only what they let pass is embedded.
+    fn is_measured(&self) -> bool {
+        self.embedder.model_key().recognisability.is_some()
+    }
 }
 
-/// Whether there is no face, or one that is not `clear` and not far smaller than those that are: a blurred passer-by behind an upright
+/// Whether there is no face, or one that is not `clear` and about as large as those that are: a blurred passer-by behind an upright
 /// person says nothing of how the picture stands.
 pub(super) fn leaves_doubt(found: &[AlignedFace], clear: fn(&AlignedFace) -> bool) -> bool {
     let side = |face: &AlignedFace| face.face.detection.rect.area().sqrt();
     let largest = found.iter().filter(|face| clear(face)).map(side).fold(0.0, f32::max);
-    found.is_empty() || found.iter().any(|face| !clear(face) && side(face) >= FAR_SMALLER * largest)
+    found.is_empty() || found.iter().any(|face| !clear(face) && side(face) >= AS_LARGE * largest)
 }
 
 fn recognisability(found: &AlignedFace) -> Option<f32> {

@@ -4,8 +4,23 @@ use image::ImageFormat;
 
 use crate::error::{Error, Result};
 
+/// A kind of picture that is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Format {
+    /// One that the `image` crate has a name for.
+    Known(ImageFormat),
+    #[cfg(feature = "heif")]
+    Heic,
+}
+
+impl From<ImageFormat> for Format {
+    fn from(format: ImageFormat) -> Self {
+        Self::Known(format)
+    }
+}
+
 /// The format by the first bytes: file names lie.
-pub(super) fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
+pub(super) fn recognise(bytes: &[u8]) -> Result<Format> {
     const READ: &str = if cfg!(feature = "heif") {
         "JPEG, PNG, WebP, BMP, GIF, TIFF and HEIC are read"
     } else {
@@ -14,33 +29,39 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
     if bytes.is_empty() {
         return Err(Error::DecodeImage { reason: "the file is empty".into(), source: None });
     }
+    #[cfg(feature = "heif")]
+    if is_heic(bytes) {
+        return Ok(Format::Heic);
+    }
     if let Some(kind) = other_kind(bytes) {
         return Err(Error::UnsupportedFormat { reason: format!("this is {kind}; {READ}, convert it first") });
     }
     use ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
     match (bytes.get(..4), image::guess_format(bytes)) {
         // BigTIFF, the kind with 64-bit offsets.
-        (Some(b"II+\0" | b"MM\0+"), _) => Ok(Tiff),
-        (_, Ok(format @ (Jpeg | Png | WebP | Bmp | Gif | Tiff))) => Ok(format),
+        (Some(b"II+\0" | b"MM\0+"), _) => Ok(Format::Known(Tiff)),
+        (_, Ok(format @ (Jpeg | Png | WebP | Bmp | Gif | Tiff))) => Ok(Format::Known(format)),
         _ => Err(Error::DecodeImage { reason: format!("no picture was recognised in these bytes; {READ}"), source: None }),
     }
 }
 
 /// The format's usual name.
-pub(super) fn name(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Gif => "GIF",
-        _ => "TIFF",
+pub(super) fn name(format: impl Into<Format>) -> &'static str {
+    match format.into() {
+        Format::Known(ImageFormat::Jpeg) => "JPEG",
+        Format::Known(ImageFormat::Png) => "PNG",
+        Format::Known(ImageFormat::WebP) => "WebP",
+        Format::Known(ImageFormat::Bmp) => "BMP",
+        Format::Known(ImageFormat::Gif) => "GIF",
+        Format::Known(_) => "TIFF",
+        #[cfg(feature = "heif")]
+        Format::Heic => "HEIC",
     }
 }
 
 /// Whether the file visibly lacks its end, in the format whose decoder would paint the missing part grey and say nothing.
-pub(super) fn ends_early(bytes: &[u8], format: ImageFormat) -> bool {
-    format == ImageFormat::WebP && !webp_is_complete(bytes)
+pub(super) fn ends_early(bytes: &[u8], format: Format) -> bool {
+    format == Format::Known(ImageFormat::WebP) && !webp_is_complete(bytes)
 }
 
 /// Whether the WebP's container has all the bytes it announces.
@@ -48,13 +69,15 @@ fn webp_is_complete(bytes: &[u8]) -> bool {
     matches!(bytes, [b'R', b'I', b'F', b'F', a, b, c, d, rest @ ..] if rest.len() as u64 >= u64::from(u32::from_le_bytes([*a, *b, *c, *d])))
 }
 
-/// What HEIC pictures are called where they are not read.
-const HEIC: &str = "a HEIC picture";
-
-/// Whether it is a HEIC picture.
-#[cfg(feature = "heif")]
-pub(super) fn is_heic(bytes: &[u8]) -> bool {
-    other_kind(bytes) == Some(HEIC)
+/// Whether it is a picture in HEIF's container that is coded in HEVC.
+fn is_heic(bytes: &[u8]) -> bool {
+    const BRANDS: [&[u8]; 6] = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"];
+    bytes.get(4..8) == Some(b"ftyp")
+        && match bytes.get(8..12) {
+            // HEIF's general brand: the codec is named among the compatible ones.
+            Some(b"mif1" | b"msf1" | b"miaf") => !contains(bytes, b"avif"),
+            brand => brand.is_some_and(|brand| BRANDS.contains(&brand)),
+        }
 }
 
 /// Kinds of files that people hand in by mistake, by their first bytes.
@@ -63,10 +86,8 @@ fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     if at(4, b"ftyp") {
         return Some(match bytes.get(8..12) {
             None => return None, // cut off
-            Some(b"avif" | b"avis") => "an AVIF picture",
-            // HEIF's general brand: the codec is named among the compatible ones.
-            Some(b"mif1" | b"msf1" | b"miaf") if contains(bytes, b"avif") => "an AVIF picture",
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"miaf") => HEIC,
+            _ if is_heic(bytes) => "a HEIC picture",
+            Some(b"avif" | b"avis" | b"mif1" | b"msf1" | b"miaf") => "an AVIF picture",
             Some(b"crx ") => "a camera's raw file (CR3)",
             Some(b"M4A " | b"M4B ") => "a sound file (MPEG-4)",
             _ => "a video (MP4 or MOV)",

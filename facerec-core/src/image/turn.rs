@@ -2,6 +2,7 @@
 
 use super::Image;
 use crate::error::Result;
+use crate::face::Detection;
 use crate::geometry::{Landmarks, Point, Rect};
 
 /// A clockwise turn.
@@ -44,20 +45,29 @@ impl Turn {
         Image::from_rgb(width, height, rearranged(pixels, size, transpose, flip_x, flip_y))
     }
 
-    /// Where a box of the turned picture lies in the picture of `size`.
-    pub(crate) fn undo_rect(self, rect: &Rect, size: (u32, u32)) -> Rect {
+    /// An upright `image` is given back as it is.
+    pub(crate) fn apply_to(self, image: Image) -> Result<Image> {
+        if self == Self::None { Ok(image) } else { self.apply(image.data(), (image.width(), image.height())) }
+    }
+
+    /// Where a face of the turned picture lies in the picture of `size`.
+    pub(crate) fn undo(self, face: Detection, size: (u32, u32)) -> Detection {
+        Detection { rect: self.undo_rect(&face.rect, size), landmarks: self.undo_landmarks(&face.landmarks, size), ..face }
+    }
+
+    fn undo_rect(self, rect: &Rect, size: (u32, u32)) -> Rect {
         let (a, b) = (Point::new(rect.x1, rect.y1), Point::new(rect.x2, rect.y2));
-        let [a, b] = [a, b].map(|corner| self.undo(corner, (size.0 as f32, size.1 as f32)));
+        let [a, b] = [a, b].map(|corner| self.undo_point(corner, (size.0 as f32, size.1 as f32)));
         Rect::new(a.x.min(b.x), a.y.min(b.y), a.x.max(b.x), a.y.max(b.y))
     }
 
-    /// Where landmarks of the turned picture lie in the picture of `size`: each stays what it is, a left eye a left eye.
-    pub(crate) fn undo_landmarks(self, landmarks: &Landmarks, size: (u32, u32)) -> Landmarks {
+    /// Each landmark stays what it is, a left eye a left eye.
+    fn undo_landmarks(self, landmarks: &Landmarks, size: (u32, u32)) -> Landmarks {
         // Landmarks are centres of pixels: the last one is at `side - 1`.
-        Landmarks(landmarks.0.map(|point| self.undo(point, (size.0 as f32 - 1.0, size.1 as f32 - 1.0))))
+        Landmarks(landmarks.0.map(|point| self.undo_point(point, (size.0 as f32 - 1.0, size.1 as f32 - 1.0))))
     }
 
-    fn undo(self, point: Point, (right, bottom): (f32, f32)) -> Point {
+    fn undo_point(self, point: Point, (right, bottom): (f32, f32)) -> Point {
         match self {
             Self::None => point,
             Self::Quarter => Point::new(point.y, bottom - point.x),

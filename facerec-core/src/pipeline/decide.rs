@@ -144,16 +144,22 @@ fn template(shots: &[Evidence<'_>], agreeing: &[usize]) -> Result<Option<Embeddi
     Embedding::template(agreeing.iter().map(|&index| (shots[index].embedding, shots[index].quality)))
 }
 
+/// The weight of the shots that name each person, in the order in which they are named first.
+pub(super) fn tally(votes: impl Iterator<Item = (Option<PersonId>, f32)>) -> Vec<(PersonId, f32)> {
+    let mut sums: Vec<(PersonId, f32)> = Vec::new();
+    for (person, weight) in votes.filter_map(|(vote, weight)| Some((vote?, weight))) {
+        match sums.iter_mut().find(|(voted, _)| *voted == person) {
+            Some((_, sum)) => *sum += weight,
+            None => sums.push((person, weight)),
+        }
+    }
+    sums
+}
+
 /// Whether good shots say somebody else than `named`: two people were taken for one track.
 fn disagree(shots: &[Evidence<'_>], named: Option<PersonId>) -> bool {
     let total: f32 = shots.iter().map(|shot| shot.quality).sum();
-    let mut votes: Vec<(PersonId, f32)> = Vec::new();
-    for (shot, person) in shots.iter().filter_map(|shot| Some((shot, shot.vote?))) {
-        match votes.iter_mut().find(|(voted, _)| *voted == person) {
-            Some((_, weight)) => *weight += shot.quality,
-            None => votes.push((person, shot.quality)),
-        }
-    }
+    let votes = tally(shots.iter().map(|shot| (shot.vote, shot.quality)));
     let strong = |weight: f32| weight >= DISAGREEMENT * total;
     let others = votes.iter().filter(|(person, weight)| Some(*person) != named && strong(*weight)).count();
     // Nobody named: two strong opinions disagree; one is only weak evidence. Somebody named: one other suffices.

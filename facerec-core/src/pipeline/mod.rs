@@ -24,7 +24,7 @@ pub use decide::TrackDecisionOptions;
 pub use options::{Cadence, CancelToken, OnProgress, PipelineOptions};
 pub use sighting::{BestShot, Progress, Sighting, Stages, TrackBox, VideoSummary};
 pub use sightings::Sightings;
-pub(crate) use tracklet::RECOGNISABLE;
+pub(crate) use tracklet::CLEAR;
 
 use crate::detect::Detect;
 use crate::embed::Embed;

@@ -7,7 +7,7 @@ use super::options::PipelineOptions;
 use super::running::{DETECTIONS_PER_EMBEDDING, RunningTrack};
 use super::segment::Candidate;
 use super::sighting::{BestShot, Sighting, VideoSummary};
-use super::tracklet::{RECOGNISABLE, Shot, Tracklet, merged};
+use super::tracklet::{CLEAR, Shot, Tracklet, merged};
 use super::workers::{Workers, embed};
 use crate::error::Result;
 use crate::face::Quality;
@@ -219,7 +219,7 @@ fn group(parts: &mut [&mut Tracklet], means: &Means<'_>) -> Result<Vec<Vec<usize
     let options = &means.options;
     let mut summarise = |part: &mut &mut Tracklet| -> Result<track::Tracklet> {
         let spans = part.spans().clone();
-        let clear = part.evidence().any(|shot| shot.quality >= RECOGNISABLE);
+        let clear = part.evidence().any(|shot| shot.quality >= CLEAR);
         let Verdict { decision, template } = part.verdict(means.gallery, &options.decision)?;
         let template = template.clone().filter(|_| clear);
         Ok(track::Tracklet { spans, template, identity: decision.person.map(|person| person.0) })

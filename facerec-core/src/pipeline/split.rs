@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::decide::tally;
 use crate::error::Result;
 use crate::face::Embedding;
 use crate::gallery::PersonId;
@@ -81,14 +82,7 @@ const KNOWN: f32 = 2.0;
 
 /// Whom the gallery knows the shots as, by weight.
 fn voted(shots: &[Witness<'_>]) -> Option<PersonId> {
-    let mut votes: Vec<(PersonId, f32)> = Vec::new();
-    for (person, weight) in shots.iter().filter_map(|shot| Some((shot.vote?, shot.weight))) {
-        match votes.iter_mut().find(|(voted, _)| *voted == person) {
-            Some((_, sum)) => *sum += weight,
-            None => votes.push((person, weight)),
-        }
-    }
-    votes.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(person, _)| person)
+    tally(shots.iter().map(|shot| (shot.vote, shot.weight))).into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(person, _)| person)
 }
 
 /// A single shot that says otherwise than those before and after it has failed, where nothing jumps on the way or the look was

@@ -38,9 +38,9 @@ pub(super) struct Shot {
     pub(super) vote: Option<PersonId>,
 }
 
-/// Least quality of a shot that tells people apart by what they look like: dark and smeared faces resemble each other more than
+/// Least quality score of a shot that tells people apart by what they look like: dark and smeared faces resemble each other more than
 /// their owners do. (In the generated clips of `benches/clips` no track's best shot is below 0.15.)
-pub(crate) const RECOGNISABLE: f32 = 0.15;
+pub(crate) const CLEAR: f32 = 0.15;
 
 /// Sides of a shot's picture: the face, with this much of its side around it, at most so many pixels.
 const SURROUNDINGS: f32 = 0.35;
@@ -139,7 +139,7 @@ impl Tracklet {
 impl Shot {
     pub(super) fn witness(kept: &Kept<Self>) -> Witness<'_> {
         let Self { embedding, vote, .. } = &kept.value;
-        let clear = kept.score >= RECOGNISABLE && embedding.is_recognisable();
+        let clear = kept.score >= CLEAR && embedding.is_recognisable();
         Witness { embedding, weight: kept.score, vote: *vote, clear }
     }
 }
@@ -163,6 +163,5 @@ pub(super) fn picture(image: &Image, rect: &Rect, turn: Turn) -> Result<Image> {
     let side = rect.width().max(rect.height()) * (1.0 + 2.0 * SURROUNDINGS);
     let center = rect.center();
     let around = Rect::new(center.x - side / 2.0, center.y - side / 2.0, center.x + side / 2.0, center.y + side / 2.0);
-    let small = image.crop(&around)?.fit(PICTURE_SIDE)?;
-    turn.apply(small.data(), (small.width(), small.height()))
+    turn.apply_to(image.crop(&around)?.fit(PICTURE_SIDE)?)
 }

@@ -117,9 +117,8 @@ pub(super) fn look(frame: &Frame, turn: Turn, detector: &dyn Detect, embedder: &
     let found = detector.detect_frames(&[upright.as_ref().unwrap_or(&image).into()])?.pop().unwrap_or_default();
     let detected = Instant::now();
     let (template, side) = embedder.template();
-    let judge = |detection: Detection| {
-        let (rect, landmarks) = (turn.undo_rect(&detection.rect, size), turn.undo_landmarks(&detection.landmarks, size));
-        let detection = Detection { rect, landmarks, ..detection };
+    let judge = |found: Detection| {
+        let detection = turn.undo(found, size);
         // Landmarks on one point: not a face that anything can be done with.
         let aligned = align_rgb(image.data(), size, &detection.landmarks, &template, side).ok()?;
         Some(LookedFace { quality: assess(&detection, &aligned), looks: Looks::new(&aligned), detection, aligned })

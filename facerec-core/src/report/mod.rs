@@ -14,7 +14,7 @@ pub use annotated::annotate_video;
 
 use crate::error::{Error, Result};
 use crate::face::Embedding;
-use crate::pipeline::{RECOGNISABLE, Sighting, VideoSummary};
+use crate::pipeline::{CLEAR, Sighting, VideoSummary};
 use crate::track::{RejoinOptions, Tracklet, rejoin};
 use crate::video::VideoInfo;
 
@@ -122,7 +122,7 @@ impl Person<'_> {
 fn group_unknown<'a>(unknown: &[&'a Sighting]) -> Result<Vec<Person<'a>>> {
     let mut tracklets = Vec::with_capacity(unknown.len());
     for sighting in unknown {
-        let clear = sighting.best_shots.iter().filter(|shot| shot.quality.score >= RECOGNISABLE);
+        let clear = sighting.best_shots.iter().filter(|shot| shot.quality.score >= CLEAR);
         let template = Embedding::template(clear.map(|shot| (&shot.embedding, shot.quality.score)))?;
         tracklets.push(Tracklet { spans: sighting.spans.clone(), template, identity: None });
     }

@@ -3,16 +3,20 @@
 use heic_decoder::{AlphaPlane, HeifError};
 use image::RgbImage;
 
-use super::{DecodeLimits, damaged, over_white};
+use super::{DecodeLimits, check, damaged, over_white};
 use crate::error::{Error, Result};
+
+/// Of the planes of a 4:2:0 picture, 32 bits a sample; RGB adds three.
+const BYTES_PER_PIXEL: u64 = 6;
 
 /// The picture upright: its own turns, mirrors and crops are applied. EXIF does not count here, as the standard says.
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage> {
     let info = heic_decoder::probe(bytes).map_err(translate)?;
-    for (width, height) in [(info.coded_width, info.coded_height), (info.width, info.height)] {
-        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-        limits.check_sides(side(width), side(height))?;
-    }
+    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    limits.check_sides(side(info.width), side(info.height))?;
+    // Planes of 32 bits, and more pixels than are shown: small pictures are padded.
+    let coded = (info.coded_width as u64).saturating_mul(info.coded_height as u64);
+    check("decoded image in bytes", limits.max_memory(), coded.saturating_mul(BYTES_PER_PIXEL))?;
     let picture = heic_decoder::decode(bytes).map_err(translate)?;
     let mut rgb = picture.to_rgb8().map_err(translate)?;
     if let Some(alpha) = &picture.alpha {

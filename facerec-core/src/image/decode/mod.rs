@@ -18,7 +18,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use self::orientation::Metadata;
 use super::Image;
-use super::format::{self, name, recognise};
+use super::format::{self, Format, name, recognise};
 use crate::error::{Cause, Error, Result};
 
 /// How large a picture may be before decoding is refused, so that a small hostile file cannot take all memory.
@@ -113,25 +113,18 @@ impl Image {
     /// As [`Image::decode`].
     pub fn decode_with(bytes: &[u8], limits: &DecodeLimits) -> Result<Self> {
         limits.check_bytes(bytes.len() as u64)?;
-        #[cfg(feature = "heif")]
-        if format::is_heic(bytes) {
-            return guarded("HEIC", || heif::decode(bytes, limits)).map(Self::from);
-        }
         let format = recognise(bytes)?;
         if format::ends_early(bytes, format) {
             return Err(cut_off(format, None));
         }
-        let decoded = guarded(name(format), || decode_pixels(bytes, format, limits))?;
+        // The `image` crate lists panics on malicious input among its known issues.
+        let decoded = catch_unwind(|| decode_pixels(bytes, format, limits))
+            .unwrap_or_else(|panic| Err(damaged(format!("the {} decoder gave up: {}", name(format), panic_message(panic.as_ref())))))?;
         if decoded.width() == 0 || decoded.height() == 0 {
             return Err(damaged(format!("expected sides of at least 1 pixel, got `{}x{}`", decoded.width(), decoded.height())));
         }
         Ok(decoded.into())
     }
-}
-
-/// What a decoder of `format` gives, or that it panicked: the `image` crate lists panics on malicious input among its known issues.
-fn guarded(format: &str, decode: impl FnOnce() -> Result<RgbImage> + std::panic::UnwindSafe) -> Result<RgbImage> {
-    catch_unwind(decode).unwrap_or_else(|panic| Err(damaged(format!("the {format} decoder gave up: {}", panic_message(panic.as_ref())))))
 }
 
 fn check(what: &'static str, limit: u64, actual: u64) -> Result<()> {
@@ -157,11 +150,14 @@ fn read_file(path: &Path, limits: &DecodeLimits) -> Result<Vec<u8>> {
 }
 
 /// The picture upright.
-fn decode_pixels(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result<RgbImage> {
+fn decode_pixels(bytes: &[u8], format: Format, limits: &DecodeLimits) -> Result<RgbImage> {
     let (image, metadata) = match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, jpeg::Colours::Marked, limits)?,
-        ImageFormat::Tiff => tiff::decode(bytes, limits)?,
-        _ => by_image_crate(bytes, format, limits)?,
+        Format::Known(ImageFormat::Jpeg) => jpeg::decode(bytes, jpeg::Colours::Marked, limits)?,
+        Format::Known(ImageFormat::Tiff) => tiff::decode(bytes, limits)?,
+        Format::Known(format) => by_image_crate(bytes, format, limits)?,
+        // Upright already, whatever its EXIF says.
+        #[cfg(feature = "heif")]
+        Format::Heic => (heif::decode(bytes, limits)?, Metadata::default()),
     };
     Ok(orientation::upright(image, metadata.orientation()))
 }
@@ -210,7 +206,7 @@ fn over_white(rgb: [u8; 3], alpha: u8) -> [u8; 3] {
     rgb.map(|value| ((u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }
 
-fn cut_off(format: ImageFormat, source: Option<Cause>) -> Error {
+fn cut_off(format: impl Into<Format>, source: Option<Cause>) -> Error {
     Error::DecodeImage { reason: format!("the {} ends early; copy or download the file again", name(format)), source }
 }
 
