@@ -41,7 +41,7 @@ system_packages() {
     libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev ffmpeg)
   command -v "$python" >/dev/null && "$python" -c 'import ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
   command -v npm >/dev/null || wanted+=(npm)
-  [ "$tests" = yes ] && wanted+=(chromium fonts-droid-fallback fonts-freefont-ttf libjpeg-turbo-progs nats-server qemu-user)
+  [ "$tests" = yes ] && wanted+=(chromium fonts-droid-fallback fonts-freefont-ttf libjpeg-turbo-progs nats-server pgbouncer qemu-user)
   local missing=() package
   for package in "${wanted[@]}"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")

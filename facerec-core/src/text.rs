@@ -39,8 +39,8 @@ pub fn person_name(name: &str) -> Result<Cow<'_, str>> {
     let name = canonical_name(name);
     let count = name.chars().count();
     if count > MAX_NAME_CHARS || !name.chars().any(|c| !c.is_whitespace() && !is_unsafe(c) && !is_joiner(c)) {
-        let visible = if count > MAX_NAME_CHARS { count } else { 0 };
-        return Err(Error::argument("person", format!("expected a name of 1 to {MAX_NAME_CHARS} characters, got `{visible}`")));
+        let got = if count > MAX_NAME_CHARS { format!("one of {count}") } else { "one without any that can be seen".to_owned() };
+        return Err(Error::argument("person", format!("expected a name of 1 to {MAX_NAME_CHARS} characters, got {got}")));
     }
     if name.chars().any(breaks_lines) {
         return Err(Error::argument("person", format!("expected a name without control characters, got `{}`", escape(&name))));
@@ -162,35 +162,51 @@ fn is_joiner(c: char) -> bool {
 
 /// The text without characters that neither show nor change how their neighbours look.
 fn without_invisible(text: &str) -> String {
+    // Joiners come last: what stands beside them then is what stays.
+    keep(&keep(text, shows), joins)
+}
+
+/// The characters that are `kept`, which is told by what is kept before one, itself, and what comes next.
+fn keep(text: &str, kept: fn(Option<char>, char, Option<char>) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
-        let before = out.chars().next_back();
-        let kept = match c {
-            '\u{ad}'
-            | '\u{34f}'
-            | '\u{17b4}'
-            | '\u{17b5}'
-            | '\u{200b}'
-            | '\u{2060}'..='\u{2064}'
-            | '\u{206a}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{1d173}'..='\u{1d17a}' => false,
-            // Non-joiner: between two letters that would join. Joiner: also at the end, where it shapes the last letter.
-            '\u{200c}' => before.is_some_and(uses_joiners) && rest.peek().copied().is_some_and(uses_joiners),
-            '\u{200d}' => before.is_some_and(uses_joiners) && rest.peek().copied().is_none_or(uses_joiners),
-            // Which of two pictures a symbol has; of a letter, at most a style.
-            '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => before.is_some_and(is_symbol),
-            // The flags of regions are spelt in tags.
-            '\u{e0000}'..='\u{e007f}' => before.is_some_and(|b| matches!(b, '\u{1f3f4}' | '\u{e0020}'..='\u{e007e}')),
-            _ => true,
-        };
-        if kept {
+        if kept(out.chars().next_back(), c, rest.peek().copied()) {
             out.push(c);
         }
     }
     out
+}
+
+/// Whether a character shows, or makes the one before it look otherwise; joiners, which need both neighbours, are left.
+fn shows(before: Option<char>, c: char, _: Option<char>) -> bool {
+    match c {
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{200b}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{206a}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{1d173}'..='\u{1d17a}' => false,
+        // Which of two pictures a symbol has; of a letter, at most a style.
+        '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => before.is_some_and(is_symbol),
+        // The flags of regions are spelt in tags.
+        '\u{e0000}'..='\u{e007f}' => before.is_some_and(|b| matches!(b, '\u{1f3f4}' | '\u{e0020}'..='\u{e007e}')),
+        _ => true,
+    }
+}
+
+/// Whether a joiner does something where it stands.
+fn joins(before: Option<char>, c: char, next: Option<char>) -> bool {
+    match c {
+        // Non-joiner: between two letters that would join. Joiner: also at the end, where it shapes the last letter.
+        '\u{200c}' => before.is_some_and(uses_joiners) && next.is_some_and(uses_joiners),
+        '\u{200d}' => before.is_some_and(uses_joiners) && next.is_none_or(uses_joiners),
+        _ => true,
+    }
 }
 
 /// Whether a character is of a script whose letters join, form conjuncts, or are emoji: there joiners mean something.
@@ -224,6 +240,7 @@ mod tests {
             ("Ngu\u{323}\u{302}", "Ng\u{1ee5}\u{302}"),
             ("Ngu\u{302}\u{323}", "Ng\u{1ee5}\u{302}"),
             ("e\u{200b}\u{301}", "é"),
+            ("1\u{200c}\u{fe0f}", "1"),
             ("\u{1100}\u{1161}\u{11a8}", "각"),
             // Compatibility ideographs and the Angstrom sign are singletons of NFC.
             ("\u{f9e1}", "\u{674e}"),
@@ -270,13 +287,13 @@ mod tests {
         assert_eq!(person_name(&"e\u{301}".repeat(200)).expect("200 characters").chars().count(), 200);
         assert_eq!(person_name("\u{202e}anA").expect("bidirectional controls are kept"), "\u{202e}anA");
         for (bad, shown) in [
-            ("", "`0`"),
-            (" \u{a0}\u{3000}", "`0`"),
-            ("\u{200b}\u{feff}", "`0`"),
-            ("\u{3164}\u{2800}", "`0`"),
-            ("\u{202e}\u{202c}", "`0`"),
-            ("\u{200d}", "`0`"),
-            (&"x".repeat(201), "`201`"),
+            ("", "one without any that can be seen"),
+            (" \u{a0}\u{3000}", "one without any that can be seen"),
+            ("\u{200b}\u{feff}", "one without any that can be seen"),
+            ("\u{3164}\u{2800}", "one without any that can be seen"),
+            ("\u{202e}\u{202c}", "one without any that can be seen"),
+            ("\u{200d}", "one without any that can be seen"),
+            (&"x".repeat(201), "got one of 201"),
             ("a\u{0}b", "`a\\u{0}b`"),
             ("a\nb", "`a\\nb`"),
             ("a\u{85}b", "`a\\u{85}b`"),

@@ -14,7 +14,7 @@ use facerec_core::gallery::{DecisionOptions, FaceId, Gallery, GalleryOptions, Ne
 use gallery_checks::{assert_clean, code, open, reader};
 use gallery_vectors::{embedding, model, near};
 #[cfg(all(unix, feature = "postgres"))]
-use postgres_server::PgServer;
+use postgres_server::{PgServer, bouncer::Bouncer};
 
 /// Where the galleries of a scenario are, by name.
 type Place<'a> = &'a dyn Fn(&str) -> PathBuf;
@@ -25,6 +25,9 @@ fn everywhere(scenario: fn(Place<'_>)) {
     #[cfg(all(unix, feature = "postgres"))]
     if let Some(server) = PgServer::start() {
         scenario(&|name| server.address(name));
+        if let Some(bouncer) = Bouncer::start(&server) {
+            scenario(&|name| server.address_at(bouncer.port, &format!("{name}-bounced")));
+        }
         // The same again where every search may use the graph.
         scenario(&|name| PathBuf::from(format!("{}-graph&index=hnsw", server.address(name).display())));
     }

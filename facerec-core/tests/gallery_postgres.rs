@@ -414,7 +414,10 @@ fn names_of_an_older_version_are_spelt_alike_by_the_first_writer() {
         let (id, created) = row.split_once('|').map(|(id, created)| (id.parse().unwrap(), created.parse().unwrap())).unwrap();
         server.sql(&format!("UPDATE facerec_old.persons SET name = '{old}', checksum = {} WHERE id = {id}", checksum(id, old, created)));
     }
-    server.sql("UPDATE facerec_old.state SET format = 1");
+    server.sql(
+        "ALTER TABLE facerec_old.state DROP COLUMN persons, DROP COLUMN faces, DROP COLUMN persons_mark, DROP COLUMN faces_mark, \
+         DROP COLUMN audit_mark; UPDATE facerec_old.state SET format = 1",
+    );
     let entries = server.sql("SELECT count(*) FROM facerec_old.audit");
     let reading = GalleryOptions::default().read_only(true);
     let error = refused(Gallery::open(&address, &model(), reading.clone()));

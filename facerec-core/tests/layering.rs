@@ -18,15 +18,13 @@ const LAYERS: [(usize, &[&str]); 7] = [
 const SEPARATE: usize = 2;
 
 /// Foreign crates (or their parts) and the only files that may name them, as prefixes below `src`.
-const DOORS: [(&str, &[&str]); 30] = [
+const DOORS: [(&str, &[&str]); 28] = [
     ("ort::", &["runtime/"]),
     ("faiss::", &["gallery/index/"]),
     ("faiss_sys", &["gallery/index/"]),
     ("blake3::", &["gallery/seal.rs"]),
     ("rustix::", &["gallery/index/trained.rs"]),
     ("rusqlite", &["gallery/store"]),
-    ("postgres::", &["gallery/server/"]),
-    ("pgvector::", &["gallery/server/"]),
     ("rustls::", &["gallery/server/tls.rs"]),
     ("tokio_postgres", &["gallery/server/"]),
     ("tokio::", &["gallery/server/"]),

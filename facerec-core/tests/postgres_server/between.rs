@@ -52,7 +52,7 @@ impl Between {
                     let gate = client.try_clone().unwrap();
                     copy(client, server, move |bytes| {
                         let now = CUTS[usize::from(armed.load(Ordering::SeqCst))];
-                        if now == Cut::Never || !bytes.windows(6).any(|six| six == b"COMMIT") {
+                        if now == Cut::Never || !bytes.windows(7).any(|seven| seven == b"COMMIT\0") {
                             return true;
                         }
                         seen.fetch_add(1, Ordering::SeqCst);

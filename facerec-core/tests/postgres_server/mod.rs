@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::print_stderr)] // each test file uses some of it; what is skipped is said aloud
 
 pub(crate) mod between;
+pub(crate) mod bouncer;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -108,6 +109,15 @@ impl PgServer {
     /// Ends its first process like `kill -9`; the others notice, and end by themselves.
     pub(crate) fn murder(&mut self) {
         self.end("KILL");
+    }
+
+    /// Stops or continues all its processes: the machine is up and takes connections, and nobody answers.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        let first = self.process.as_ref().unwrap().id().to_string();
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let own = Command::new("kill").args([signal, &first]).status().unwrap();
+        let children = Command::new("pkill").args([signal, "-P", &first]).status().unwrap();
+        assert!(own.success() && children.success());
     }
 
     fn end(&mut self, signal: &str) {

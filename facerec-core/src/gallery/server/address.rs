@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postgres::Config;
-use postgres::config::{Host, SslMode};
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::{Error, Result};
 use crate::gallery::index::IndexKind;
@@ -59,6 +59,7 @@ impl Address {
     /// `invalid_argument`, never with the address in it: it may hold a password.
     pub(super) fn parse(path: &Path) -> Result<Self> {
         let text = path.to_str().ok_or_else(|| wrong("something that is not UTF-8"))?;
+        check_encoded(text)?;
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
         let (mut gallery, mut sslmode, mut roots, mut passfile, mut kind) = (String::from("default"), None, None, None, None);
         let (mut statement_timeout_s, mut pool) = (STATEMENT_TIMEOUT_S, POOL);
@@ -79,7 +80,7 @@ impl Address {
         }
         check_gallery(&gallery)?;
         let plain = if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) };
-        let mut config: Config = plain.parse().map_err(|e: postgres::Error| wrong(&e.to_string()))?;
+        let mut config: Config = plain.parse().map_err(|e: tokio_postgres::Error| wrong(&e.to_string()))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(wrong("no host"));
         }
@@ -117,6 +118,11 @@ impl Address {
         Ok(self)
     }
 
+    /// How long a connection may take to be made.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT)
+    }
+
     /// The schema that holds the gallery. Its characters were checked: it may stand in SQL between double quotes.
     pub(super) fn schema(&self) -> String {
         format!("facerec_{}", self.gallery)
@@ -125,6 +131,20 @@ impl Address {
 
 fn wrong(got: &str) -> Error {
     Error::argument("gallery", format!("{EXPECTED}, got `{got}`"))
+}
+
+/// Refuses a password with a character that ends it: otherwise it becomes a wrong host or a wrong database, without a word.
+fn check_encoded(text: &str) -> Result<()> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let Some((user, after)) = rest.split_once('@').filter(|(user, _)| user.contains(':')) else { return Ok(()) };
+    if user.split_once('?').is_some_and(|(_, parameters)| parameters.contains('=')) {
+        return Ok(());
+    }
+    let breaks = |c: &char| matches!(c, '/' | '?' | '#' | '[' | ']') || c.is_whitespace();
+    let again = after.split(['/', '?']).next().unwrap_or_default().contains('@').then_some('@');
+    let Some(bad) = user.chars().find(breaks).or(again) else { return Ok(()) };
+    let (expected, code) = ("expected a password whose special characters are encoded", format!("%{:02X}", bad as u32));
+    Err(Error::argument("gallery", format!("{expected}, got `{bad}` in it: write `{code}` instead")))
 }
 
 fn number(key: &str, value: &str, most: u32) -> Result<u32> {
@@ -268,10 +288,19 @@ mod tests {
         assert_eq!((address.schema().as_str(), address.kind), ("facerec_site-2", Some(Kind::Hnsw)));
         assert_eq!(address.config.get_password(), Some(b"again".as_slice()));
         assert!(!format!("{address:?} {:?}", address.config).contains("cret"), "{address:?}");
-        for secret in ["postgres://ana:p@ss@h/d", "postgres://ana:p/ss@h/d", "postgres://ana:p?ss@h/d"] {
+        for (secret, code) in [
+            ("postgres://ana:p@ss@h/d", "`@` in it: write `%40`"),
+            ("postgres://ana:p/ss@h/d", "`%2F`"),
+            ("postgres://ana:p?ss@h/d", "`%3F`"),
+            ("postgres://ana:p#ss@h/d?gallery=a", "`%23`"),
+            ("postgres://ana:p ss@h/d", "`%20`"),
+        ] {
             assert!(!shown(secret).contains("ss@") && !shown(secret).contains("p@"), "{}", shown(secret));
-            let error = parse(secret).err().map(|e| e.to_string()).unwrap_or_default();
-            assert!(!error.contains("ss"), "{error}");
+            let error = parse(secret).expect_err(secret).to_string();
+            assert!(error.contains(code) && !error.contains("ss@") && !error.contains("ana"), "{error}");
+        }
+        for fine in ["postgres://ana@h:1/d?password=p@ss", "postgres://h:1/d?user=ana&password=p@ss", "postgres://ana:p%40ss@h/d"] {
+            assert!(parse(fine).is_ok(), "{fine}");
         }
     }
 

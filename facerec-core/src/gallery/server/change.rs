@@ -1,14 +1,13 @@
-//! What a transaction changed: for the audit log, and to know whether it changed anything.
+//! What a transaction changed: for the audit log, for the state of the gallery, and to know whether it changed anything.
 
 use std::collections::BTreeSet;
 
-use postgres::Client;
-
 use super::edit::now_ms;
 use super::failure::Failure;
-use super::pool::Tx;
+use super::tx::Tx;
 use crate::error::Result;
 use crate::gallery::audit::{Action, AuditRow, ranges};
+use crate::gallery::rows::Marks;
 
 /// A change, with the ids that it was about.
 #[derive(Debug)]
@@ -16,11 +15,42 @@ pub(super) struct Change {
     action: Action,
     pub(super) persons: BTreeSet<i64>,
     pub(super) faces: BTreeSet<i64>,
+    rows: Rows,
+}
+
+/// How the rows of the gallery became more or fewer, and others: the state says of all of them how many there are, and the XOR of their
+/// checksums, so that a row that is taken away or brought back is noticed.
+#[derive(Debug, Default)]
+struct Rows {
+    persons: i64,
+    faces: i64,
+    marks: Marks,
 }
 
 impl Change {
     pub(super) fn new(action: Action) -> Self {
-        Self { action, persons: BTreeSet::new(), faces: BTreeSet::new() }
+        Self { action, persons: BTreeSet::new(), faces: BTreeSet::new(), rows: Rows::default() }
+    }
+
+    /// A row of a person that came (1) or went (-1).
+    pub(super) fn person_row(&mut self, more: i64, checksum: i64) {
+        self.rows.persons += more;
+        self.rows.marks.persons ^= checksum;
+    }
+
+    /// A row of a face that came (1) or went (-1).
+    pub(super) fn face_row(&mut self, more: i64, checksum: i64) {
+        self.rows.faces += more;
+        self.rows.marks.faces ^= checksum;
+    }
+
+    /// Takes over the rows of `other`, a change that was made and logged before in the same transaction.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.rows.persons += other.rows.persons;
+        self.rows.faces += other.rows.faces;
+        self.rows.marks.persons ^= other.rows.marks.persons;
+        self.rows.marks.faces ^= other.rows.marks.faces;
+        self.rows.marks.audit ^= other.rows.marks.audit;
     }
 
     /// The change, when there was any.
@@ -29,15 +59,25 @@ impl Change {
     }
 
     /// Writes it into the audit log.
-    pub(super) fn log(&self, tx: &mut Tx<'_>, actor: &str) -> Result<Logged, Failure> {
-        let id: i64 = tx.one("SELECT nextval('audit_ids')", &[])?.get(0);
+    pub(super) fn log(&mut self, tx: &mut Tx<'_>, actor: &str) -> Result<Logged, Failure> {
+        let id: i64 = tx.one("SELECT nextval('gallery.audit_ids')", &[])?.get(0);
         let (persons, faces) = (ranges(&self.persons), ranges(&self.faces));
         let entry = AuditRow { id, at_ms: now_ms(), actor: actor.into(), action: self.action.code().into(), persons, faces, mark: 0 };
-        let sql = "INSERT INTO audit (id, at_ms, actor, action, persons, faces, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let sql = "INSERT INTO gallery.audit (id, at_ms, actor, action, persons, faces, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let AuditRow { at_ms, actor, action, persons, faces, .. } = &entry;
         let checksum = entry.checksum();
         tx.execute(sql, &[&id, at_ms, actor, action, persons, faces, &checksum])?;
+        self.rows.marks.audit ^= checksum;
         Ok(Logged { id, checksum })
+    }
+
+    /// Writes it into the state of the gallery, which makes other changes wait until the transaction ends. The creation is no change.
+    pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        let sql = "UPDATE gallery.state SET generation = generation + $1, persons = persons + $2, faces = faces + $3, \
+                   persons_mark = persons_mark # $4, faces_mark = faces_mark # $5, audit_mark = audit_mark # $6";
+        let Rows { persons, faces, marks } = &self.rows;
+        let generations = i64::from(self.action != Action::Create);
+        tx.execute(sql, &[&generations, persons, faces, &marks.persons, &marks.faces, &marks.audit]).map(drop)
     }
 }
 
@@ -51,8 +91,8 @@ pub(super) struct Logged {
 
 impl Logged {
     /// Whether the change is there.
-    pub(super) fn is_there(&self, client: &mut Client) -> Result<bool, postgres::Error> {
-        let sql = "SELECT EXISTS (SELECT FROM audit WHERE id = $1 AND checksum = $2)";
-        Ok(client.query_one(sql, &[&self.id, &self.checksum])?.get(0))
+    pub(super) fn is_there(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
+        let sql = "SELECT FROM gallery.audit WHERE id = $1 AND checksum = $2";
+        Ok(!tx.query(sql, &[&self.id, &self.checksum])?.is_empty())
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use postgres::error::SqlState;
+use tokio_postgres::error::SqlState;
 
 use crate::error::Error;
 
@@ -23,8 +23,22 @@ pub(super) enum Retry {
     Never,
     /// The connection is gone.
     Lost,
+    /// The server says nothing. Another try would wait as long.
+    Silent,
     /// Two transactions were in each other's way, and the server undid this one.
     Collision,
+}
+
+impl Retry {
+    /// Whether another try may help.
+    pub(super) fn may_help(self) -> bool {
+        matches!(self, Self::Lost | Self::Collision)
+    }
+
+    /// Whether the connection is of no use any more, and what was asked last may have been done.
+    pub(super) fn is_lost(self) -> bool {
+        matches!(self, Self::Lost | Self::Silent)
+    }
 }
 
 impl From<Error> for Failure {
@@ -40,8 +54,31 @@ impl Failure {
         Self { error: Error::io("write", place, source), retry: Retry::Collision, code: None }
     }
 
+    /// No answer came in time.
+    pub(super) fn silent(place: &Path, action: &'static str, text: String) -> Self {
+        Self { error: Error::io(action, place, std::io::Error::new(ErrorKind::TimedOut, text)), retry: Retry::Silent, code: None }
+    }
+
+    /// No connection came about: why, in words for those who have to do something about it.
+    pub(super) fn connecting(place: &Path, source: &tokio_postgres::Error) -> Self {
+        let failure = Self::new(place, "connect to", source);
+        let Error::Io { source: cause, .. } = &failure.error else { return failure };
+        let kind = cause.kind();
+        let hint = match kind {
+            ErrorKind::ConnectionRefused => "nobody listens there: is the server started, and is the port right?",
+            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                "the host is not reached: is it on, and does a firewall stand between?"
+            }
+            _ => return failure,
+        };
+        let error = Error::io("connect to", place, std::io::Error::new(kind, format!("{cause}; {hint}")));
+        // Who has not answered in all that time is not asked again at once.
+        let retry = if kind == ErrorKind::TimedOut { Retry::Silent } else { failure.retry };
+        Self { error, retry, code: failure.code }
+    }
+
     /// `place` is the address without its password. A server's message never holds one; its detail may hold names, and is left out.
-    pub(super) fn new(place: &Path, action: &'static str, source: &postgres::Error) -> Self {
+    pub(super) fn new(place: &Path, action: &'static str, source: &tokio_postgres::Error) -> Self {
         let io = |kind, text: String| Error::io(action, place, std::io::Error::new(kind, text));
         let Some(said) = source.as_db_error() else {
             let cause = source.source();
@@ -71,7 +108,11 @@ impl Failure {
             }
             SqlState::DISK_FULL => io(ErrorKind::StorageFull, format!("{text}; nothing was changed")),
             SqlState::OUT_OF_MEMORY => io(ErrorKind::OutOfMemory, text),
-            SqlState::INSUFFICIENT_PRIVILEGE | SqlState::READ_ONLY_SQL_TRANSACTION => io(ErrorKind::PermissionDenied, text),
+            SqlState::INSUFFICIENT_PRIVILEGE => io(
+                ErrorKind::PermissionDenied,
+                format!("{text}; whoever owns it grants the right (docs/galleries.md lists what is needed)"),
+            ),
+            SqlState::READ_ONLY_SQL_TRANSACTION => io(ErrorKind::PermissionDenied, text),
             SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => io(ErrorKind::PermissionDenied, text),
             SqlState::INVALID_CATALOG_NAME => io(ErrorKind::NotFound, text),
             SqlState::TOO_MANY_CONNECTIONS => io(ErrorKind::ResourceBusy, format!("{text}; `pool` in the address asks for fewer")),

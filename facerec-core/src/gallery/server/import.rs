@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use pgvector::Vector;
-
 use super::change::Change;
 use super::failure::Failure;
-use super::pool::Tx;
-use super::rows::{FaceColumns, ROWS_AT_ONCE};
+use super::rows::{FaceColumns, ROWS_AT_ONCE, Vectors};
+use super::tx::Tx;
 use super::{edit, schema};
 use crate::error::{Error, Result};
 use crate::face::Quality;
@@ -70,11 +68,12 @@ impl<'t, 'a> ServerSink<'t, 'a> {
             let (expected, actual) = (first.vector.len(), other.vector.len());
             return Err(Error::DimensionMismatch { what: "embedding", expected, actual }.into());
         }
-        let people = edit::people(self.tx, waiting.iter().map(|face| face.name.as_str()))?;
+        let people = edit::people(self.tx, waiting.iter().map(|face| face.name.as_str()), &mut self.change)?;
         let owner = |face: &Waiting| people.get(&face.name).map_or(PersonId(0), |person| person.0);
         self.report.persons += people.values().filter(|person| person.1).count();
         let mut there = HashSet::new();
-        let known = self.known(waiting.iter().map(|face| (owner(face), &face.vector)))?;
+        let dim = first.vector.len();
+        let known = self.known(dim, waiting.iter().map(|face| (owner(face), &face.vector)))?;
         let new: Vec<(&Waiting, Vec<u8>)> = (0..)
             .zip(waiting)
             .map(|(number, face)| (number, face, vector_bytes(&face.vector)))
@@ -83,7 +82,7 @@ impl<'t, 'a> ServerSink<'t, 'a> {
             .collect();
         let ids = edit::new_ids(self.tx, "face_ids", new.len())?;
         let now_ms = edit::now_ms();
-        let mut columns = FaceColumns::default();
+        let mut columns = FaceColumns::new(dim);
         for (id, (face, bytes)) in ids.into_iter().zip(&new) {
             let row = FaceRow {
                 id: FaceId(id),
@@ -99,7 +98,7 @@ impl<'t, 'a> ServerSink<'t, 'a> {
             };
             self.change.persons.insert(row.person.0);
             self.change.faces.insert(id);
-            columns.push(face.vector.clone(), &row);
+            self.change.face_row(1, columns.push(&face.vector, &row));
         }
         columns.insert(self.tx)?;
         self.report.faces += new.len();
@@ -108,11 +107,19 @@ impl<'t, 'a> ServerSink<'t, 'a> {
     }
 
     /// The positions of those whose person has the very same vector already, bit by bit.
-    fn known<'v>(&mut self, faces: impl Iterator<Item = (PersonId, &'v Vec<f32>)>) -> Result<HashSet<i64>, Failure> {
-        let (people, vectors): (Vec<i64>, Vec<Vector>) = faces.map(|(person, vector)| (person.0, Vector::from(vector.clone()))).unzip();
-        let sql = "SELECT DISTINCT number - 1 FROM unnest($1::bigint[], $2::vector[]) WITH ORDINALITY new (person, vector, number) \
-                   JOIN faces f ON f.person = new.person AND vector_send(f.vector) = vector_send(new.vector)";
-        Ok(self.tx.query(sql, &[&people, &vectors])?.iter().map(|row| row.get(0)).collect())
+    fn known<'v>(&mut self, dim: usize, faces: impl Iterator<Item = (PersonId, &'v Vec<f32>)>) -> Result<HashSet<i64>, Failure> {
+        let (mut people, mut vectors): (Vec<i64>, _) = (Vec::new(), Vectors::new(dim));
+        for (person, vector) in faces {
+            people.push(person.0);
+            vectors.push(vector);
+        }
+        let sql = format!(
+            "SELECT DISTINCT number - 1 FROM unnest($3::bigint[]) WITH ORDINALITY new (person, number) JOIN gallery.faces f \
+             ON f.person = new.person AND pgvector.vector_send(f.vector) = pgvector.vector_send({})",
+            Vectors::at("number", "$1", "$2")
+        );
+        let [dim, values] = vectors.params();
+        Ok(self.tx.query(&sql, &[dim, values, &people])?.iter().map(|row| row.get(0)).collect())
     }
 }
 

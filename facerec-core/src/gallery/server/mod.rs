@@ -3,19 +3,23 @@
 //! The rules are those of a folder: names, models, ids that are never given out twice, one checksum per row. What differs: there is no
 //! one writer, so changes are transactions that lock the people they touch; the search runs on the server, exactly unless the gallery
 //! was given a graph; and what protects the disk is the server's own (encrypted volumes, backups), so there is no key.
-//! The `postgres` crate runs a small tokio runtime per connection: the only one in the core, and only with this feature.
+//! One thread per gallery carries its connections, on the only tokio runtime in the core; callers wait on their own threads.
 
 mod address;
 mod change;
+mod connection;
 mod edit;
 mod failure;
 mod import;
+mod param;
 mod pool;
 mod rows;
 mod schema;
 mod search;
 mod source;
 mod tls;
+mod tx;
+mod wait;
 
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -27,10 +31,11 @@ use self::address::{Address, Kind};
 use self::edit::{Edited, now_ms};
 use self::failure::Failure;
 use self::import::ServerSink;
-use self::pool::{Pool, Tx};
+use self::pool::Pool;
 use self::rows::{CURRENT, ENTRY, FACE, OwnedFace};
 use self::search::Searcher;
 use self::source::ServerSource;
+use self::tx::Tx;
 use super::audit::actor_of;
 use super::backend::Backend;
 use super::decision::Candidate;
@@ -121,7 +126,8 @@ impl Server {
     }
 
     fn purge(&self) -> Result<usize> {
-        let removed = self.pool.write(edit::remove_expired)?;
+        let any = self.pool.read(edit::any_expired)?;
+        let removed = if any { self.pool.write(edit::remove_expired)? } else { 0 };
         *self.purged() = Some(Instant::now());
         Ok(removed)
     }
@@ -160,9 +166,10 @@ impl Server {
             ));
         }
         tracing::info!(gallery = %self.pool.place().display(), "building the graph; this takes minutes for a million faces");
-        let index = format!("CREATE INDEX CONCURRENTLY faces_graph ON faces USING hnsw ((vector::vector({dim})) vector_ip_ops)");
-        let made =
-            self.pool.maintain("index", &["SET maintenance_work_mem = '512MB'", "DROP INDEX CONCURRENTLY IF EXISTS faces_graph", &index]);
+        let index = format!(
+            "CREATE INDEX CONCURRENTLY faces_graph ON gallery.faces USING hnsw ((vector::pgvector.vector({dim})) pgvector.vector_ip_ops)"
+        );
+        let made = self.pool.maintain("index", &["DROP INDEX CONCURRENTLY IF EXISTS gallery.faces_graph", &index]);
         *self.graph.lock().unwrap_or_else(PoisonError::into_inner) = None;
         match made {
             // Another process was faster, or is at it.
@@ -226,9 +233,9 @@ impl Server {
     fn people(&self, name: Option<&str>, id: Option<PersonId>) -> Result<Vec<Person>> {
         // Counted by the indexes alone: a million people are listed without reading their faces.
         let sql = "SELECT p.id, p.name, p.created_ms, p.checksum, p.faces - coalesce(gone.faces, 0) \
-                   FROM (SELECT *, (SELECT count(*) FROM faces WHERE person = p.id) AS faces FROM persons p \
+                   FROM (SELECT *, (SELECT count(*) FROM gallery.faces WHERE person = p.id) AS faces FROM gallery.persons p \
                          WHERE ($2::text IS NULL OR name = $2) AND ($3::bigint IS NULL OR id = $3)) p \
-                   LEFT JOIN (SELECT person, count(*) AS faces FROM faces WHERE expires_ms <= $1 GROUP BY person) gone ON gone.person = p.id \
+                   LEFT JOIN (SELECT person, count(*) AS faces FROM gallery.faces WHERE expires_ms <= $1 GROUP BY person) gone ON gone.person = p.id \
                    WHERE gone.faces IS NULL OR gone.faces < p.faces ORDER BY name";
         self.pool.read(|tx| {
             let mut people = Vec::new();
@@ -251,7 +258,7 @@ fn no_key() -> Error {
 
 /// Whether the gallery has a graph that is whole.
 fn has_graph(tx: &mut Tx<'_>) -> Result<bool, Failure> {
-    let sql = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('faces_graph') AND indisvalid)";
+    let sql = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('gallery.faces_graph') AND indisvalid)";
     Ok(tx.one(sql, &[])?.get(0))
 }
 
@@ -320,9 +327,10 @@ impl Backend for Server {
         let person = self.person(name)?.id;
         self.pool.read(|tx| {
             let mut faces = Vec::new();
-            for row in
-                tx.query(&format!("SELECT {FACE} FROM faces f WHERE {CURRENT} AND person = $2 ORDER BY id"), &[&now_ms(), &person.0])?
-            {
+            for row in tx.query(
+                &format!("SELECT {FACE} FROM gallery.faces f WHERE {CURRENT} AND person = $2 ORDER BY id"),
+                &[&now_ms(), &person.0],
+            )? {
                 faces.extend(self.intact(tx, OwnedFace::new(row).checked(), "face")?.map(|face| face.record()));
             }
             Ok(faces)
@@ -331,7 +339,8 @@ impl Backend for Server {
 
     fn embedding(&self, face: FaceId) -> Result<Option<Embedding>> {
         self.pool.read(|tx| {
-            let Some(row) = tx.query(&format!("SELECT {FACE} FROM faces f WHERE {CURRENT} AND id = $2"), &[&now_ms(), &face.0])?.pop()
+            let Some(row) =
+                tx.query(&format!("SELECT {FACE} FROM gallery.faces f WHERE {CURRENT} AND id = $2"), &[&now_ms(), &face.0])?.pop()
             else {
                 return Ok(None);
             };
@@ -345,9 +354,10 @@ impl Backend for Server {
         let person = self.person(name)?.id;
         self.pool.read(|tx| {
             let mut vectors = Vec::new();
-            for row in
-                tx.query(&format!("SELECT {FACE} FROM faces f WHERE {CURRENT} AND person = $2 ORDER BY id"), &[&now_ms(), &person.0])?
-            {
+            for row in tx.query(
+                &format!("SELECT {FACE} FROM gallery.faces f WHERE {CURRENT} AND person = $2 ORDER BY id"),
+                &[&now_ms(), &person.0],
+            )? {
                 let face = OwnedFace::new(row);
                 if let Some(good) = self.intact(tx, face.checked(), "face")? {
                     vectors.push((good.id, Embedding::new(Arc::clone(&self.model), face.vector.clone())?));
@@ -373,8 +383,8 @@ impl Backend for Server {
                        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'r'";
             let bytes: i64 = tx.one(sql, &[&schema])?.get(0);
             let graph = self.graph(tx, state.dim)?;
-            let sql = "SELECT coalesce(sum(faces), 0)::bigint, count(*) FILTER (WHERE faces = (SELECT count(*) FROM faces WHERE person = gone.person)) \
-                       FROM (SELECT person, count(*) AS faces FROM faces WHERE expires_ms <= $1 GROUP BY person) gone";
+            let sql = "SELECT coalesce(sum(faces), 0)::bigint, count(*) FILTER (WHERE faces = (SELECT count(*) FROM gallery.faces WHERE person = gone.person)) \
+                       FROM (SELECT person, count(*) AS faces FROM gallery.faces WHERE expires_ms <= $1 GROUP BY person) gone";
             let gone = tx.one(sql, &[&now_ms()])?;
             let [faces, persons] = [gone.get::<_, i64>(0), gone.get(1)].map(|gone| gone as usize);
             Ok(GalleryStats {
@@ -397,9 +407,9 @@ impl Backend for Server {
 
     fn verify(&self) -> Result<VerifyReport> {
         self.pool.read(|tx| {
-            tx.batch("SET LOCAL statement_timeout = 0")?;
+            tx.without_limit()?;
             let mut problems = Vec::new();
-            let broken = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('faces_graph') AND NOT indisvalid)";
+            let broken = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('gallery.faces_graph') AND NOT indisvalid)";
             if tx.one(broken, &[])?.get(0) {
                 problems.push(
                     "the graph was not built to its end, and is not used: open the gallery with `index=hnsw` to build it again".into(),
@@ -412,13 +422,13 @@ impl Backend for Server {
     /// Rewrites the tables, so that nothing of what was removed is left in them; others wait meanwhile.
     fn compact(&self) -> Result<()> {
         self.writable()?;
-        self.pool.maintain("compact", &["VACUUM (FULL, ANALYZE) faces", "VACUUM (FULL, ANALYZE) persons"])
+        self.pool.maintain("compact", &["VACUUM (FULL, ANALYZE) gallery.faces", "VACUUM (FULL, ANALYZE) gallery.persons"])
     }
 
     fn export(&self, out: &mut dyn Write) -> Result<usize> {
         // Once: what was written cannot be taken back.
         self.pool.read_once(|tx| {
-            tx.batch("SET LOCAL statement_timeout = 0")?;
+            tx.without_limit()?;
             Ok(transfer::export(&ServerSource::new(tx), self.salvage, out)?)
         })
     }
@@ -441,7 +451,7 @@ impl Backend for Server {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.pool.read(|tx| {
             let mut entries = Vec::new();
-            for row in tx.query(&format!("SELECT {ENTRY} FROM audit WHERE id > $1 ORDER BY id LIMIT $2"), &[&after_id, &limit])? {
+            for row in tx.query(&format!("SELECT {ENTRY} FROM gallery.audit WHERE id > $1 ORDER BY id LIMIT $2"), &[&after_id, &limit])? {
                 entries.extend(self.intact(tx, rows::entry(&row), "audit entry")?.map(|entry| entry.entry()));
             }
             Ok(entries)
@@ -451,7 +461,7 @@ impl Backend for Server {
     fn import(&self, input: &mut dyn BufRead) -> Result<ImportReport> {
         self.writable()?;
         let report = self.pool.write_once(|tx| {
-            tx.batch("SET LOCAL statement_timeout = 0")?;
+            tx.without_limit()?;
             let mut sink = ServerSink::new(tx);
             let report = transfer::import(&mut sink, &self.model, input).map_err(|error| sink.failure(error))?;
             Ok((report, sink.change()))

@@ -1,11 +1,11 @@
 //! The gallery's rows as they come from the server and go to it. Each carries the same checksum as in a folder.
 
-use pgvector::Vector;
-use postgres::Row;
 use serde_json::Value;
+use tokio_postgres::Row;
 
 use super::failure::Failure;
-use super::pool::Tx;
+use super::param::Param;
+use super::tx::Tx;
 use crate::error::Result;
 use crate::gallery::audit::AuditRow;
 use crate::gallery::filter::SearchFilter;
@@ -14,7 +14,7 @@ use crate::gallery::rows::{FaceRow, PersonRow, vector_bytes};
 use crate::gallery::store::Checked;
 
 /// The columns of `faces f` that [`OwnedFace`] is read from.
-pub(super) const FACE: &str = "f.id, f.person, f.vector, f.score, f.sharpness, f.yaw_deg, f.pitch_deg, f.roll_deg, f.face_px, \
+pub(super) const FACE: &str = "f.id, f.person, f.vector::real[], f.score, f.sharpness, f.yaw_deg, f.pitch_deg, f.roll_deg, f.face_px, \
                                f.exposure, f.source, f.digest, f.metadata, f.created_ms, f.checksum, f.expires_ms";
 const FACE_COLUMNS: usize = 16;
 /// Of `faces f`, those whose time has not come by `$1`, in milliseconds since 1970 UTC.
@@ -33,7 +33,7 @@ pub(super) struct OwnedFace {
 
 impl OwnedFace {
     pub(super) fn new(row: Row) -> Self {
-        let vector: Vec<f32> = row.get::<_, Vector>(2).into();
+        let vector: Vec<f32> = row.get(2);
         let bytes = vector_bytes(&vector);
         Self { row, vector, bytes }
     }
@@ -89,11 +89,10 @@ pub(super) fn entry(row: &Row) -> Checked<AuditRow> {
 }
 
 /// Faces on their way to the server, column by column.
-#[derive(Default)]
 pub(super) struct FaceColumns {
     ids: Vec<i64>,
     persons: Vec<i64>,
-    vectors: Vec<Vector>,
+    vectors: Vectors,
     quality: [Vec<Option<f32>>; 7],
     texts: [Vec<Option<String>>; 3],
     created: Vec<i64>,
@@ -102,11 +101,52 @@ pub(super) struct FaceColumns {
     entries: Vec<Option<String>>,
 }
 
+/// Vectors of one length, one after the other: pgvector's type has no number that is the same on every server.
+pub(super) struct Vectors {
+    dim: i32,
+    values: Vec<f32>,
+}
+
+impl Vectors {
+    pub(super) fn new(dim: usize) -> Self {
+        Self { dim: i32::try_from(dim).unwrap_or(i32::MAX), values: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, vector: &[f32]) {
+        self.values.extend_from_slice(vector);
+    }
+
+    pub(super) fn params(&self) -> [&dyn Param; 2] {
+        [&self.dim, &self.values]
+    }
+
+    /// SQL for the vector of a row's `number`, from 1, by what stands for the [`params`](Self::params).
+    pub(super) fn at(number: &str, dim: &str, values: &str) -> String {
+        format!("({values}[({number} - 1) * {dim} + 1 : {number} * {dim}])::pgvector.vector")
+    }
+}
+
 impl FaceColumns {
-    pub(super) fn push(&mut self, vector: Vec<f32>, face: &FaceRow<'_>) {
+    /// For vectors of `dim` values.
+    pub(super) fn new(dim: usize) -> Self {
+        Self {
+            ids: Vec::new(),
+            persons: Vec::new(),
+            vectors: Vectors::new(dim),
+            quality: Default::default(),
+            texts: Default::default(),
+            created: Vec::new(),
+            checksums: Vec::new(),
+            expires: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// Takes a face; returns its checksum.
+    pub(super) fn push(&mut self, vector: &[f32], face: &FaceRow<'_>) -> i64 {
         self.ids.push(face.id.0);
         self.persons.push(face.person.0);
-        self.vectors.push(vector.into());
+        self.vectors.push(vector);
         let values = face.quality.as_ref().map(quality_values);
         for (index, column) in self.quality.iter_mut().enumerate() {
             column.push(values.map(|values| values[index]));
@@ -114,46 +154,33 @@ impl FaceColumns {
         for (column, text) in self.texts.iter_mut().zip([face.source, face.digest, face.metadata]) {
             column.push(text.map(Into::into));
         }
+        let checksum = face.checksum();
         self.created.push(face.created_ms);
-        self.checksums.push(face.checksum());
+        self.checksums.push(checksum);
         self.expires.push(face.expires_ms);
         self.entries.push(face.metadata.and_then(entries));
+        checksum
     }
 
     pub(super) fn insert(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
         if self.ids.is_empty() {
             return Ok(());
         }
-        let sql = "INSERT INTO faces (id, person, vector, score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, source, digest, \
-                   metadata, created_ms, checksum, entries, expires_ms) SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p::jsonb, q FROM \
-                   unnest($1::bigint[], $2::bigint[], $3::vector[], $4::real[], $5::real[], $6::real[], $7::real[], $8::real[], $9::real[], \
-                   $10::real[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::text[], $17::bigint[]) \
-                   faces (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)";
-        let [score, sharpness, yaw, pitch, roll, px, exposure] = &self.quality;
-        let [source, digest, metadata] = &self.texts;
-        tx.execute(
-            sql,
-            &[
-                &self.ids,
-                &self.persons,
-                &self.vectors,
-                score,
-                sharpness,
-                yaw,
-                pitch,
-                roll,
-                px,
-                exposure,
-                source,
-                digest,
-                metadata,
-                &self.created,
-                &self.checksums,
-                &self.entries,
-                &self.expires,
-            ],
-        )
-        .map(drop)
+        let sql = format!(
+            "INSERT INTO gallery.faces (id, person, vector, score, sharpness, yaw_deg, pitch_deg, roll_deg, face_px, exposure, source, \
+             digest, metadata, created_ms, checksum, entries, expires_ms) \
+             SELECT a, b, {vector}, d, e, f, g, h, i, j, k, l, m, n, o, p::jsonb, q FROM \
+             unnest($3::bigint[], $4::bigint[], $5::real[], $6::real[], $7::real[], $8::real[], $9::real[], $10::real[], $11::real[], \
+             $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[], $17::text[], $18::bigint[]) \
+             WITH ORDINALITY faces (a, b, d, e, f, g, h, i, j, k, l, m, n, o, p, q, number)",
+            vector = Vectors::at("number", "$1", "$2"),
+        );
+        let mut params = self.vectors.params().to_vec();
+        params.extend([&self.ids as &dyn Param, &self.persons]);
+        params.extend(self.quality.iter().map(|column| column as &dyn Param));
+        params.extend(self.texts.iter().map(|column| column as &dyn Param));
+        params.extend([&self.created as &dyn Param, &self.checksums, &self.entries, &self.expires]);
+        tx.execute(&sql, &params).map(drop)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Search on the server: PostgreSQL finds the candidates, their similarity is computed here, from the true vectors.
 
-use pgvector::Vector;
-
 use super::edit::now_ms;
 use super::failure::Failure;
-use super::pool::{EF_SEARCH, Tx};
+use super::param::Param;
 use super::rows::{FACE, OwnedFace, PERSON, wanted};
+use super::tx::{EF_SEARCH, Tx};
 use crate::error::Result;
 use crate::face::Embedding;
 use crate::gallery::decision::{Candidate, FIRST_LOOK, LOOK_FURTHER, best_per_person};
@@ -30,7 +29,7 @@ impl<'a> Searcher<'a> {
             None => None,
             Some(names) => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let rows = tx.query("SELECT id FROM persons WHERE name = ANY($1)", &[&names])?;
+                let rows = tx.query("SELECT id FROM gallery.persons WHERE name = ANY($1)", &[&names])?;
                 Some(rows.iter().map(|row| row.get(0)).collect())
             }
         };
@@ -80,11 +79,11 @@ impl<'a> Searcher<'a> {
     }
 
     fn ask(&self, tx: &mut Tx<'_>, query: &Embedding, look: usize, graph: Option<usize>) -> Result<(Vec<Match>, usize), Failure> {
-        let vector = Vector::from(query.as_slice().to_vec());
+        let vector = query.as_slice().to_vec();
         let limit = i64::try_from(look).unwrap_or(i64::MAX);
         let wanted = wanted(self.filter);
         let now = now_ms();
-        let mut params: Vec<&(dyn postgres::types::ToSql + Sync)> = vec![&vector, &limit, &now];
+        let mut params: Vec<&dyn Param> = vec![&vector, &limit, &now];
         let mut conditions = String::from("WHERE (expires_ms IS NULL OR expires_ms > $3)");
         if let Some(people) = &self.people {
             params.push(people);
@@ -98,13 +97,13 @@ impl<'a> Searcher<'a> {
             );
         }
         let order = match graph {
-            Some(dim) => format!("(vector::vector({dim})) <#> $1"),
+            Some(dim) => format!("(vector::pgvector.vector({dim})) OPERATOR(pgvector.<#>) $1::pgvector.vector"),
             // `+ 0` keeps PostgreSQL from using the graph: this is the exact search.
-            None => "(vector <#> $1) + 0, id".to_owned(),
+            None => "(vector OPERATOR(pgvector.<#>) $1::pgvector.vector) + 0, id".to_owned(),
         };
         let sql = format!(
-            "SELECT {FACE}, {PERSON} FROM (SELECT id FROM faces {conditions} ORDER BY {order} LIMIT $2) best \
-             JOIN faces f ON f.id = best.id JOIN persons p ON p.id = f.person"
+            "SELECT {FACE}, {PERSON} FROM (SELECT id FROM gallery.faces {conditions} ORDER BY {order} LIMIT $2) best \
+             JOIN gallery.faces f ON f.id = best.id JOIN gallery.persons p ON p.id = f.person"
         );
         let rows = tx.query(&sql, &params)?;
         let count = rows.len();

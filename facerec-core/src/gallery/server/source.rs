@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 use super::failure::Failure;
-use super::pool::{Tx, corrupt};
 use super::rows::{ENTRY, FACE, OwnedFace, PERSON, entry, person};
 use super::schema;
+use super::tx::{Tx, corrupt};
 use crate::error::{Error, Result};
 use crate::gallery::audit::AuditRow;
 use crate::gallery::records::PersonId;
@@ -39,28 +39,27 @@ impl Source for ServerSource<'_, '_> {
     }
 
     fn each_person(&self, visit: &mut dyn FnMut(Checked<PersonRow<'_>>) -> Result<()>) -> Result<()> {
-        let sql = format!("SELECT {PERSON} FROM persons p ORDER BY id");
+        let sql = format!("SELECT {PERSON} FROM gallery.persons p ORDER BY id");
         self.with(|tx| tx.each(&sql, &[], |row| Ok(visit(person(&row, 0))?)))
     }
 
     fn each_face(&self, visit: &mut dyn FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
-        let sql = format!("SELECT {FACE} FROM faces f ORDER BY id");
+        let sql = format!("SELECT {FACE} FROM gallery.faces f ORDER BY id");
         self.with(|tx| tx.each(&sql, &[], |row| Ok(visit(OwnedFace::new(row).checked())?)))
     }
 
     fn each_face_of(&self, person: PersonId, visit: &mut dyn FnMut(Checked<FaceRow<'_>>) -> Result<()>) -> Result<()> {
-        let sql = format!("SELECT {FACE} FROM faces f WHERE person = $1 ORDER BY id");
+        let sql = format!("SELECT {FACE} FROM gallery.faces f WHERE person = $1 ORDER BY id");
         self.with(|tx| tx.each(&sql, &[&person.0], |row| Ok(visit(OwnedFace::new(row).checked())?)))
     }
 
     fn each_entry(&self, visit: &mut dyn FnMut(Checked<AuditRow>) -> Result<()>) -> Result<()> {
-        let sql = format!("SELECT {ENTRY} FROM audit ORDER BY id");
+        let sql = format!("SELECT {ENTRY} FROM gallery.audit ORDER BY id");
         self.with(|tx| tx.each(&sql, &[], |row| Ok(visit(entry(&row))?)))
     }
 
-    /// None: with many writers at once, each would have to wait for the one row that held them.
     fn marks(&self) -> Result<Option<Marks>> {
-        Ok(None)
+        self.with(schema::marks).map(Some)
     }
 
     fn corrupt(&self, reason: &str) -> Error {
