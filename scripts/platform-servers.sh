@@ -26,7 +26,8 @@ until_it_answers() {
   shift
   for _ in $(seq 300); do
     "$@" >/dev/null 2>&1 && return
-    runs "$what" || { tail -n 20 "$folder/$what.log" >&2; fail "$what ended; its log is $folder/$what.log"; }
+    # Not `runs`: between fork and exec it has not its own command line yet.
+    kill -0 "$(cat "$folder/$what.pid")" 2>/dev/null || { tail -n 20 "$folder/$what.log" >&2; fail "$what ended; its log is $folder/$what.log"; }
     sleep 0.1
   done
   fail "$what does not answer; its log is $folder/$what.log"

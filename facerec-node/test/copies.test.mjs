@@ -126,8 +126,8 @@ test('workers come and go beside the main thread', async () => {
   assert.deepEqual([stdout, stderr], ['done\n', ''])
 })
 
-/** For programs in a folder of their own, above which nothing says where ONNX Runtime lies. */
-const elsewhere = async () => ({ ...environment, FACEREC_ORT: (await sharedEngine()).libraryPath })
+/** For programs in a folder of their own, above which nothing says where ONNX Runtime lies; in plain letters, also where CI is set. */
+const elsewhere = async () => ({ ...environment, NO_COLOR: '1', FACEREC_ORT: (await sharedEngine()).libraryPath })
 
 /** A user's project that has this package. */
 function project(files) {
