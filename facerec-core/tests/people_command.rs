@@ -60,6 +60,12 @@ fn unknown_people_in_photos_and_a_video_are_put_together_named_and_then_known() 
     let rest = with_models(&shared, ["gallery", "cluster", "--gallery", &gallery, "--from", &photos, "--min-size", "1"]);
     assert_eq!((rest.summary()["known"].as_i64(), clusters(&rest)), (Some(3), vec![vec!["2.jpg".to_string()]]));
 
+    // What cannot be recognised is nobody, alone too.
+    let dogs = shared.join("data/photos/dlib_faces/dogs.jpg").to_string_lossy().into_owned();
+    let none = with_models(&shared, ["gallery", "cluster", "--min-size", "1", &dogs]);
+    assert_eq!((none.code, clusters(&none).len(), none.summary()["faces"].as_i64()), (0, 0, Some(0)), "{}", none.summary());
+    assert!(none.summary()["poor"].as_i64().unwrap() >= 1, "{}", none.summary());
+
     let wrong = with_models(&shared, ["gallery", "cluster", "--gallery", &gallery, "--from", &photos, "--enroll", "9=Ana"]);
     assert_eq!((wrong.code, wrong.lines.last().unwrap()["error"]["code"].as_str()), (2, Some("invalid_argument")));
     for args in

@@ -288,7 +288,9 @@ fn late_squeezed_and_interlaced_videos_name_the_same_people() {
     for (name, offset) in [("late.mp4", 3000), ("late.ts", 3023), ("squeezed.mp4", 0), ("interlaced.mp4", 0), ("silent.mkv", 0)] {
         let run = look(name, "--boxes");
         let found = persons(run.summary());
-        let close = |a: i64, b: i64| (a - b - offset).abs() < 250;
+        // Until combs are noticed that the stream does not tell of, faces are combed too: for a third of a second nobody is named.
+        let most = if name == "silent.mkv" { 400 } else { 250 };
+        let close = |a: i64, b: i64| (a - b - offset).abs() < most;
         assert!(found.len() == 1 && close(found[0].1, plain[0].1) && close(found[0].2, plain[0].2), "{name}: {found:?}, not {plain:?}");
         // The lines say the same as the summary, box by box.
         for track in run.lines.iter().filter(|line| line["boxes"].is_array()) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::split::Links;
 use crate::error::{Error, Result};
 use crate::face::Embedding;
 use crate::gallery::{Decision, DecisionOptions, DecisionReason, Gallery, PersonId};
@@ -58,6 +59,11 @@ impl TrackDecisionOptions {
     /// threshold, since the tracker has said already that they belong together.
     pub(super) fn link(&self) -> f32 {
         self.threshold - 2.0 * self.strict_step
+    }
+
+    /// Similarities from which a shot of a track belongs to a person of it. Across a jump the tracker has said nothing.
+    pub(super) fn links(&self) -> Links {
+        Links { within: self.link(), across: self.threshold }
     }
 }
 

@@ -42,7 +42,7 @@ impl<'t, 'n> Giver<'t, 'n> {
         self.take_back(pieces, before);
         for (index, segment) in segments.into_iter().enumerate() {
             let sure = sure(&segment, pieces, index, before);
-            self.give_segment(segment, owners[index], pieces[index].person.is_some(), &sure);
+            self.give_segment(segment, owners[index], &pieces[index], &sure);
         }
         self.track.current = self.last;
         let tail = &mut self.track.tail;
@@ -64,8 +64,9 @@ impl<'t, 'n> Giver<'t, 'n> {
         }
     }
 
-    fn give_segment(&mut self, segment: Segment, owner: Option<usize>, proved: bool, sure: &Sure) {
-        let Segment { bridge, mut boxes, evidence, jump, .. } = segment;
+    fn give_segment(&mut self, segment: Segment, owner: Option<usize>, piece: &Piece, sure: &Sure) {
+        let Segment { bridge, mut boxes, evidence, .. } = segment;
+        let (jump, proved) = (piece.jump, piece.person.is_some());
         if let Some(person) = owner {
             self.make_parts(person);
         }

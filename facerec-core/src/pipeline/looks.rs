@@ -1,5 +1,8 @@
 //! What a face looks like, small enough to be compared in every frame: to notice that another one took its place.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use crate::image::Image;
 
 /// An aligned face in few numbers.
@@ -49,6 +52,59 @@ impl Looks {
     fn likeness(&self, other: &Self) -> f32 {
         self.cells.iter().zip(&other.cells).map(|(a, b)| a * b).sum()
     }
+
+    fn has_colour_of(&self, other: &Self) -> bool {
+        self.colour.iter().zip(&other.colour).all(|(a, b)| (a - b).abs() <= SAME_COLOUR)
+    }
+
+    /// Whether it may be another face.
+    fn differs(&self, other: &Self) -> bool {
+        !self.has_colour_of(other) || self.likeness(other) < SAME
+    }
+}
+
+/// How a track looked in the last second.
+#[derive(Debug, Default)]
+pub(super) struct Lately {
+    looks: VecDeque<(Duration, Looks)>,
+    /// Since when it is compared: the last change, or the beginning.
+    since: Duration,
+}
+
+/// What a look says beside those of the last second.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside {
+    /// The face has changed so much that it may be another one; from now on it is compared with this look.
+    pub(super) changed: bool,
+    /// How like it is to what was just before, 0 to 1: a face that dissolves into another one, or turns fast, is a poor likeness of anybody.
+    pub(super) steadiness: f32,
+}
+
+/// Dissolves are about that long.
+const LATELY: Duration = Duration::from_secs(1);
+/// Most of a dissolve is over in that time.
+const JUST_BEFORE: Duration = Duration::from_millis(400);
+
+impl Lately {
+    /// Takes the look of this moment.
+    pub(super) fn see(&mut self, now: Duration, looks: &Looks) -> Beside {
+        while self.looks.front().is_some_and(|(time, _)| now.saturating_sub(*time) > LATELY) {
+            self.looks.pop_front();
+        }
+        let oldest = |since: Duration| self.looks.iter().find(|(time, _)| *time >= since).map(|(_, before)| before);
+        let changed = oldest(self.since).is_some_and(|before| before.differs(looks));
+        let steadiness = oldest(now.saturating_sub(JUST_BEFORE)).map_or(1.0, |before| before.likeness(looks).max(0.0));
+        if changed {
+            self.since = now;
+        }
+        self.looks.push_back((now, looks.clone()));
+        Beside { changed, steadiness }
+    }
+
+    /// Forgets what was before a jump.
+    pub(super) fn clear(&mut self) {
+        self.looks.clear();
+    }
 }
 
 /// How much a track's looks change from one to the next.
@@ -67,9 +123,8 @@ impl Changes {
     /// Whether another face may have taken the place of the one `before`: light, pose and expression change less from one look to
     /// the next, and less suddenly.
     pub(super) fn jump(&mut self, before: &Looks, after: &Looks) -> bool {
-        let colour = before.colour.iter().zip(&after.colour).any(|(a, b)| (a - b).abs() > SAME_COLOUR);
         let change = 1.0 - before.likeness(after);
-        let jump = colour || change > (UNUSUAL * self.usual.max(LEAST_USUAL)).min(1.0 - SAME);
+        let jump = !before.has_colour_of(after) || change > (UNUSUAL * self.usual.max(LEAST_USUAL)).min(1.0 - SAME);
         if !jump {
             self.usual += (change - self.usual) * RECENT;
         }
@@ -104,5 +159,20 @@ mod tests {
         assert!(still.jump(&looks(0.0), &looks(0.75)));
         assert!(!lively.jump(&looks(0.0), &looks(0.75)));
         assert!(lively.jump(&looks(0.0), &looks(0.9)), "less than half of it is alike");
+    }
+
+    #[test]
+    fn a_face_that_slowly_becomes_another_one_has_changed() {
+        let mut lately = Lately::default();
+        let at = |step: u64| Duration::from_millis(step * 100);
+        let changes: Vec<u64> =
+            (0..40).filter(|&step| lately.see(at(step), &looks((step as f32 / 12.0 - 1.0).clamp(0.0, 1.0))).changed).collect();
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert!((18..24).contains(&changes[0]), "{changes:?}");
+        let mut lately = Lately::default();
+        let steadiness: Vec<f32> = (0..30).map(|step| lately.see(at(step), &looks(if step < 15 { 0.0 } else { 0.9 })).steadiness).collect();
+        assert!(steadiness[14] == 1.0 && steadiness[15] < 0.5 && steadiness[18] < 0.5 && steadiness[20] == 1.0, "{steadiness:?}");
+        let mut slow = Lately::default();
+        assert!((0..200).all(|step| !slow.see(at(step), &looks(step as f32 / 200.0)).changed), "in twenty seconds");
     }
 }

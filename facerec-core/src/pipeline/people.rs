@@ -68,7 +68,7 @@ impl People {
         let start = Instant::now();
         let Means { options, tracker, .. } = means;
         for track in tracks {
-            self.waiting.extend(track.give(options.decision.link(), options, &mut || tracker.number().0)?);
+            self.waiting.extend(track.give(options.decision.links(), options, &mut || tracker.number().0)?);
         }
         self.waiting.extend(self.ended.drain(..).flat_map(RunningTrack::into_parts));
         means.summary.stages.identify += start.elapsed();
@@ -206,10 +206,11 @@ fn embed_shots(tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Resul
     };
     means.summary.stages.identify += start.elapsed();
     for (((place, shot), embedding), vote) in places.into_iter().zip(shots).zip(embeddings).zip(votes) {
-        let Candidate { frame, rect, face, picture } = shot.value;
+        let Candidate { frame, rect, face, picture, .. } = shot.value;
         let quality = Quality { recognisability: embedding.recognisability(), ..face.quality };
-        let value = Shot { frame, rect, quality, picture, embedding, vote };
-        tracks[place.0].segments[place.1].evidence = Some(Kept { time: shot.time, score: shot.score, value });
+        let segment = &mut tracks[place.0].segments[place.1];
+        let value = Shot { frame, rect, quality, picture, embedding, vote, stretch: segment.stretch };
+        segment.evidence = Some(Kept { time: shot.time, score: shot.score, value });
     }
     Ok(())
 }

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::give::Giver;
-use super::looks::{Changes, Looks};
+use super::looks::{Beside, Changes, Lately, Looks};
 use super::options::PipelineOptions;
-use super::segment::{Moment, Segment};
+use super::segment::{Moment, Segment, Start};
 use super::sighting::TrackBox;
-use super::split::{Piece, Witness, forgive, in_order, owners, persons};
+use super::split::{Links, Person, Piece, Witness, forgive, in_order, owners, part_changed, persons};
 use super::tracklet::{Shot, Tracklet};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -28,6 +28,10 @@ pub(super) struct RunningTrack {
     unspent: usize,
     last: Option<(Moment, Rect, Looks)>,
     changes: Changes,
+    lately: Lately,
+    /// The number of the stretch that goes on, and of the last one that is in `parts`.
+    stretch: u32,
+    given: u32,
     over: bool,
     /// A part has its number.
     numbered: bool,
@@ -50,8 +54,21 @@ const MOST_WAITING: usize = 10;
 
 impl RunningTrack {
     pub(super) fn new(id: u64) -> Self {
-        let (parts, tail, segments) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, parts, current: None, tail, segments, unspent: 0, last: None, changes: Changes::default(), over: false, numbered: false }
+        Self {
+            id,
+            parts: Vec::new(),
+            current: None,
+            tail: Vec::new(),
+            segments: Vec::new(),
+            unspent: 0,
+            last: None,
+            changes: Changes::default(),
+            lately: Lately::default(),
+            stretch: 0,
+            given: 0,
+            over: false,
+            numbered: false,
+        }
     }
 
     /// The last time it was seen.
@@ -82,26 +99,38 @@ impl RunningTrack {
                 TrackBox { frame, time: at, rect: blend(&last, &rect, part), detected: false }
             }));
         }
-        if jump || self.segments.last().is_none_or(Segment::is_full) {
-            self.segments.push(Segment::new(jump, after, std::mem::take(&mut between)));
+        if jump {
+            self.lately.clear();
+        }
+        let Beside { changed, steadiness } = self.lately.see(moment.1, looks);
+        let start = if jump {
+            Start::Jump
+        } else if changed {
+            Start::Changed
+        } else {
+            Start::Same
+        };
+        self.stretch += u32::from(start == Start::Jump);
+        if start != Start::Same || self.segments.last().is_none_or(Segment::is_full) {
+            self.segments.push(Segment::new(start, self.stretch, after, std::mem::take(&mut between)));
         }
         let last = self.segments.len() - 1;
-        self.segments[last].see(between, moment, rect);
+        self.segments[last].see(between, moment, rect, steadiness);
         &mut self.segments[last]
     }
 
-    /// Which segments' best shots are worth embedding: those that must be, one of each stretch between jumps, both ends of a long
+    /// Which segments' best shots are worth embedding: those that must be, one of each stretch, both ends of a long
     /// one and [`ENOUGH`] of the track, and those that may be, up to one in [`DETECTIONS_PER_EMBEDDING`] detections.
     pub(super) fn wanted(&self) -> (Vec<usize>, Vec<usize>) {
         let (mut must, mut may) = (Vec::new(), Vec::new());
         let mut missing = ENOUGH.saturating_sub(self.parts.iter().map(|part| part.embedded).sum());
         for stretch in self.stretches() {
-            let goes_on = !self.segments[stretch.start].jump;
+            let goes_on = self.segments[stretch.start].start == Start::Same;
             let spent = if goes_on { self.unspent } else { 0 };
             let detections = spent + self.segments[stretch.clone()].iter().map(|segment| segment.detections).sum::<usize>();
             let proved = goes_on && self.current.is_some() || self.segments[stretch.clone()].iter().any(|s| s.evidence.is_some());
             let mut open: Vec<usize> = stretch.filter(|&index| self.segments[index].best.is_some()).collect();
-            let score = |index: &usize| self.segments[*index].best.as_ref().map_or(0.0, |best| best.score);
+            let score = |index: &usize| self.segments[*index].best.as_ref().map_or(0.0, |best| best.value.rank);
             let ends = self.ends(&open, proved);
             open.sort_by(|a, b| ends.contains(b).cmp(&ends.contains(a)).then(score(b).total_cmp(&score(a))));
             let share = detections / DETECTIONS_PER_EMBEDDING;
@@ -122,7 +151,7 @@ impl RunningTrack {
         if open.len() < LONG {
             return Vec::new();
         }
-        let is_over = |last: usize| self.over || self.segments[last + 1..].iter().any(|segment| segment.jump);
+        let is_over = |last: usize| self.over || self.segments[last + 1..].iter().any(|segment| segment.start != Start::Same);
         let mut ends: Vec<usize> = open.first().copied().filter(|_| !proved).into_iter().collect();
         ends.extend(open.last().copied().filter(|&last| is_over(last)));
         ends
@@ -130,24 +159,25 @@ impl RunningTrack {
 
     /// Gives the segments to the people whom their evidence shows. Returns parts that are nobody's; `number` numbers those that
     /// are not the first person's.
-    pub(super) fn give(&mut self, link: f32, options: &PipelineOptions, number: &mut dyn FnMut() -> u64) -> Result<Vec<Tracklet>> {
+    pub(super) fn give(&mut self, links: Links, options: &PipelineOptions, number: &mut dyn FnMut() -> u64) -> Result<Vec<Tracklet>> {
         let (id, mut numbered) = (self.id, self.numbered);
         let mut number = || if std::mem::replace(&mut numbered, true) { number() } else { id };
-        let nobody = self.give_numbered(link, options, &mut number);
+        let nobody = self.give_numbered(links, options, &mut number);
         self.numbered = numbered;
         nobody
     }
 
-    fn give_numbered(&mut self, link: f32, options: &PipelineOptions, number: &mut dyn FnMut() -> u64) -> Result<Vec<Tracklet>> {
+    fn give_numbered(&mut self, links: Links, options: &PipelineOptions, number: &mut dyn FnMut() -> u64) -> Result<Vec<Tracklet>> {
         let waiting = self.waiting();
         let held = self.segments.split_off(self.segments.len() - waiting);
         let segments = std::mem::replace(&mut self.segments, held);
         if segments.is_empty() {
             return Ok(Vec::new());
         }
-        let pieces = self.pieces(&segments, link)?;
+        let pieces = self.pieces(&segments, links)?;
         let owners = owners(&pieces, self.current);
         self.unspent = self.unspent_after(&segments);
+        self.given = segments.last().map_or(self.given, |segment| segment.stretch);
         Ok(Giver::new(self, options, number).give(segments, &pieces, &owners))
     }
 
@@ -156,7 +186,7 @@ impl RunningTrack {
         let detections = |segments: &[Segment]| segments.iter().map(|segment| segment.detections).sum::<usize>();
         match segments.iter().rposition(|segment| segment.evidence.is_some()) {
             Some(last) => detections(&segments[last + 1..]),
-            None if segments.iter().any(|segment| segment.jump) => 0,
+            None if segments.iter().any(|segment| segment.start != Start::Same) => 0,
             None => self.unspent + detections(segments),
         }
     }
@@ -170,15 +200,15 @@ impl RunningTrack {
     fn waiting(&self) -> usize {
         let Some(stretch) = self.stretches().pop().filter(|stretch| !self.over && stretch.len() <= MOST_WAITING) else { return 0 };
         let segments = &self.segments[stretch.clone()];
-        let open = segments.iter().all(|segment| segment.evidence.is_none()) && segments[0].jump;
+        let open = segments.iter().all(|segment| segment.evidence.is_none()) && segments[0].start != Start::Same;
         if open { stretch.len() } else { 0 }
     }
 
-    /// The segments between jumps.
+    /// The segments of each stretch.
     fn stretches(&self) -> Vec<std::ops::Range<usize>> {
         let mut stretches: Vec<std::ops::Range<usize>> = Vec::new();
         for (index, segment) in self.segments.iter().enumerate() {
-            match stretches.last_mut().filter(|_| !segment.jump) {
+            match stretches.last_mut().filter(|_| segment.start == Start::Same) {
                 Some(stretch) => stretch.end = index + 1,
                 None => stretches.push(index..index + 1),
             }
@@ -187,14 +217,23 @@ impl RunningTrack {
     }
 
     /// Whom the segments' evidence shows: numbers of parts, and beyond them of new people in the order in which they come.
-    fn pieces(&self, segments: &[Segment], link: f32) -> Result<Vec<Piece>> {
-        let people: Vec<Vec<Witness<'_>>> = self.parts.iter().map(|part| part.witnesses().collect()).collect();
+    fn pieces(&self, segments: &[Segment], links: Links) -> Result<Vec<Piece>> {
+        let mut people: Vec<Person<'_>> = self.parts.iter().map(|part| Person::new(part.witnesses())).collect();
+        if let Some(current) = self.current.and_then(|current| people.get_mut(current)) {
+            current.stretches.push(self.given);
+        }
         let witnesses: Vec<Option<Witness<'_>>> = segments.iter().map(|segment| segment.evidence.as_ref().map(Shot::witness)).collect();
         let known: Vec<bool> = witnesses.iter().map(|witness| witness.is_some_and(|witness| witness.vote.is_some())).collect();
-        let persons = persons(people, &witnesses, link)?;
-        let piece =
-            |(segment, person): (&Segment, _)| Piece { jump: segment.jump, person, times: segment.times(), detections: segment.detections };
+        let persons = persons(people, &witnesses, links)?;
+        let piece = |(segment, person): (&Segment, _)| Piece {
+            jump: segment.start == Start::Jump,
+            person,
+            times: segment.times(),
+            detections: segment.detections,
+        };
         let mut pieces: Vec<Piece> = segments.iter().zip(persons).map(piece).collect();
+        let changed: Vec<bool> = segments.iter().map(|segment| segment.start == Start::Changed).collect();
+        part_changed(&mut pieces, self.current, &changed);
         forgive(&mut pieces, self.current, &known);
         in_order(&mut pieces, self.parts.len());
         Ok(pieces)

@@ -13,10 +13,22 @@ use crate::track::Kept;
 /// A frame's number and presentation time.
 pub(super) type Moment = (u64, Duration);
 
-/// A stretch of a track.
+/// How a segment begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// As the one before it ended.
+    Same,
+    /// Within about a second the face has come to look otherwise: its head turned, or another one came in a dissolve.
+    Changed,
+    /// Looks, scene or time jumped: it may be another person than before.
+    Jump,
+}
+
+/// A part of a stretch of a track.
 pub(super) struct Segment {
-    /// Looks, scene or time jumped before it: it may be another person than before.
-    pub(super) jump: bool,
+    pub(super) start: Start,
+    /// The number of its stretch: what lies between two starts that are not [`Start::Same`].
+    pub(super) stretch: u32,
     /// When it was detected last before.
     pub(super) after: Duration,
     /// Boxes between the segment before and this one: foreseen by both, seen in neither.
@@ -25,6 +37,8 @@ pub(super) struct Segment {
     pub(super) boxes: Vec<TrackBox>,
     /// Frames in which it was detected.
     pub(super) detections: usize,
+    /// How like the last detection was to those just before.
+    steadiness: f32,
     /// Its best moment, until that is embedded.
     pub(super) best: Option<Kept<Candidate>>,
     /// Its best moment as evidence.
@@ -37,6 +51,8 @@ pub(super) struct Candidate {
     pub(super) rect: Rect,
     pub(super) face: LookedFace,
     pub(super) picture: Option<Image>,
+    /// Its score times its steadiness: the best likeness of its segment.
+    pub(super) rank: f32,
 }
 
 /// A shot of a face of which another face covers more than this share may show the other one.
@@ -47,8 +63,8 @@ const DETECTIONS: usize = super::running::DETECTIONS_PER_EMBEDDING;
 const LENGTH: Duration = Duration::from_secs(1);
 
 impl Segment {
-    pub(super) fn new(jump: bool, after: Duration, bridge: Vec<TrackBox>) -> Self {
-        Self { jump, after, bridge, boxes: Vec::new(), detections: 0, best: None, evidence: None }
+    pub(super) fn new(start: Start, stretch: u32, after: Duration, bridge: Vec<TrackBox>) -> Self {
+        Self { start, stretch, after, bridge, boxes: Vec::new(), detections: 0, steadiness: 1.0, best: None, evidence: None }
     }
 
     /// Whether what comes belongs to the next one.
@@ -63,23 +79,25 @@ impl Segment {
         [self.after, time(self.boxes.first()), time(self.boxes.last())]
     }
 
-    /// The face was detected; `between` are the boxes since the detection before.
-    pub(super) fn see(&mut self, between: Vec<TrackBox>, (frame, time): Moment, rect: Rect) {
+    /// The face was detected; `between` are the boxes since the detection before, `steadiness` says how like it is to those.
+    pub(super) fn see(&mut self, between: Vec<TrackBox>, (frame, time): Moment, rect: Rect, steadiness: f32) {
         self.boxes.extend(between);
         self.boxes.push(TrackBox { frame, time, rect, detected: true });
         self.detections += 1;
+        self.steadiness = steadiness;
     }
 
     /// Offers the face as its best shot; `covered` is the largest share of it that another face covers.
     pub(super) fn offer(&mut self, (frame, time): Moment, looked: &Looked, face: &LookedFace, covered: f32, options: &PipelineOptions) {
         let score = face.quality.score * (1.0 - covered);
-        let better = self.best.as_ref().is_none_or(|best| score > best.score);
+        let rank = score * self.steadiness;
+        let better = self.best.as_ref().is_none_or(|best| rank > best.value.rank);
         if covered > MOST_COVERED || !score.is_finite() || score < options.min_quality || !better {
             return;
         }
         let rect = face.detection.rect;
         // A picture that cannot be made is left out: the shot is evidence without it.
         let picture = options.pictures.then(|| picture(&looked.image, &rect, looked.turn).ok()).flatten();
-        self.best = Some(Kept { time, score, value: Candidate { frame, rect, face: face.clone(), picture } });
+        self.best = Some(Kept { time, score, value: Candidate { frame, rect, face: face.clone(), picture, rank } });
     }
 }

@@ -33,26 +33,57 @@ pub(super) struct Witness<'a> {
     pub(super) vote: Option<PersonId>,
     /// Good enough to tell people apart.
     pub(super) clear: bool,
+    /// The number of its stretch.
+    pub(super) stretch: u32,
 }
 
-/// Who of `people` (each some shots) each of the `witnesses` shows, in the order of time; numbers from `people.len()` on are new
+/// Similarities from which a shot may be a person's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Links {
+    /// Of whom the stretch has shown already.
+    pub(super) within: f32,
+    /// Of whom only others have shown.
+    pub(super) across: f32,
+}
+
+/// What is known of a person of a track.
+pub(super) struct Person<'a> {
+    shots: Vec<Witness<'a>>,
+    /// The stretches that show the person.
+    pub(super) stretches: Vec<u32>,
+}
+
+impl<'a> Person<'a> {
+    pub(super) fn new(shots: impl IntoIterator<Item = Witness<'a>>) -> Self {
+        let shots: Vec<_> = shots.into_iter().collect();
+        let stretches = shots.iter().map(|shot| shot.stretch).collect();
+        Self { shots, stretches }
+    }
+
+    fn take(&mut self, shot: Witness<'a>) {
+        self.stretches.push(shot.stretch);
+        self.shots.push(shot);
+    }
+}
+
+/// Who of `people` each of the `witnesses` shows, in the order of time; numbers from `people.len()` on are new
 /// people. `None`: there is no shot, or one that resembles nobody and is not clear enough to be somebody new.
 ///
 /// # Errors
 /// `embedding_model_mismatch` when they come from different models.
-pub(super) fn persons<'a>(mut people: Vec<Vec<Witness<'a>>>, witnesses: &[Option<Witness<'a>>], link: f32) -> Result<Vec<Option<usize>>> {
+pub(super) fn persons<'a>(mut people: Vec<Person<'a>>, witnesses: &[Option<Witness<'a>>], links: Links) -> Result<Vec<Option<usize>>> {
     let mut found = vec![None; witnesses.len()];
     for clear in [true, false] {
         for (index, witness) in witnesses.iter().enumerate() {
             let Some(witness) = witness.filter(|witness| witness.clear == clear) else { continue };
-            found[index] = match nearest(&people, &witness, link)? {
+            found[index] = match nearest(&people, &witness, links)? {
                 Some(person) => {
-                    people[person].push(witness);
+                    people[person].take(witness);
                     Some(person)
                 }
                 // What nothing clear speaks against is worth an opinion.
                 None if clear || people.is_empty() => {
-                    people.push(vec![witness]);
+                    people.push(Person::new([witness]));
                     Some(people.len() - 1)
                 }
                 None => None,
@@ -63,9 +94,10 @@ pub(super) fn persons<'a>(mut people: Vec<Vec<Witness<'a>>>, witnesses: &[Option
 }
 
 /// The person whom a shot resembles most, and enough.
-fn nearest(people: &[Vec<Witness<'_>>], witness: &Witness<'_>, link: f32) -> Result<Option<usize>> {
+fn nearest(people: &[Person<'_>], witness: &Witness<'_>, links: Links) -> Result<Option<usize>> {
     let mut best: Option<(usize, f32)> = None;
-    for (index, shots) in people.iter().enumerate() {
+    for (index, Person { shots, stretches }) in people.iter().enumerate() {
+        let link = if stretches.contains(&witness.stretch) { links.within } else { links.across };
         let Some(template) = Embedding::template(shots.iter().map(|shot| (shot.embedding, shot.weight)))? else { continue };
         let known = voted(shots).zip(witness.vote).map(|(a, b)| a == b);
         let similarity = template.similarity(witness.embedding)?;
@@ -83,6 +115,16 @@ const KNOWN: f32 = 2.0;
 /// Whom the gallery knows the shots as, by weight.
 fn voted(shots: &[Witness<'_>]) -> Option<PersonId> {
     tally(shots.iter().map(|shot| (shot.vote, shot.weight))).into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(person, _)| person)
+}
+
+/// Where a face has slowly `changed` and is somebody else's after that than before, the one ends and the other begins there.
+pub(super) fn part_changed(pieces: &mut [Piece], before: Option<usize>, changed: &[bool]) {
+    let parts = |index: usize| {
+        let (last, next) = (earlier(pieces, index, before), pieces[index].person.or_else(|| later(pieces, index)));
+        changed[index] && last.is_some() && next.is_some() && last != next
+    };
+    let jumps: Vec<usize> = (0..pieces.len()).filter(|&index| parts(index)).collect();
+    jumps.into_iter().for_each(|index| pieces[index].jump = true);
 }
 
 /// A single shot that says otherwise than those before and after it has failed, where nothing jumps on the way or the look was
@@ -221,6 +263,21 @@ mod tests {
         assert_eq!(owned("a..b", None), "a--b", "between two people without a jump it is nobody");
         assert_eq!(owned("...", None), "---");
         assert_eq!(owned("", None), "");
+    }
+
+    #[test]
+    fn where_a_changed_face_is_another_ones_the_one_ends_and_the_other_begins() {
+        let parted = |text: &str, changed: &[usize]| {
+            let mut pieces = pieces(text);
+            let flags: Vec<bool> = (0..pieces.len()).map(|index| changed.contains(&index)).collect();
+            part_changed(&mut pieces, None, &flags);
+            (0..pieces.len()).filter(|&index| pieces[index].jump).collect::<Vec<_>>()
+        };
+        assert_eq!(parted("a..b.", &[2]), [2]);
+        assert_eq!(parted("a..b.a", &[1, 2, 5]), [1, 2, 5]);
+        assert_eq!(parted("a..a", &[2]), [] as [usize; 0], "the head turned");
+        assert_eq!(parted("a..", &[2]), [] as [usize; 0]);
+        assert_eq!(parted("a|.b", &[2]), [1]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::record::{FaceRecord, count, describe};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Photos: JPEG, PNG, WebP, BMP, GIF or TIFF.
+    /// Photos: JPEG, PNG, WebP, BMP, GIF, TIFF or HEIC.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Write copies of the photos with the faces marked into this folder.
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct EmbedArgs {
-    /// Photos: JPEG, PNG, WebP, BMP, GIF or TIFF.
+    /// Photos: JPEG, PNG, WebP, BMP, GIF, TIFF or HEIC.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
 }

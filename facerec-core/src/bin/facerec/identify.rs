@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// The gallery's folder, or the address of a shared one (postgres://...).
     #[arg(long, value_name = "DIR")]
     gallery: PathBuf,
-    /// Photos: JPEG, PNG, WebP, BMP, GIF or TIFF.
+    /// Photos: JPEG, PNG, WebP, BMP, GIF, TIFF or HEIC.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Write copies of the photos with the faces marked and named into this folder.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use facerec_core::folder::MediaFile;
+use facerec_core::pipeline::BestShot;
 use facerec_core::report::clock;
 use facerec_core::{DecisionOptions, Embedding, Engine, Gallery, Image, KnownPeople, Quality, Rect, Result, Sighting, VideoReader, text};
 
@@ -125,7 +126,8 @@ impl Gathered {
     }
 
     fn add(&mut self, seen: Seen, embedding: Embedding, args: &Args) {
-        if args.gate.check(&seen.quality).is_some() {
+        // Whatever the gate: what cannot be recognised is nobody's face.
+        if !embedding.is_recognisable() || args.gate.check(&seen.quality).is_some() {
             self.poor += 1;
         } else {
             self.seen.push(seen);
@@ -166,7 +168,8 @@ fn video(engine: &Engine, gallery: Option<&Gallery>, path: &Path, args: &Args, g
 }
 
 fn track(sighting: &Sighting, path: &Path, args: &Args) -> Result<Option<(Seen, Embedding)>> {
-    let good: Vec<_> = sighting.best_shots.iter().filter(|shot| args.gate.check(&shot.quality).is_none()).collect();
+    let is_good = |shot: &&BestShot| shot.embedding.is_recognisable() && args.gate.check(&shot.quality).is_none();
+    let good: Vec<_> = sighting.best_shots.iter().filter(is_good).collect();
     let best = good.iter().max_by(|a, b| a.quality.score.total_cmp(&b.quality.score));
     let template = Embedding::template(good.iter().map(|shot| (&shot.embedding, shot.quality.score)))?;
     Ok(best.zip(template).map(|(best, template)| {
