@@ -14,7 +14,16 @@ async function known() {
   return { engine, gallery }
 }
 
-const threads = () => readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim())
+/** Names of this process's threads; one may end while they are read. */
+const threads = () =>
+  readdirSync('/proc/self/task').flatMap((id) => {
+    try {
+      return [readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim()]
+    } catch (error) {
+      if (!['ENOENT', 'ESRCH'].includes(error.code)) throw error
+      return []
+    }
+  })
 /** Those of videos: the threads that do the work of promises stay. */
 const busy = () => threads().filter((name) => name.startsWith('facerec') && name !== 'facerec-work').length
 
