@@ -209,7 +209,7 @@ fn embed_shots(tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Resul
         let Candidate { frame, rect, face, picture, .. } = shot.value;
         let quality = Quality { recognisability: embedding.recognisability(), ..face.quality };
         let segment = &mut tracks[place.0].segments[place.1];
-        let value = Shot { frame, rect, quality, picture, embedding, vote, stretch: segment.stretch };
+        let value = Shot { frame, rect, quality, picture, embedding, vote, jumps: segment.jumps };
         segment.evidence = Some(Kept { time: shot.time, score: shot.score, value });
     }
     Ok(())

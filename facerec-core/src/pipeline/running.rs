@@ -29,8 +29,7 @@ pub(super) struct RunningTrack {
     last: Option<(Moment, Rect, Looks)>,
     changes: Changes,
     lately: Lately,
-    /// The number of the stretch that goes on, and of the last one that is in `parts`.
-    stretch: u32,
+    /// How many jumps it had up to the last segment that is in `parts`.
     given: u32,
     over: bool,
     /// A part has its number.
@@ -64,7 +63,6 @@ impl RunningTrack {
             last: None,
             changes: Changes::default(),
             lately: Lately::default(),
-            stretch: 0,
             given: 0,
             over: false,
             numbered: false,
@@ -110,9 +108,9 @@ impl RunningTrack {
         } else {
             Start::Same
         };
-        self.stretch += u32::from(start == Start::Jump);
         if start != Start::Same || self.segments.last().is_none_or(Segment::is_full) {
-            self.segments.push(Segment::new(start, self.stretch, after, std::mem::take(&mut between)));
+            let jumps = self.segments.last().map_or(self.given, |segment| segment.jumps) + u32::from(start == Start::Jump);
+            self.segments.push(Segment::new(start, jumps, after, std::mem::take(&mut between)));
         }
         let last = self.segments.len() - 1;
         self.segments[last].see(between, moment, rect, steadiness);
@@ -177,7 +175,7 @@ impl RunningTrack {
         let pieces = self.pieces(&segments, links)?;
         let owners = owners(&pieces, self.current);
         self.unspent = self.unspent_after(&segments);
-        self.given = segments.last().map_or(self.given, |segment| segment.stretch);
+        self.given = segments.last().map_or(self.given, |segment| segment.jumps);
         Ok(Giver::new(self, options, number).give(segments, &pieces, &owners))
     }
 
@@ -220,7 +218,7 @@ impl RunningTrack {
     fn pieces(&self, segments: &[Segment], links: Links) -> Result<Vec<Piece>> {
         let mut people: Vec<Person<'_>> = self.parts.iter().map(|part| Person::new(part.witnesses())).collect();
         if let Some(current) = self.current.and_then(|current| people.get_mut(current)) {
-            current.stretches.push(self.given);
+            current.jumps.push(self.given);
         }
         let witnesses: Vec<Option<Witness<'_>>> = segments.iter().map(|segment| segment.evidence.as_ref().map(Shot::witness)).collect();
         let known: Vec<bool> = witnesses.iter().map(|witness| witness.is_some_and(|witness| witness.vote.is_some())).collect();

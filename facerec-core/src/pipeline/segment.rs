@@ -27,8 +27,8 @@ pub(super) enum Start {
 /// A part of a stretch of a track.
 pub(super) struct Segment {
     pub(super) start: Start,
-    /// The number of its stretch: what lies between two starts that are not [`Start::Same`].
-    pub(super) stretch: u32,
+    /// How many jumps the track had up to it: between two that had as many, none lies.
+    pub(super) jumps: u32,
     /// When it was detected last before.
     pub(super) after: Duration,
     /// Boxes between the segment before and this one: foreseen by both, seen in neither.
@@ -63,8 +63,8 @@ const DETECTIONS: usize = super::running::DETECTIONS_PER_EMBEDDING;
 const LENGTH: Duration = Duration::from_secs(1);
 
 impl Segment {
-    pub(super) fn new(start: Start, stretch: u32, after: Duration, bridge: Vec<TrackBox>) -> Self {
-        Self { start, stretch, after, bridge, boxes: Vec::new(), detections: 0, steadiness: 1.0, best: None, evidence: None }
+    pub(super) fn new(start: Start, jumps: u32, after: Duration, bridge: Vec<TrackBox>) -> Self {
+        Self { start, jumps, after, bridge, boxes: Vec::new(), detections: 0, steadiness: 1.0, best: None, evidence: None }
     }
 
     /// Whether what comes belongs to the next one.

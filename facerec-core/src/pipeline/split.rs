@@ -33,35 +33,35 @@ pub(super) struct Witness<'a> {
     pub(super) vote: Option<PersonId>,
     /// Good enough to tell people apart.
     pub(super) clear: bool,
-    /// The number of its stretch.
-    pub(super) stretch: u32,
+    /// How many jumps the track had up to it.
+    pub(super) jumps: u32,
 }
 
 /// Similarities from which a shot may be a person's.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Links {
-    /// Of whom the stretch has shown already.
+    /// Of whom something shows between the same two jumps.
     pub(super) within: f32,
-    /// Of whom only others have shown.
+    /// Of whom only what lies across a jump shows.
     pub(super) across: f32,
 }
 
 /// What is known of a person of a track.
 pub(super) struct Person<'a> {
     shots: Vec<Witness<'a>>,
-    /// The stretches that show the person.
-    pub(super) stretches: Vec<u32>,
+    /// How many jumps the track had up to what shows the person.
+    pub(super) jumps: Vec<u32>,
 }
 
 impl<'a> Person<'a> {
     pub(super) fn new(shots: impl IntoIterator<Item = Witness<'a>>) -> Self {
         let shots: Vec<_> = shots.into_iter().collect();
-        let stretches = shots.iter().map(|shot| shot.stretch).collect();
-        Self { shots, stretches }
+        let jumps = shots.iter().map(|shot| shot.jumps).collect();
+        Self { shots, jumps }
     }
 
     fn take(&mut self, shot: Witness<'a>) {
-        self.stretches.push(shot.stretch);
+        self.jumps.push(shot.jumps);
         self.shots.push(shot);
     }
 }
@@ -96,8 +96,8 @@ pub(super) fn persons<'a>(mut people: Vec<Person<'a>>, witnesses: &[Option<Witne
 /// The person whom a shot resembles most, and enough.
 fn nearest(people: &[Person<'_>], witness: &Witness<'_>, links: Links) -> Result<Option<usize>> {
     let mut best: Option<(usize, f32)> = None;
-    for (index, Person { shots, stretches }) in people.iter().enumerate() {
-        let link = if stretches.contains(&witness.stretch) { links.within } else { links.across };
+    for (index, Person { shots, jumps }) in people.iter().enumerate() {
+        let link = if jumps.contains(&witness.jumps) { links.within } else { links.across };
         let Some(template) = Embedding::template(shots.iter().map(|shot| (shot.embedding, shot.weight)))? else { continue };
         let known = voted(shots).zip(witness.vote).map(|(a, b)| a == b);
         let similarity = template.similarity(witness.embedding)?;

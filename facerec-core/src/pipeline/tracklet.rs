@@ -36,8 +36,8 @@ pub(super) struct Shot {
     pub(super) embedding: Embedding,
     /// Whom the gallery knows it as, by itself.
     pub(super) vote: Option<PersonId>,
-    /// The number of its stretch in its track.
-    pub(super) stretch: u32,
+    /// How many jumps its track had up to it.
+    pub(super) jumps: u32,
 }
 
 /// Least quality score of a shot that tells people apart by what they look like: dark and smeared faces resemble each other more than
@@ -140,9 +140,9 @@ impl Tracklet {
 
 impl Shot {
     pub(super) fn witness(kept: &Kept<Self>) -> Witness<'_> {
-        let Self { embedding, vote, stretch, .. } = &kept.value;
+        let Self { embedding, vote, jumps, .. } = &kept.value;
         let clear = kept.score >= CLEAR && embedding.is_recognisable();
-        Witness { embedding, weight: kept.score, vote: *vote, clear, stretch: *stretch }
+        Witness { embedding, weight: kept.score, vote: *vote, clear, jumps: *jumps }
     }
 }
 

@@ -142,10 +142,19 @@ impl PgServer {
         self.try_sql(sql).unwrap_or_else(|| panic!("psql failed: {sql}"))
     }
 
-    fn try_sql(&self, sql: &str) -> Option<String> {
+    /// A `psql` that goes on with `sql` until it is killed.
+    pub(crate) fn begin(&self, sql: &str) -> Child {
+        self.psql(sql).stdout(Stdio::null()).spawn().unwrap()
+    }
+
+    fn psql(&self, sql: &str) -> Command {
         let mut psql = self.command("psql");
         psql.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "facerec", "-d", "postgres", "-qAt", "-c", sql]);
-        let said = psql.output().unwrap();
+        psql
+    }
+
+    fn try_sql(&self, sql: &str) -> Option<String> {
+        let said = self.psql(sql).output().unwrap();
         said.status.success().then(|| String::from_utf8(said.stdout).unwrap().trim().to_owned())
     }
 }

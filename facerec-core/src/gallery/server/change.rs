@@ -71,13 +71,15 @@ impl Change {
         Ok(Logged { id, checksum })
     }
 
-    /// Writes it into the state of the gallery, which makes other changes wait until the transaction ends. The creation is no change.
-    pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+    /// Writes it into the state of the gallery, which makes other changes wait until the transaction ends; returns the transaction's
+    /// number. The creation is no change.
+    pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<String, Failure> {
         let sql = "UPDATE gallery.state SET generation = generation + $1, persons = persons + $2, faces = faces + $3, \
-                   persons_mark = persons_mark # $4, faces_mark = faces_mark # $5, audit_mark = audit_mark # $6";
+                   persons_mark = persons_mark # $4, faces_mark = faces_mark # $5, audit_mark = audit_mark # $6 \
+                   RETURNING pg_current_xact_id()::text";
         let Rows { persons, faces, marks } = &self.rows;
         let generations = i64::from(self.action != Action::Create);
-        tx.execute(sql, &[&generations, persons, faces, &marks.persons, &marks.faces, &marks.audit]).map(drop)
+        Ok(tx.one(sql, &[&generations, persons, faces, &marks.persons, &marks.faces, &marks.audit])?.get(0))
     }
 }
 

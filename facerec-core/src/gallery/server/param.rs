@@ -11,6 +11,11 @@ pub(super) trait Param: Sync {
 
 pub(super) type Params<'a> = [&'a dyn Param];
 
+/// Each value with its type, as `tokio_postgres` takes them.
+pub(super) fn typed<'a>(params: &Params<'a>) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
+    params.iter().map(|param| (param.value(), param.sql_type())).collect()
+}
+
 /// One value of a type of PostgreSQL's own.
 pub(super) trait Scalar: ToSql + Sync {
     const TYPE: Type;

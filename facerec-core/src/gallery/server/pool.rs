@@ -14,7 +14,7 @@ use super::address::Address;
 use super::change::{Change, Logged};
 use super::connection::{Connection, Network};
 use super::failure::{Failure, Retry};
-use super::tx::{Mode, Tx};
+use super::tx::{Mode, Tx, named};
 use crate::error::{Error, Result};
 
 /// Tries of a read or a change in all, and the wait before the second one, which doubles: 1.5 s together, which a restart of the
@@ -148,8 +148,7 @@ impl Pool {
             let Some(mut changed) = changed else { return Ok((result, None)) };
             let logged = changed.log(tx, &self.actor)?;
             // Last, since it makes others wait until this is committed.
-            changed.settle(tx)?;
-            let xid: String = tx.one("SELECT pg_current_xact_id()::text", &[])?.get(0);
+            let xid = changed.settle(tx)?;
             Ok((result, Some((xid, logged))))
         };
         self.tries(tries, |connection| {
@@ -192,11 +191,10 @@ impl Pool {
     /// Runs statements outside a transaction, without a limit of time, for what PostgreSQL wants alone: `VACUUM`, an index.
     pub(super) fn maintain(&self, action: &'static str, statements: &[&str]) -> Result<()> {
         let extension = self.tries(1, |connection| self.extension(connection))?;
-        let home = extension.map_or_else(|| "public".to_owned(), |extension| extension.schema);
         let _permit = self.permit().map_err(|failure| failure.error)?;
         let connection = self.network.connect_to_maintain(&self.address).map_err(|failure| failure.error)?;
         for statement in statements {
-            let sql = statement.replace("gallery.", &format!("\"{}\".", self.address.schema())).replace("pgvector.", &format!("{home}."));
+            let sql = named(statement, &self.address, extension.as_ref());
             connection.work(self.place(), action, &sql, || self.is_alive()).map_err(|failure| failure.error)?;
         }
         Ok(())
@@ -265,8 +263,7 @@ impl Pool {
         if let Some(known) = self.extension.get() {
             return Ok(Some(known.clone()));
         }
-        let found = connection.extension(self.place(), self.network.connect_limit)?;
-        let (server, extension) = found;
+        let (server, extension) = connection.extension(self.place(), self.network.connect_limit)?;
         if server < OLDEST_SERVER {
             let text = format!("expected PostgreSQL 13 or later, got `{}`", server / 10_000);
             return Err(Error::io("use", self.place(), std::io::Error::new(std::io::ErrorKind::Unsupported, text)).into());

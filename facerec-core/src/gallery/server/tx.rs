@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use tokio_postgres::{Client, Row};
 
+use super::address::Address;
 use super::connection::ALIVE_EVERY;
 use super::failure::Failure;
-use super::param::Params;
+use super::param::{Params, typed};
 use super::pool::{Extension, Pool};
 use super::wait::{wait, wait_while};
 use crate::error::{Error, Result};
@@ -97,8 +98,7 @@ impl<'a> Tx<'a> {
     }
 
     fn named(&self, sql: &str) -> String {
-        let home = self.extension.as_ref().map_or("pgvector", |extension| &extension.schema);
-        sql.replace("pgvector.", &format!("{home}.")).replace("gallery.", &format!("\"{}\".", self.schema()))
+        named(sql, self.pool.address(), self.extension.as_ref())
     }
 
     fn wait<T>(&mut self, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Failure> {
@@ -116,8 +116,7 @@ impl<'a> Tx<'a> {
 
     pub(super) fn query(&mut self, sql: &str, params: &Params<'_>) -> Result<Vec<Row>, Failure> {
         let (client, sql) = (self.client, self.named(sql));
-        let params: Vec<_> = params.iter().map(|param| (param.value(), param.sql_type())).collect();
-        self.wait(client.query_typed(&sql, &params))
+        self.wait(client.query_typed(&sql, &typed(params)))
     }
 
     pub(super) fn one(&mut self, sql: &str, params: &Params<'_>) -> Result<Row, Failure> {
@@ -126,8 +125,7 @@ impl<'a> Tx<'a> {
 
     pub(super) fn execute(&mut self, sql: &str, params: &Params<'_>) -> Result<u64, Failure> {
         let (client, sql) = (self.client, self.named(sql));
-        let params: Vec<_> = params.iter().map(|param| (param.value(), param.sql_type())).collect();
-        self.wait(client.execute_typed(&sql, &params))
+        self.wait(client.execute_typed(&sql, &typed(params)))
     }
 
     /// Several statements that return nothing.
@@ -144,8 +142,7 @@ impl<'a> Tx<'a> {
         mut visit: impl FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let (client, sql) = (self.client, self.named(sql));
-        let params: Vec<_> = params.iter().map(|param| (param.value(), param.sql_type())).collect();
-        let mut rows = pin!(self.wait(client.query_typed_raw(&sql, params))?);
+        let mut rows = pin!(self.wait(client.query_typed_raw(&sql, typed(params)))?);
         while let Some(row) = self.wait(rows.try_next())? {
             visit(row)?;
         }
@@ -175,6 +172,12 @@ impl<'a> Tx<'a> {
         self.deadline = Some(Instant::now() + ON_THE_WAY);
         self.batch("ROLLBACK").is_ok()
     }
+}
+
+/// A statement with the names of the schemas in it.
+pub(super) fn named(sql: &str, address: &Address, extension: Option<&Extension>) -> String {
+    let home = extension.map_or("pgvector", |extension| &extension.schema);
+    sql.replace("pgvector.", &format!("{home}.")).replace("gallery.", &format!("\"{}\".", address.schema()))
 }
 
 /// A `gallery_corrupt` that says what to do.
