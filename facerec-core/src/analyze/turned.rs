@@ -19,7 +19,8 @@ const SAME_FACE: f32 = 0.4;
 const BEYOND_DOUBT: f32 = 0.8;
 
 /// A turned copy counts where one of its faces is one for sure, by its recognisability or its side in pixels: three pictures more are
-/// three times the chances of finding a face where none is, and nearly all of those are small.
+/// three times the chances of finding a face where none is, and nearly all of those are small. Where the picture as it stands shows a
+/// face already, [`BEYOND_DOUBT`] is enough.
 const SURE: f32 = 0.95;
 const LARGE: f32 = 64.0;
 
@@ -34,7 +35,7 @@ impl Analyzer {
         // One copy at a time: three of a large photo are much memory.
         for turn in Turn::ALL {
             let faces = self.detector.detect_batch(&[turn.apply(rgb, size)?.view()])?.pop().unwrap_or_default();
-            others.extend(self.read(rgb, size, turn, faces)?);
+            others.extend(self.read(rgb, size, turn, faces, found)?);
         }
         let (mut kept, unread): (Vec<_>, Vec<_>) = found.drain(..).partition(is_read);
         others.extend(unread);
@@ -63,7 +64,7 @@ impl Analyzer {
         let mut best: Option<(f32, Turn)> = None;
         for turn in Turn::ALL {
             let faces = look(&turn.apply(rgb, size)?)?;
-            let worth = self.read(rgb, size, turn, faces)?.iter().map(worth).fold(0.0, f32::max);
+            let worth = self.read(rgb, size, turn, faces, &found)?.iter().map(worth).fold(0.0, f32::max);
             if worth > best.map_or(0.0, |(best, _)| best) {
                 best = Some((worth, turn));
             }
@@ -71,15 +72,17 @@ impl Analyzer {
         Ok(best.map(|(_, turn)| turn))
     }
 
-    /// The faces of the picture turned by `turn` that can be recognised, where they lie in the picture as it stands.
-    fn read(&self, rgb: &[u8], size: (u32, u32), turn: Turn, faces: Vec<Detection>) -> Result<Vec<AlignedFace>> {
+    /// The faces of the picture turned by `turn` that can be recognised, where they lie in the picture as it stands; `seen` are those
+    /// found in that.
+    fn read(&self, rgb: &[u8], size: (u32, u32), turn: Turn, faces: Vec<Detection>, seen: &[AlignedFace]) -> Result<Vec<AlignedFace>> {
         let mut found = self.align(rgb, size, turn, faces);
         if self.is_measured() {
             self.recognise(&mut found)?;
         }
         found.retain(is_read);
         let surely = |face: &AlignedFace| {
-            face.face.detection.rect.area().sqrt() >= LARGE || recognisability(face).is_some_and(|value| value >= SURE)
+            let least = if seen.iter().any(|seen| is_same(seen, face)) { BEYOND_DOUBT } else { SURE };
+            face.face.detection.rect.area().sqrt() >= LARGE || recognisability(face).is_some_and(|value| value >= least)
         };
         if !found.iter().any(surely) {
             return Ok(Vec::new());

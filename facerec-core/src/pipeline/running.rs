@@ -8,7 +8,7 @@ use super::looks::{Beside, Changes, Lately, Looks};
 use super::options::PipelineOptions;
 use super::segment::{Moment, Segment, Start};
 use super::sighting::TrackBox;
-use super::split::{Links, Person, Piece, Witness, forgive, in_order, owners, part_changed, persons};
+use super::split::{Links, Person, Piece, Witness, forgive, forgive_glimpses, in_order, owners, part_changed, persons};
 use super::tracklet::{Shot, Tracklet};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -231,6 +231,7 @@ impl RunningTrack {
         };
         let mut pieces: Vec<Piece> = segments.iter().zip(persons).map(piece).collect();
         let changed: Vec<bool> = segments.iter().map(|segment| segment.start == Start::Changed).collect();
+        forgive_glimpses(&mut pieces, &changed, self.current, &known);
         part_changed(&mut pieces, self.current, &changed);
         forgive(&mut pieces, self.current, &known);
         in_order(&mut pieces, self.parts.len());

@@ -117,6 +117,28 @@ fn voted(shots: &[Witness<'_>]) -> Option<PersonId> {
     tally(shots.iter().map(|shot| (shot.vote, shot.weight))).into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(person, _)| person)
 }
 
+/// A face that comes into view, and within [`GLIMPSE`] has `changed` without a jump into somebody, was half hidden or smeared at
+/// first: a shot of that moment that shows nobody else has failed. `known` as for [`forgive`].
+pub(super) fn forgive_glimpses(pieces: &mut [Piece], changed: &[bool], before: Option<usize>, known: &[bool]) {
+    for index in 0..pieces.len().saturating_sub(1) {
+        let (Some(person), true, false) = (pieces[index].person, changed[index + 1], known[index]) else { continue };
+        let comes = if index == 0 { pieces[0].jump || before.is_none() } else { pieces[index].jump };
+        let brief = pieces[index + 1].times[1].saturating_sub(pieces[index].times[1]) <= GLIMPSE;
+        let next = pieces[index + 1].person.or_else(|| later(pieces, index + 1));
+        if comes && brief && is_alone(pieces, person) && next.is_some() && next != Some(person) {
+            pieces[index].person = None;
+        }
+    }
+}
+
+/// Whether one segment only shows the person.
+fn is_alone(pieces: &[Piece], person: usize) -> bool {
+    pieces.iter().filter(|piece| piece.person == Some(person)).count() == 1
+}
+
+/// Dissolves last longer.
+const GLIMPSE: Duration = Duration::from_millis(200);
+
 /// Where a face has slowly `changed` and is somebody else's after that than before, the one ends and the other begins there.
 pub(super) fn part_changed(pieces: &mut [Piece], before: Option<usize>, changed: &[bool]) {
     let parts = |index: usize| {
@@ -133,8 +155,7 @@ pub(super) fn forgive(pieces: &mut [Piece], before: Option<usize>, known: &[bool
     for index in 0..pieces.len() {
         let (Some(person), false) = (pieces[index].person, known[index]) else { continue };
         let jumps = pieces[index..].iter().take(2).any(|piece| piece.jump);
-        let alone = pieces.iter().filter(|piece| piece.person == Some(person)).count() == 1;
-        if !alone || jumps && !is_brief(pieces, index, index + 1) {
+        if !is_alone(pieces, person) || jumps && !is_brief(pieces, index, index + 1) {
             continue;
         }
         let last = if index == 0 { before } else { pieces[index - 1].person.or_else(|| earlier(pieces, index - 1, before)) };
@@ -278,6 +299,22 @@ mod tests {
         assert_eq!(parted("a..a", &[2]), [] as [usize; 0], "the head turned");
         assert_eq!(parted("a..", &[2]), [] as [usize; 0]);
         assert_eq!(parted("a|.b", &[2]), [1]);
+    }
+
+    #[test]
+    fn a_face_that_was_half_hidden_when_it_came_is_no_stranger() {
+        let shown = |text: &str, changed: usize, before: Option<usize>| {
+            let mut pieces = pieces(text);
+            let (flags, known): (Vec<_>, Vec<_>) = (0..pieces.len()).map(|index| (index == changed, false)).unzip();
+            // The first segments last 80 ms.
+            pieces[changed..].iter_mut().for_each(|piece| piece.times[1] = pieces[changed - 1].times[1] + Duration::from_millis(120));
+            forgive_glimpses(&mut pieces, &flags, before, &known);
+            owners(&pieces, before).into_iter().map(|owner| owner.map_or('-', |person| (b'a' + person as u8) as char)).collect::<String>()
+        };
+        assert_eq!(shown("|ab", 1, None), "bb");
+        assert_eq!(shown("c|ab", 2, None), "cbb");
+        assert_eq!(shown("a|ab", 2, None), "aab", "known from before");
+        assert_eq!(shown("ab", 1, Some(2)), "ab", "it did not come");
     }
 
     #[test]

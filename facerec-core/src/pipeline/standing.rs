@@ -29,6 +29,9 @@ pub(super) struct Standing {
 /// in fifty, and only where nobody can be recognised.
 const GAP: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
+/// Time between two looks however many come into view.
+const LEAST_FOR_NEWCOMERS: Duration = Duration::from_secs(1);
+
 impl Standing {
     pub(super) fn new(pipeline: &VideoPipeline) -> Self {
         let asks = pipeline.options.turned.then(|| Analyzer::new(Arc::clone(&pipeline.detector), Arc::clone(&pipeline.embedder)));
@@ -45,9 +48,9 @@ impl Standing {
         self.asks.is_some()
     }
 
-    /// Somebody came into view: worth a look after half the time.
+    /// Somebody came into view, and may be gone soon: worth a look at once.
     pub(super) fn newcomer(&mut self) {
-        self.next = self.next.min(self.looked.saturating_add(self.gap / 2));
+        self.next = self.next.min(self.looked.saturating_add(self.gap.min(LEAST_FOR_NEWCOMERS)));
     }
 
     /// Looks at a frame when it is time to. Whether the turn is another one now.

@@ -34,7 +34,8 @@ impl Default for VideoOptions {
 
 impl VideoOptions {
     /// Skips what comes before `start`; default the beginning. Times stay those of the container's clock; frame numbers are then
-    /// computed from the times and the average frame rate, and exact only where that is constant.
+    /// computed from the times and the average frame rate, and exact only where that is constant. No frame from `start` to the end,
+    /// or to `end`, is an error, `invalid_argument`.
     #[must_use]
     pub fn start(mut self, start: Duration) -> Self {
         self.start = start;
@@ -60,6 +61,19 @@ impl VideoOptions {
     pub fn queue(mut self, frames: usize) -> Self {
         self.queue = frames.clamp(1, 1024);
         self
+    }
+
+    /// No frame lies in the range: right only where the video has none at all.
+    fn check_range(&self, info: &VideoInfo) -> Result<()> {
+        if self.start == Duration::ZERO && self.end.is_none() {
+            return Ok(());
+        }
+        let asked = match self.end {
+            Some(end) => format!("from {:?} to {end:?}", self.start),
+            None => format!("{:?}", self.start),
+        };
+        let over = info.duration.map(|over| format!(": the video is over at {over:?}")).unwrap_or_default();
+        Err(Error::argument("start", format!("expected times with a frame between them, got {asked}{over}")))
     }
 
     /// Decodes on a device, by FFmpeg's name for it: `vaapi`, `cuda`, `videotoolbox`, `d3d11va`, `qsv`. Default the processor.
@@ -151,11 +165,13 @@ fn open_file(path: &Path, stop: &Arc<AtomicBool>) -> Result<format::context::Inp
 
 /// Decodes until the end, the end of the range, an error, or nobody listens any more.
 fn pump(decoding: &mut Decoding, options: &VideoOptions, stop: &AtomicBool, out: &SyncSender<Result<Frame>>) {
+    let mut given = false;
     let end = loop {
         match decoding.next_frame(stop) {
             Ok(Some(frame)) if frame.time() < options.start => {}
             Ok(Some(frame)) if options.end.is_some_and(|end| frame.time() > end) => break decoding.verdict(),
             Ok(Some(frame)) => {
+                given = true;
                 if out.send(Ok(frame)).is_err() {
                     return;
                 }
@@ -164,6 +180,7 @@ fn pump(decoding: &mut Decoding, options: &VideoOptions, stop: &AtomicBool, out:
             Err(error) => break Err(error),
         }
     };
+    let end = end.and_then(|()| if given { Ok(()) } else { options.check_range(&decoding.info) });
     if let Err(error) = end {
         let _ = out.send(Err(error)); // nobody listens: nobody to tell
     }

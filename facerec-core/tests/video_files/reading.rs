@@ -190,8 +190,18 @@ fn ranges_start_and_end_where_asked() {
         assert_eq!((frame.index(), frame.time()), (expected.index(), expected.time()));
         assert_eq!(frame.to_image().expect("converts"), expected.to_image().expect("converts"));
     }
-    let beyond = VideoOptions::default().start(Duration::MAX).end(Duration::MAX);
-    assert_eq!(VideoReader::open_with(&path, beyond).expect("opens").filter(|frame| frame.is_ok()).count(), 0);
+    let beyond = |start: Duration| VideoOptions::default().start(start);
+    for nothing in [
+        beyond(Duration::from_secs(7)),
+        beyond(Duration::MAX).end(Duration::MAX),
+        beyond(Duration::from_micros(3_000_100)).end(Duration::from_micros(3_000_200)),
+    ] {
+        let read: Vec<_> = VideoReader::open_with(&path, nothing).expect("opens").collect();
+        assert!(
+            matches!(&read[..], [Err(error)] if error.code() == "invalid_argument" && error.to_string().contains("over at 6s")),
+            "{read:?}"
+        );
+    }
 }
 
 /// Threads of this process that decode.

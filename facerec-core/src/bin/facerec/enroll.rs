@@ -1,5 +1,6 @@
 //! `facerec enroll`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -174,10 +175,16 @@ fn inputs(args: &Args) -> Outcome<Inputs> {
         return Err(found.nobody("from", folder).into());
     }
     let PeopleFolder { people, passed_over, unreadable, .. } = found;
-    let mut photos = Vec::new();
+    let (mut photos, mut wrong) = (Vec::new(), Vec::new());
     for person in people {
-        let name = name_of(&person.path)?;
-        photos.extend(person.photos.into_iter().map(|photo| (name.clone(), photo)));
+        match name_of(&person.path) {
+            Ok(name) => photos.extend(person.photos.into_iter().map(|photo| (name.clone(), photo))),
+            Err(reason) => wrong.push(reason),
+        }
+    }
+    // All at once: each run reads everything anew.
+    if !wrong.is_empty() {
+        return Err(Error::InvalidArgument { name: "from", reason: wrong.join("; ") }.into());
     }
     // The folder's name, also where a file in it cannot be looked at.
     let name = |path: &Path| {
@@ -187,13 +194,10 @@ fn inputs(args: &Args) -> Outcome<Inputs> {
     Ok(Inputs { photos, passed_over, unreadable: unreadable.into_iter().map(|one| (name(&one.path), one)).collect() })
 }
 
-/// The name of the person whose photos are in `folder`: the folder's own.
-fn name_of(folder: &Path) -> Result<String, Error> {
-    let wrong = |reason: String| Error::InvalidArgument { name: "from", reason };
-    let Some(name) = folder.file_name().unwrap_or_default().to_str() else {
-        let shown = text::escape_path(folder);
-        return Err(wrong(format!("expected folders with names in UTF-8, got `{shown}`; rename it, for example with `convmv`")));
-    };
-    let name = text::person_name(name).map_err(|error| wrong(format!("folder `{}`: {error}", text::escape_path(folder))))?;
-    Ok(name.into_owned())
+/// The name of the person whose photos are in `folder`, which is the folder's own, or why it cannot be one.
+fn name_of(folder: &Path) -> Result<String, String> {
+    let shown = text::escape_path(folder);
+    let name = folder.file_name().unwrap_or_default().to_str();
+    let name = name.ok_or_else(|| format!("expected folders with names in UTF-8, got `{shown}`; rename it, for example with `convmv`"))?;
+    text::person_name(name).map(Cow::into_owned).map_err(|error| format!("folder `{shown}`: {error}"))
 }
