@@ -164,10 +164,11 @@ def main():
         known = json.loads((clip / "cuts.json").read_text())
         truth = HAMILTON if name.startswith("hamilton") else known["truth"]
         spans, summary = named([args.facerec, *options], clip)
-        wrong, longest, right = judge(spans, truth, 1 / known["rate"])
+        # In a dissolve either name is right, and none is asked for; nor where frames are left out.
+        fade = DISSOLVE / 2 if name == "dissolve" else 0.0
+        wrong, longest, right = judge(spans, [(start - fade, end + fade, who) for start, end, who in truth], 1 / known["rate"])
         if name == "hamilton_full":
             full = right
-        # In a dissolve either name is right, and none is asked for; nor where frames are left out.
         asked = sum(end - start for start, end, who in truth if who) - {"dissolve": DISSOLVE, "gap": GAP[1]}.get(name, 0.0)
         asked = full if name.startswith("hamilton") and full else asked
         share = right / asked if asked else 1.0

@@ -23,6 +23,8 @@ const BEYOND_DOUBT: f32 = 0.8;
 /// face already, [`BEYOND_DOUBT`] is enough.
 const SURE: f32 = 0.95;
 const LARGE: f32 = 64.0;
+/// In a small picture a face is large that takes so much of its shorter side.
+const PORTRAIT: f32 = 0.3;
 
 impl Analyzer {
     /// Looks at the turned copies of a picture where that may help, and keeps what is best, face by face. `found` are the faces of
@@ -80,9 +82,10 @@ impl Analyzer {
             self.recognise(&mut found)?;
         }
         found.retain(is_read);
+        let large = LARGE.min(PORTRAIT * size.0.min(size.1) as f32);
         let surely = |face: &AlignedFace| {
             let least = if seen.iter().any(|seen| is_same(seen, face)) { BEYOND_DOUBT } else { SURE };
-            face.face.detection.rect.area().sqrt() >= LARGE || recognisability(face).is_some_and(|value| value >= least)
+            face.face.detection.rect.area().sqrt() >= large || recognisability(face).is_some_and(|value| value >= least)
         };
         if !found.iter().any(surely) {
             return Ok(Vec::new());

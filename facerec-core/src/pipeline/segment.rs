@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::looks::JUST_BEFORE;
 use super::options::PipelineOptions;
 use super::sighting::TrackBox;
 use super::tracklet::{Shot, picture};
@@ -51,7 +52,7 @@ pub(super) struct Candidate {
     pub(super) rect: Rect,
     pub(super) face: LookedFace,
     pub(super) picture: Option<Image>,
-    /// Its score times its steadiness: the best likeness of its segment.
+    /// Its score times how like it is to what was just before and after: the best likeness of its segment.
     pub(super) rank: f32,
 }
 
@@ -91,6 +92,10 @@ impl Segment {
     pub(super) fn offer(&mut self, (frame, time): Moment, looked: &Looked, face: &LookedFace, covered: f32, options: &PipelineOptions) {
         let score = face.quality.score * (1.0 - covered);
         let rank = score * self.steadiness;
+        // The first look after a jump has nothing before it: what comes tells whether it was steady.
+        if let Some(best) = self.best.as_mut().filter(|best| time.saturating_sub(best.time) <= JUST_BEFORE) {
+            best.value.rank = best.value.rank.min(best.score * best.value.face.looks.steadiness(&face.looks));
+        }
         let better = self.best.as_ref().is_none_or(|best| rank > best.value.rank);
         if covered > MOST_COVERED || !score.is_finite() || score < options.min_quality || !better {
             return;

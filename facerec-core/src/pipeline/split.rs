@@ -4,6 +4,7 @@
 //! as well. So evidence decides: segments with like evidence are one person's, a segment without any belongs to its neighbours
 //! only where nothing jumps on the way and both agree, and after a jump without evidence it is nobody's.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::decide::tally;
@@ -73,22 +74,23 @@ impl<'a> Person<'a> {
 /// `embedding_model_mismatch` when they come from different models.
 pub(super) fn persons<'a>(mut people: Vec<Person<'a>>, witnesses: &[Option<Witness<'a>>], links: Links) -> Result<Vec<Option<usize>>> {
     let mut found = vec![None; witnesses.len()];
-    for clear in [true, false] {
-        for (index, witness) in witnesses.iter().enumerate() {
-            let Some(witness) = witness.filter(|witness| witness.clear == clear) else { continue };
-            found[index] = match nearest(&people, &witness, links)? {
-                Some(person) => {
-                    people[person].take(witness);
-                    Some(person)
-                }
-                // What nothing clear speaks against is worth an opinion.
-                None if clear || people.is_empty() => {
-                    people.push(Person::new([witness]));
-                    Some(people.len() - 1)
-                }
-                None => None,
-            };
-        }
+    let mut order: Vec<(usize, Witness<'_>)> =
+        witnesses.iter().enumerate().filter_map(|(index, witness)| Some((index, (*witness)?))).collect();
+    // The clear ones in order of time, then the others, the best first.
+    order.sort_by(|(_, a), (_, b)| b.clear.cmp(&a.clear).then(if a.clear { Ordering::Equal } else { b.weight.total_cmp(&a.weight) }));
+    for (index, witness) in order {
+        found[index] = match nearest(&people, &witness, links)? {
+            Some(person) => {
+                people[person].take(witness);
+                Some(person)
+            }
+            // What nothing clear speaks against is worth an opinion.
+            None if witness.clear || people.is_empty() => {
+                people.push(Person::new([witness]));
+                Some(people.len() - 1)
+            }
+            None => None,
+        };
     }
     Ok(found)
 }
