@@ -61,6 +61,12 @@ impl TrackDecisionOptions {
         self.threshold - 2.0 * self.strict_step
     }
 
+    /// Whether a single shot so like somebody is near to a name: one or two more may decide it, since the threshold falls with them.
+    pub(super) fn is_near(&self, similarity: f32) -> bool {
+        let single = self.threshold + self.strict_step;
+        similarity >= self.threshold - self.strict_step / 2.0 && similarity < single
+    }
+
     /// Similarities from which a shot of a track belongs to a person of it. Across a jump the tracker has said nothing.
     pub(super) fn links(&self) -> Links {
         Links { within: self.link(), across: self.threshold }

@@ -171,24 +171,41 @@ impl People {
     }
 }
 
-/// Embeds the shots that are worth it, all tracks together: those that must be, and more as long as the video as a whole keeps to
-/// one embedding in [`DETECTIONS_PER_EMBEDDING`] detections.
+/// Embeds the shots that are worth it, all tracks together, and then those that may still decide who a track is.
 fn embed_shots(tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Result<()> {
+    let worth = worth_embedding(tracks, means.summary);
+    embed_at(&worth, tracks, means)?;
+    let deciding =
+        |(index, track): (usize, &&mut RunningTrack)| track.deciding().into_iter().map(move |segment| (index, segment)).collect::<Vec<_>>();
+    let more: Vec<_> = tracks.iter().enumerate().flat_map(deciding).collect();
+    embed_at(&more, tracks, means)
+}
+
+/// Tracks and their segments whose best shots are worth embedding: those that must be, and more as long as the video as a whole keeps to
+/// one embedding in [`DETECTIONS_PER_EMBEDDING`] detections.
+fn worth_embedding(tracks: &[&mut RunningTrack], summary: &VideoSummary) -> Vec<(usize, usize)> {
     let wanted: Vec<_> = tracks.iter().map(|track| track.wanted()).collect();
-    let budget = usize::try_from(means.summary.detections).unwrap_or(usize::MAX) / DETECTIONS_PER_EMBEDDING;
-    let spent = usize::try_from(means.summary.embeddings).unwrap_or(usize::MAX);
+    let budget = usize::try_from(summary.detections).unwrap_or(usize::MAX) / DETECTIONS_PER_EMBEDDING;
+    let spent = usize::try_from(summary.embeddings).unwrap_or(usize::MAX);
     let mut spare = budget.saturating_sub(spent).saturating_sub(wanted.iter().map(|(must, _)| must.len()).sum());
-    let mut places: Vec<(usize, usize)> = Vec::new();
-    let (mut shots, mut faces): (Vec<Kept<Candidate>>, Vec<Image>) = Default::default();
+    let mut places = Vec::new();
     for (index, (must, mut may)) in wanted.into_iter().enumerate() {
         may.truncate(spare);
         spare -= may.len();
-        for segment in must.into_iter().chain(may) {
-            let Some(mut best) = tracks[index].segments[segment].best.take() else { continue };
-            faces.push(std::mem::replace(&mut best.value.face.aligned, Image::filled(1, 1, [0; 3])));
-            places.push((index, segment));
-            shots.push(best);
-        }
+        places.extend(must.into_iter().chain(may).map(|segment| (index, segment)));
+    }
+    places
+}
+
+/// Makes evidence of the best shots of these tracks' segments.
+fn embed_at(wanted: &[(usize, usize)], tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Result<()> {
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    let (mut shots, mut faces): (Vec<Kept<Candidate>>, Vec<Image>) = Default::default();
+    for &(index, segment) in wanted {
+        let Some(mut best) = tracks[index].segments[segment].best.take() else { continue };
+        faces.push(std::mem::replace(&mut best.value.face.aligned, Image::filled(1, 1, [0; 3])));
+        places.push((index, segment));
+        shots.push(best);
     }
     if faces.is_empty() {
         return Ok(());
@@ -197,18 +214,21 @@ fn embed_shots(tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Resul
     let (embeddings, time) = embed(means.workers, means.embedder, faces)?;
     means.summary.stages.embed += time;
     let start = Instant::now();
-    let votes: Vec<Option<PersonId>> = match means.gallery {
+    let decision = &means.options.decision;
+    let votes: Vec<(Option<PersonId>, bool)> = match means.gallery {
         Some(gallery) => {
-            let single = means.options.decision.for_shots(means.options.decision.threshold);
-            gallery.identify_many(&embeddings, &single)?.into_iter().map(|decision| decision.person).collect()
+            let single = gallery.identify_many(&embeddings, &decision.for_shots(decision.threshold))?;
+            single.into_iter().map(|vote| (vote.person, decision.is_near(vote.similarity))).collect()
         }
-        None => vec![None; embeddings.len()],
+        None => vec![(None, false); embeddings.len()],
     };
     means.summary.stages.identify += start.elapsed();
-    for (((place, shot), embedding), vote) in places.into_iter().zip(shots).zip(embeddings).zip(votes) {
+    for (((place, shot), embedding), (vote, near)) in places.into_iter().zip(shots).zip(embeddings).zip(votes) {
         let Candidate { frame, rect, face, picture, .. } = shot.value;
         let quality = Quality { recognisability: embedding.recognisability(), ..face.quality };
-        let segment = &mut tracks[place.0].segments[place.1];
+        let track = &mut tracks[place.0];
+        track.near = near;
+        let segment = &mut track.segments[place.1];
         let value = Shot { frame, rect, quality, picture, embedding, vote, jumps: segment.jumps };
         segment.evidence = Some(Kept { time: shot.time, score: shot.score, value });
     }

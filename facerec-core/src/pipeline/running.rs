@@ -32,6 +32,8 @@ pub(super) struct RunningTrack {
     /// How many jumps it had up to the last segment that is in `parts`.
     given: u32,
     over: bool,
+    /// Its last embedding is near to a name.
+    pub(super) near: bool,
     /// A part has its number.
     numbered: bool,
 }
@@ -65,6 +67,7 @@ impl RunningTrack {
             lately: Lately::default(),
             given: 0,
             over: false,
+            near: false,
             numbered: false,
         }
     }
@@ -141,6 +144,18 @@ impl RunningTrack {
             may.extend(rest);
         }
         (must, may)
+    }
+
+    /// Which segments' best shots may still decide who it is: up to [`ENOUGH`] shots of a track of which the last one says that a name
+    /// is near, the best first.
+    pub(super) fn deciding(&self) -> Vec<usize> {
+        let of_parts: usize = self.parts.iter().map(|part| part.embedded).sum();
+        let embedded = of_parts + self.segments.iter().filter(|segment| segment.evidence.is_some()).count();
+        let rank = |index: usize| self.segments[index].best.as_ref().map(|best| best.value.rank);
+        let mut open: Vec<(usize, f32)> = (0..self.segments.len()).filter_map(|index| Some((index, rank(index)?))).collect();
+        open.sort_by(|a, b| b.1.total_cmp(&a.1));
+        open.truncate(if self.near { ENOUGH.saturating_sub(embedded) } else { 0 });
+        open.into_iter().map(|(index, _)| index).collect()
     }
 
     /// Of a long stretch the first segment with a shot, unless the stretch has evidence already, and the last one once the stretch is

@@ -59,8 +59,8 @@ pub(super) struct Candidate {
 /// A shot of a face of which another face covers more than this share may show the other one.
 const MOST_COVERED: f32 = 0.4;
 
-/// A segment is over after so many detections that last so long: its best shot is the one in ten that is embedded.
-const DETECTIONS: usize = super::running::DETECTIONS_PER_EMBEDDING;
+/// A segment is over after so many detections that last so long.
+const DETECTIONS: usize = 4;
 const LENGTH: Duration = Duration::from_secs(1);
 
 impl Segment {
