@@ -308,8 +308,9 @@ mod tests {
         let shown = |text: &str, changed: usize, before: Option<usize>| {
             let mut pieces = pieces(text);
             let (flags, known): (Vec<_>, Vec<_>) = (0..pieces.len()).map(|index| (index == changed, false)).unzip();
-            // The first segments last 80 ms.
-            pieces[changed..].iter_mut().for_each(|piece| piece.times[1] = pieces[changed - 1].times[1] + Duration::from_millis(120));
+            // The segment before the change lasts 80 ms.
+            let soon = pieces[changed - 1].times[1] + Duration::from_millis(120);
+            pieces[changed..].iter_mut().for_each(|piece| piece.times[1] = soon);
             forgive_glimpses(&mut pieces, &flags, before, &known);
             owners(&pieces, before).into_iter().map(|owner| owner.map_or('-', |person| (b'a' + person as u8) as char)).collect::<String>()
         };

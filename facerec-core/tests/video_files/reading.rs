@@ -198,7 +198,7 @@ fn ranges_start_and_end_where_asked() {
     ] {
         let read: Vec<_> = VideoReader::open_with(&path, nothing).expect("opens").collect();
         assert!(
-            matches!(&read[..], [Err(error)] if error.code() == "invalid_argument" && error.to_string().contains("over at 6s")),
+            matches!(&read[..], [Err(error)] if error.kind().code() == "invalid_argument" && error.to_string().contains("over at 6s")),
             "{read:?}"
         );
     }
