@@ -78,7 +78,7 @@ enum Command {
 
 /// Runs the command on `args`, the first of which is the program's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let args: Vec<OsString> = video::with_reconnect(args).collect();
     let cli = match Cli::command().try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -106,7 +106,7 @@ fn say(error: &clap::Error, args: &[OsString]) {
     } else if plain || !error.use_stderr() {
         error.print()
     } else {
-        write!(std::io::stderr(), "{}", text::escape_lines(&error.render().to_string()))
+        write!(std::io::stderr(), "{}", text::escape_lines(&text::without_secrets(&error.render().to_string())))
     };
 }
 
@@ -130,7 +130,7 @@ fn run(cli: &Cli, output: &mut Output) -> Outcome {
 fn log_to_stderr(verbose: u8) {
     let default = match verbose {
         // Whoever waits wants to know for whom.
-        0 => "error,facerec_core::gallery::lock=warn",
+        0 => "error,facerec_core::gallery::lock=warn,facerec_core::video::live=warn",
         1 => "warn,facerec_core=info",
         2 => "info,facerec_core=debug",
         _ => "trace",
