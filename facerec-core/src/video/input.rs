@@ -49,6 +49,15 @@ pub(super) fn is_untimed(input: &Input) -> bool {
     }
 }
 
+/// Whether its times may start anywhere and its streams come and go, as those of a broadcast do.
+pub(super) fn is_broadcast(input: &Input) -> bool {
+    // SAFETY: as above.
+    #[allow(unsafe_code)]
+    unsafe {
+        (*(*input.as_ptr()).iformat).flags & ffi::AVFMT_TS_DISCONT != 0
+    }
+}
+
 /// How far an input is read, and how long it is, in bytes; `None` when it does not say.
 fn place(input: &Input) -> Option<(i64, i64)> {
     // SAFETY: the input is open. Its reading context may be missing, and is else as live; asking for a place moves nothing.

@@ -1,6 +1,7 @@
 //! The `facerec` command: thin doors to the engine. One file per subcommand.
 //!
-//! Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or runtime; 4 gallery.
+//! Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or runtime; 4 gallery;
+//! 130 ended by Ctrl-C, with the results so far.
 // Public documentation is the command's own `--help`; standard error is its to write to.
 #![allow(missing_docs, clippy::print_stderr)]
 
@@ -41,7 +42,7 @@ use output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "facerec", version, arg_required_else_help = true, max_term_width = 110)]
 #[command(after_help = "Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or \
-                        runtime; 4 gallery.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter, FACEREC_GALLERY_KEY or \
+                        runtime; 4 gallery; 130 a live source ended by Ctrl-C.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter, FACEREC_GALLERY_KEY or \
                         FACEREC_GALLERY_PASSPHRASE the key of an encrypted gallery.")]
 struct Cli {
     #[command(flatten)]

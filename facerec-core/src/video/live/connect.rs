@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::super::ffmpeg::error::{ECONNREFUSED, ENOMEM};
 use super::super::ffmpeg::format::context::Input;
 use super::super::ffmpeg::util::interrupt;
-use super::super::ffmpeg::{Dictionary, Error as AvError, broken, device, failed, ffi, format};
-use super::super::input::Sort;
+use super::super::ffmpeg::{Dictionary, Error as AvError, Packet, broken, device, failed, ffi, format, media};
+use super::super::input::{Sort, is_broadcast};
 use super::LiveOptions;
 use super::line::{Line, Stage};
 use crate::error::{Error, Result};
@@ -74,8 +74,19 @@ fn open(address: &str, settings: Dictionary<'_>, line: &Line) -> Result<Input, A
             (*context).fps_probe_size = 0;
         }
         let described = ffi::avformat_find_stream_info(context, std::ptr::null_mut());
-        if described < 0 { Err(AvError::from(described)) } else { Ok(input) }
+        if described < 0 { Err(AvError::from(described)) } else { Ok(await_video(input, line)) }
     }
+}
+
+/// Reads on until there is a video among the streams, which a broadcast may add at any time. A container with a header has what it has.
+fn await_video(mut input: Input, line: &Line) -> Input {
+    let recorded = Sort::of(&input, false) == Sort::Recording;
+    while !recorded && is_broadcast(&input) && !line.is_impatient() && input.streams().best(media::Type::Video).is_none() {
+        if Packet::empty().read(&mut input).is_err() {
+            break;
+        }
+    }
+    input
 }
 
 /// Why there is no connection.

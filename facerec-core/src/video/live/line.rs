@@ -96,8 +96,8 @@ impl Line {
 
     fn receive(&self, address: &str, options: &LiveOptions, shared: &Shared, news: &Sender<News>) -> Result<()> {
         let decoding = connect(address, options, self).and_then(|input| Decoding::new(input, &options.decode));
-        // When its description is cut short by the time limit, what came so far is given, and no more is waited for.
-        let limit = if self.is_impatient() { Duration::ZERO } else { options.timeout };
+        // Past the time limit, what came so far is given, and no more is waited for.
+        let mut limit = if self.is_impatient() { Duration::ZERO } else { options.timeout };
         let mut decoding = decoding.map_err(|error| if limit.is_zero() { silent(address, self.stage(), options.timeout) } else { error })?;
         let recorded = decoding.sort() == Sort::Recording;
         if !recorded {
@@ -111,6 +111,9 @@ impl Line {
             }
             shared.clock.held_up(shared.queue.waited());
             let next = decoding.next_frame(&self.0.stop);
+            if self.is_impatient() {
+                limit = Duration::ZERO;
+            }
             shared.add_undecodable(decoding.undecodable() - std::mem::replace(&mut undecodable, decoding.undecodable()));
             match next {
                 Ok(Some(frame)) => {
