@@ -20,7 +20,7 @@ use facerec_command::{Run, command, facerec};
 use facerec_core::pipeline::TrackDecisionOptions;
 use facerec_core::{
     Cadence, Detect, Detection, Embed, Embedding, Error, FrameSource, Image, ImageView, KnownPeople, Landmarks, LiveOptions, LiveSource,
-    ModelKey, PipelineOptions, Point, Rect, Reception, VideoPipeline,
+    ModelKey, PipelineOptions, Point, Reception, Rect, VideoPipeline,
 };
 
 /// A stall of a busy machine, beyond which a time limit is not kept.
@@ -130,9 +130,12 @@ fn what_says_its_end_ends_in_order() {
     });
     let file = tempfile::NamedTempFile::with_suffix(".ts").unwrap();
     std::fs::write(file.path(), ten_seconds()).unwrap();
-    for (address, frames) in
-        [(format!("{whole}/clip.ts"), 250), (format!("file://{}", file.path().display()), 250), (hls(4, 3, false), 100), (hls(4, 4, false), 100)]
-    {
+    for (address, frames) in [
+        (format!("{whole}/clip.ts"), 250),
+        (format!("file://{}", file.path().display()), 250),
+        (hls(4, 3, false), 100),
+        (hls(4, 4, false), 100),
+    ] {
         let got = receive(&address, limit(8), Duration::ZERO);
         assert_eq!((got.code(), got.times.len(), got.reception.left_out()), ("none", frames, 0), "{address}: {:?}", got.end);
         assert!((got.last() - (frames as f64 - 1.0) / 25.0).abs() < 0.2, "{address}: {}", got.last());
@@ -408,7 +411,11 @@ fn ctrl_c_ends_a_camera_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
     let mut running = command();
-    running.args(["video", &address, "--report", page.to_str().unwrap()]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    running
+        .args(["video", &address, "--report", page.to_str().unwrap()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let running = running.spawn().unwrap();
     while sent.load(Ordering::Relaxed) < 60 {
         std::thread::sleep(Duration::from_millis(50));

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use facerec_core::video::is_live;
 use facerec_core::{
-    Cadence, CancelToken, Engine, Error, KnownPeople, LiveOptions, PipelineOptions, Result as CoreResult, VideoOptions as Reading, VideoSource,
-    VideoSummary as CoreSummary, pipeline,
+    Cadence, CancelToken, Engine, Error, KnownPeople, LiveOptions, PipelineOptions, Result as CoreResult, VideoOptions as Reading,
+    VideoSource, VideoSummary as CoreSummary, pipeline,
 };
 use napi::bindgen_prelude::Object;
 use napi::{Env, JsDeferred};

@@ -38,7 +38,12 @@ struct Person<'a> {
 impl Report {
     /// An empty report on the video called `title`. The page does not show the secrets of an address.
     pub fn new(title: &str, info: &VideoInfo) -> Self {
-        Self { title: address_text(Path::new(title)).into_owned(), info: info.clone(), sightings: Vec::new(), summary: VideoSummary::default() }
+        Self {
+            title: address_text(Path::new(title)).into_owned(),
+            info: info.clone(),
+            sightings: Vec::new(),
+            summary: VideoSummary::default(),
+        }
     }
 
     /// Adds a final sighting.

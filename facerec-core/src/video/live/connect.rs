@@ -98,7 +98,10 @@ fn refused(address: &str, error: &AvError, line: &Line, timeout: Duration) -> Er
     let host = host_of(address).filter(|_| matches!(error, AvError::Other { .. }) && line.stage() == Stage::Reaching);
     if let Some((host, port)) = host {
         if (host, port).to_socket_addrs().is_err() {
-            return failed(format!("no address is known for the host of `{shown}`: is the name `{host}` right, and the network up?"), error);
+            return failed(
+                format!("no address is known for the host of `{shown}`: is the name `{host}` right, and the network up?"),
+                error,
+            );
         }
         if matches!(error, AvError::Other { errno: ECONNREFUSED }) {
             return failed(format!("the host of `{shown}` is there, but nothing listens on port {port}: is the camera on?"), error);
@@ -118,7 +121,9 @@ pub(super) fn silent(address: &str, stage: Stage, timeout: Duration) -> Error {
         Stage::Reaching => {
             format!("`{shown}` did not answer within {timeout:?}: is the camera on, and are host, port and path right? {longer}")
         }
-        Stage::Receiving => format!("`{shown}` answers, but no picture came within {timeout:?}: it may have sound only, or start slowly {longer}"),
+        Stage::Receiving => {
+            format!("`{shown}` answers, but no picture came within {timeout:?}: it may have sound only, or start slowly {longer}")
+        }
     })
 }
 

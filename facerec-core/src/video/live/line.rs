@@ -98,7 +98,8 @@ impl Line {
         let decoding = connect(address, options, self).and_then(|input| Decoding::new(input, &options.decode));
         // Past the time limit, what came so far is given, and no more is waited for.
         let mut limit = if self.is_impatient() { Duration::ZERO } else { options.timeout };
-        let mut decoding = decoding.map_err(|error| if limit.is_zero() { silent(address, self.stage(), options.timeout) } else { error })?;
+        let mut decoding =
+            decoding.map_err(|error| if limit.is_zero() { silent(address, self.stage(), options.timeout) } else { error })?;
         let recorded = decoding.sort() == Sort::Recording;
         if !recorded {
             decoding.live(shared.clock.clone(), shared.next_index());
@@ -111,6 +112,7 @@ impl Line {
             }
             shared.clock.held_up(shared.queue.waited());
             let next = decoding.next_frame(&self.0.stop);
+            let patience = limit.max(options.timeout);
             if self.is_impatient() {
                 limit = Duration::ZERO;
             }
@@ -122,6 +124,9 @@ impl Line {
                         let (width, height) = frame.size();
                         let _ = news.send(News::Opened(VideoInfo { width, height, ..decoding.info.clone() })); // as below
                         opened = true;
+                        if !limit.is_zero() && decoding.sort() == Sort::Playlist {
+                            limit = limit.max(self.between_parts(address, options));
+                        }
                     }
                     let bytes = frame.bytes();
                     if self.is_stopped() || !shared.put(frame, bytes, full) {
@@ -130,7 +135,7 @@ impl Line {
                 }
                 _ if self.is_stopped() => return Ok(()),
                 _ if self.is_impatient() && !opened => return Err(silent(address, self.stage(), options.timeout)),
-                _ if self.is_impatient() => return Err(no_frame(address, options.timeout)),
+                _ if self.is_impatient() => return Err(no_frame(address, patience)),
                 Ok(None) if recorded && decoding.is_whole() => return Ok(()),
                 Ok(None) => return self.ended(address, options, &decoding, shared),
                 Err(error) => {
@@ -142,15 +147,27 @@ impl Line {
         }
     }
 
+    /// The most time that may pass between two parts of a playlist: a part's, and half as much again for its list (RFC 8216, 6.2.1).
+    fn between_parts(&self, address: &str, options: &LiveOptions) -> Duration {
+        self.wait_at_most(options.timeout);
+        let part = playlist::read(address, options, self).and_then(|text| playlist::longest_part(&text)).unwrap_or_default();
+        self.wait_at_most(FOREVER);
+        part.min(LONGEST_PART).mul_f64(1.5)
+    }
+
     /// The end of what did not say where it ends, which is one only of a playlist.
     fn ended(&self, address: &str, options: &LiveOptions, decoding: &Decoding, shared: &Shared) -> Result<()> {
         self.wait_at_most(options.timeout);
-        if decoding.sort() == Sort::Playlist && playlist::has_ended(address, options, self) {
+        let playlist = Some(decoding.sort()).filter(|sort| *sort == Sort::Playlist).and_then(|_| playlist::read(address, options, self));
+        if playlist.is_some_and(|text| playlist::says_end(&text)) {
             return Ok(());
         }
         Err(broken_off(address, AvError::Eof, shared))
     }
 }
+
+/// Parts are a few seconds long.
+const LONGEST_PART: Duration = Duration::from_secs(60);
 
 /// Longer than anybody waits.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);

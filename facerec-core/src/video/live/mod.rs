@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use self::options::LiveOptions;
 use self::line::News;
+pub use self::options::LiveOptions;
 use self::queue::{Queue, WhenFull};
 use self::watch::{Connection, GRACE, Watch};
 use super::arrival::LiveClock;

@@ -1,6 +1,8 @@
-//! Whether a playlist (HLS, RFC 8216) has ended. FFmpeg ends alike when it has and when its server is gone, so it is read again.
+//! What a playlist (HLS, RFC 8216) says of itself and FFmpeg does not tell: how long its parts are, and whether it has ended. FFmpeg ends
+//! alike when it has and when its server is gone, so it is read again.
 
 use std::ffi::CString;
+use std::time::Duration;
 
 use super::super::ffmpeg::util::interrupt;
 use super::super::ffmpeg::{Dictionary, ffi};
@@ -10,14 +12,23 @@ use super::line::Line;
 /// Longer than any playlist.
 const MOST: usize = 4 << 20;
 
-/// Whether the playlist at `address`, or the first one that it names, says that nothing follows.
-pub(super) fn has_ended(address: &str, options: &LiveOptions, line: &Line) -> bool {
-    let Some(text) = fetch(address, options, line) else { return false };
-    let inner = first_variant(&text).and_then(|name| fetch(&resolve(address, name), options, line));
-    says_end(inner.as_deref().unwrap_or(&text))
+/// The playlist at `address`, or the first one that it names; `None` when it cannot be read.
+pub(super) fn read(address: &str, options: &LiveOptions, line: &Line) -> Option<String> {
+    let text = fetch(address, options, line)?;
+    match first_variant(&text) {
+        Some(name) => fetch(&resolve(address, name), options, line),
+        None => Some(text),
+    }
 }
 
-fn says_end(playlist: &str) -> bool {
+/// How long one of its parts is at most: frames come in bursts of so much, and nothing in between.
+pub(super) fn longest_part(playlist: &str) -> Option<Duration> {
+    let seconds = playlist.lines().find_map(|line| line.trim().strip_prefix("#EXT-X-TARGETDURATION:"))?;
+    Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
+}
+
+/// Whether nothing follows.
+pub(super) fn says_end(playlist: &str) -> bool {
     playlist.lines().any(|line| line.trim() == "#EXT-X-ENDLIST")
 }
 
@@ -54,7 +65,8 @@ fn fetch(address: &str, options: &LiveOptions, line: &Line) -> Option<String> {
     unsafe {
         let mut context = std::ptr::null_mut();
         let mut options = settings.disown();
-        let opened = ffi::avio_open2(&raw mut context, path.as_ptr(), ffi::AVIO_FLAG_READ, &raw const interrupt.interrupt, &raw mut options);
+        let opened =
+            ffi::avio_open2(&raw mut context, path.as_ptr(), ffi::AVIO_FLAG_READ, &raw const interrupt.interrupt, &raw mut options);
         Dictionary::own(options);
         if opened < 0 {
             return None;
@@ -76,8 +88,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn playlists_say_their_end_and_name_each_other() {
+    fn playlists_say_their_end_and_their_parts_and_name_each_other() {
         assert!(says_end("#EXTM3U\n#EXTINF:4,\na.ts\n#EXT-X-ENDLIST\r\n") && !says_end("#EXTM3U\n#EXTINF:4,\n#EXT-X-ENDLIST.ts\n"));
+        assert_eq!(longest_part("#EXTM3U\n#EXT-X-TARGETDURATION:10\r\n#EXTINF:4,\na.ts\n"), Some(Duration::from_secs(10)));
+        assert_eq!(longest_part("#EXTM3U\n#EXT-X-TARGETDURATION:-1\n"), None);
         let master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n\n#x\nlow/a.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nhigh/a.m3u8\n";
         assert_eq!((first_variant(master), first_variant("#EXTM3U\n#EXTINF:4,\na.ts")), (Some("low/a.m3u8"), None));
         for (base, name, meant) in [

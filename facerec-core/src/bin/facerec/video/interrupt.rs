@@ -15,6 +15,7 @@ pub(super) fn is_wanted() -> bool {
 pub(super) fn end_in_order() {
     let handler = || {
         if WANTED.swap(true, Ordering::Relaxed) {
+            #[expect(clippy::exit)] // whoever presses it twice does not want to wait for an end in order
             std::process::exit(Exit::Interrupted as i32);
         }
     };

@@ -203,7 +203,8 @@ pub(super) fn remarks(reception: &Reception) -> Vec<String> {
     let mut remarks = Vec::new();
     if reception.too_slow > 0 {
         let frames = number(reception.too_slow, "frame", "frames");
-        remarks.push(format!("{frames} left out: they came faster than they could be looked at (`--backlog SECONDS` lets them wait longer)"));
+        remarks
+            .push(format!("{frames} left out: they came faster than they could be looked at (`--backlog SECONDS` lets them wait longer)"));
     }
     if reception.undecodable > 0 {
         remarks.push(format!("{} left out: they arrived damaged", number(reception.undecodable, "packet", "packets")));
