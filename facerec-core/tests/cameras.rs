@@ -240,7 +240,8 @@ fn a_camera_that_comes_back_goes_on_with_the_same_people() {
     let absences = &got.reception.absences;
     assert_eq!((absences.len(), got.reception.clock_jumps), (2, 0), "{absences:?}");
     let away = absences[0].to.unwrap() - absences[0].from;
-    assert!((Duration::from_secs(1)..Duration::from_secs(8)).contains(&away), "{away:?}");
+    // Pauses of 0.5 and 1 s, less what the stream was ahead of the world.
+    assert!((Duration::from_millis(500)..Duration::from_secs(8)).contains(&away), "{away:?}");
     assert_eq!((absences[1].from.as_secs_f64(), absences[1].to), (got.last(), None));
 
     let source = LiveSource::open_with(&flickering(), limit(5).reconnect(Duration::from_secs(3))).unwrap();
