@@ -241,7 +241,7 @@ mod tests {
         // A quartz that is off by 50 millionths, over two days.
         let frames = (0..172_800).map(|i| (Some(f64::from(i) * 1.000_05), f64::from(i)));
         let (times, jumps) = run(frames);
-        assert!(times[172_799].abs_diff(172_799_000) < 6000 && jumps <= 2, "{}, {jumps} jumps", times[172_799]);
+        assert!(times[172_799].abs_diff(172_799_000) < 6000 && jumps <= 10, "{}, {jumps} jumps", times[172_799]);
     }
 
     #[test]
