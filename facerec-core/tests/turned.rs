@@ -26,16 +26,21 @@ struct Finder {
     blind: bool,
     /// Sees nothing in black pictures.
     wary: bool,
+    /// Sees faces half as large.
+    small: bool,
 }
 
 impl Detect for Finder {
     fn detect_batch(&self, images: &[ImageView<'_>]) -> Result<Vec<Vec<Detection>>> {
         self.looks.fetch_add(images.len(), Ordering::Relaxed);
         let face = |image: &ImageView<'_>| {
-            let (left, top) = (image.width() as f32 / 2.0 - 56.0, image.height() as f32 / 2.0 - 56.0);
-            let landmarks = Landmarks(TEMPLATE.map(|point| Point::new(point.x + left, point.y + top)));
+            let scale = if self.small { 0.5 } else { 1.0 };
+            let (left, top) = (image.width() as f32 / 2.0 - 56.0 * scale, image.height() as f32 / 2.0 - 56.0 * scale);
+            let at = |x: f32, y: f32| Point::new(left + x * scale, top + y * scale);
+            let landmarks = Landmarks(TEMPLATE.map(|point| at(point.x, point.y)));
             let upright = is_upright(&image.to_image());
-            let found = Detection { rect: Rect::new(left + 20.0, top + 15.0, left + 92.0, top + 105.0), score: 0.9, landmarks };
+            let (from, to) = (at(20.0, 15.0), at(92.0, 105.0));
+            let found = Detection { rect: Rect::new(from.x, from.y, to.x, to.y), score: 0.9, landmarks };
             if self.blind && !upright || self.wary && brightness(image.to_image().data()) < 1.0 { Vec::new() } else { vec![found] }
         };
         Ok(images.iter().map(face).collect())
@@ -47,7 +52,12 @@ struct Reader(Arc<ModelKey>);
 
 impl Reader {
     fn new() -> Self {
-        let measure = Recognisability::new([8.0, 0.0, 0.0], 0.0).unwrap();
+        Self::sure(8.0)
+    }
+
+    /// The larger `by`, the nearer is the recognisability to 0 and 1.
+    fn sure(by: f32) -> Self {
+        let measure = Recognisability::new([by, 0.0, 0.0], 0.0).unwrap();
         Self(Arc::new(ModelKey::new("halves", "1").recognisability(Some(measure))))
     }
 }
@@ -79,7 +89,11 @@ fn is_upright(image: &Image) -> bool {
 
 /// A portrait, light above and dark below, turned clockwise by so many quarters.
 fn portrait(quarters: usize) -> Image {
-    let mut image = Image::filled(300, 240, [0; 3]);
+    portrait_of((300, 240), quarters)
+}
+
+fn portrait_of((width, height): (u32, u32), quarters: usize) -> Image {
+    let mut image = Image::filled(width, height, [0; 3]);
     let half = image.data().len() / 2;
     image.data_mut()[..half].fill(200);
     (0..quarters).fold(image, |image, _| quarter(&image))
@@ -118,6 +132,19 @@ fn a_turned_photo_is_read_upright_and_an_upright_one_is_looked_at_once() {
             assert_eq!(finder.looks.load(Ordering::Relaxed), if quarters == 0 { 1 } else { 4 });
         }
     }
+}
+
+#[test]
+fn a_small_turned_face_counts_where_a_face_was_seen_or_in_a_small_picture() {
+    let read = |blind: bool, size: (u32, u32)| {
+        let analyzer = Analyzer::new(Arc::new(Finder { blind, small: true, ..Finder::default() }), Arc::new(Reader::sure(2.2)));
+        let faces = analyzer.embed(&portrait_of(size, 2)).unwrap();
+        faces.first().map(|face| face.quality.unwrap().recognisability.unwrap())
+    };
+    let surely = |found: Option<f32>| found.is_some_and(|value| (0.8..0.95).contains(&value));
+    assert!(surely(read(false, (300, 240))), "the picture as it stands shows a face there: {:?}", read(false, (300, 240)));
+    assert_eq!(read(true, (300, 240)), None, "nothing is seen there: it may be none");
+    assert!(surely(read(true, (110, 110))), "a portrait: {:?}", read(true, (110, 110)));
 }
 
 #[test]
@@ -242,6 +269,11 @@ fn a_video_s_first_face_may_be_late_and_may_lie_down() {
     let named: Vec<[f32; 2]> = found.iter().filter(|found| found.name() == Some("Ana")).map(seconds).collect();
     assert_eq!(summary.turned_deg, 0, "a film that begins in bed is no turned film");
     assert!(named.iter().any(|span| span[0] <= 11.5 && span[1] == 25.9), "{named:?}");
+
+    for late in 20..26 {
+        let (found, ..) = watch(Film::seconds(&[(late, None), (2, Some(1)), (2, None)]), |options| options);
+        assert!(found.iter().any(|found| found.name() == Some("Ana")), "who passes by in two seconds, after {late}");
+    }
 
     let (_, _, looks) = watch(Film::seconds(&[(60, None)]), |options| options);
     assert!(looks <= 600 + 20 * 4, "nobody there costs little: {looks}");

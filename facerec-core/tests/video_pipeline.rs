@@ -406,6 +406,20 @@ fn thin_evidence_needs_more_similarity() {
     assert!((long[0].decision.threshold - 0.8).abs() < 1e-6, "independent shots: {:?}", long[0].decision);
 }
 
+#[test]
+fn who_is_near_to_a_name_is_looked_at_again() {
+    let world = World::new();
+    // Like Dora by 0.83: too little for one shot (0.85), enough for two within a second and more (0.825). One detection in ten is one shot.
+    let carl = vector(&key(), CARL).expect("a direction");
+    let aside = (1.0f32 - 0.83 * 0.83).sqrt() / 2.0f32.sqrt();
+    let dora = carl.as_slice().iter().zip([aside, -aside, 0.0]).map(|(along, aside)| 0.83 * along + aside).collect();
+    world.gallery.add("Dora", NewFace::new(&Embedding::new(key(), dora).expect("a direction"))).expect("added");
+    let (found, summary) = world.run(script(1.6, |_| vec![(200.0, 100.0, CARL)]));
+    assert_eq!((names(&found), summary.embeddings), (vec![Some("Dora")], 2), "{:?}", found[0].decision);
+    let (_, summary) = world.run(script(1.6, |_| vec![(200.0, 100.0, ANA)]));
+    assert_eq!(summary.embeddings, 1, "a clear name needs no more");
+}
+
 fn crossing(t: f32) -> Vec<Seen> {
     vec![(20.0 + 70.0 * t, 60.0, ANA), (560.0 - 60.0 * t, 150.0, BEN), (250.0 + 80.0 * (t * 2.0).sin(), 260.0, CARL)]
 }

@@ -23,7 +23,7 @@ const BEYOND_DOUBT: f32 = 0.8;
 /// face already, [`BEYOND_DOUBT`] is enough.
 const SURE: f32 = 0.95;
 const LARGE: f32 = 64.0;
-/// In a small picture a face is large that takes so much of its shorter side.
+/// In a small picture a face counts as large from this share of the picture's shorter side on.
 const PORTRAIT: f32 = 0.3;
 
 impl Analyzer {

@@ -61,7 +61,8 @@ impl TrackDecisionOptions {
         self.threshold - 2.0 * self.strict_step
     }
 
-    /// Whether a single shot so like somebody is near to a name: one or two more may decide it, since the threshold falls with them.
+    /// Whether a shot of this similarity is too little for a name by itself, but may be enough together with one or two more: the
+    /// threshold is lower for several shots.
     pub(super) fn is_near(&self, similarity: f32) -> bool {
         let single = self.threshold + self.strict_step;
         similarity >= self.threshold - self.strict_step / 2.0 && similarity < single

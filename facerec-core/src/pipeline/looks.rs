@@ -53,7 +53,7 @@ impl Looks {
         self.cells.iter().zip(&other.cells).map(|(a, b)| a * b).sum()
     }
 
-    /// How like the face is to what it was just before, or is just after, 0 to 1.
+    /// How like the face is to the same face a moment before or after, 0 to 1.
     pub(super) fn steadiness(&self, other: &Self) -> f32 {
         self.likeness(other).max(0.0)
     }
@@ -88,7 +88,7 @@ pub(super) struct Beside {
 /// Dissolves are about that long.
 const LATELY: Duration = Duration::from_secs(1);
 /// Most of a dissolve is over in that time.
-pub(super) const JUST_BEFORE: Duration = Duration::from_millis(400);
+pub(super) const MOST_OF_A_DISSOLVE: Duration = Duration::from_millis(400);
 
 impl Lately {
     /// Takes the look of this moment.
@@ -98,7 +98,7 @@ impl Lately {
         }
         let oldest = |since: Duration| self.looks.iter().find(|(time, _)| *time >= since).map(|(_, before)| before);
         let changed = oldest(self.since).is_some_and(|before| before.differs(looks));
-        let steadiness = oldest(now.saturating_sub(JUST_BEFORE)).map_or(1.0, |before| before.steadiness(looks));
+        let steadiness = oldest(now.saturating_sub(MOST_OF_A_DISSOLVE)).map_or(1.0, |before| before.steadiness(looks));
         if changed {
             self.since = now;
         }

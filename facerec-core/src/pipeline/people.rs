@@ -175,14 +175,15 @@ impl People {
 fn embed_shots(tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Result<()> {
     let worth = worth_embedding(tracks, means.summary);
     embed_at(&worth, tracks, means)?;
-    let deciding =
-        |(index, track): (usize, &&mut RunningTrack)| track.deciding().into_iter().map(move |segment| (index, segment)).collect::<Vec<_>>();
-    let more: Vec<_> = tracks.iter().enumerate().flat_map(deciding).collect();
+    let mut more = Vec::new();
+    for (index, track) in tracks.iter().enumerate() {
+        more.extend(track.deciding().into_iter().map(|segment| (index, segment)));
+    }
     embed_at(&more, tracks, means)
 }
 
-/// Tracks and their segments whose best shots are worth embedding: those that must be, and more as long as the video as a whole keeps to
-/// one embedding in [`DETECTIONS_PER_EMBEDDING`] detections.
+/// The segments whose best shots are worth embedding, each with its track: those that must be, and more as long as the video as a whole
+/// keeps to one embedding in [`DETECTIONS_PER_EMBEDDING`] detections.
 fn worth_embedding(tracks: &[&mut RunningTrack], summary: &VideoSummary) -> Vec<(usize, usize)> {
     let wanted: Vec<_> = tracks.iter().map(|track| track.wanted()).collect();
     let budget = usize::try_from(summary.detections).unwrap_or(usize::MAX) / DETECTIONS_PER_EMBEDDING;
@@ -197,7 +198,7 @@ fn worth_embedding(tracks: &[&mut RunningTrack], summary: &VideoSummary) -> Vec<
     places
 }
 
-/// Makes evidence of the best shots of these tracks' segments.
+/// Embeds the best shots of these segments, which makes them evidence. `wanted` are tracks and their segments, by index.
 fn embed_at(wanted: &[(usize, usize)], tracks: &mut [&mut RunningTrack], means: &mut Means<'_>) -> Result<()> {
     let mut places: Vec<(usize, usize)> = Vec::new();
     let (mut shots, mut faces): (Vec<Kept<Candidate>>, Vec<Image>) = Default::default();

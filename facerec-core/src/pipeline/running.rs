@@ -32,7 +32,7 @@ pub(super) struct RunningTrack {
     /// How many jumps it had up to the last segment that is in `parts`.
     given: u32,
     over: bool,
-    /// Its last embedding is near to a name.
+    /// Whether its last embedding is near to a name ([`is_near`](super::decide::TrackDecisionOptions::is_near)).
     pub(super) near: bool,
     /// A part has its number.
     numbered: bool,
@@ -146,15 +146,18 @@ impl RunningTrack {
         (must, may)
     }
 
-    /// Which segments' best shots may still decide who it is: up to [`ENOUGH`] shots of a track of which the last one says that a name
-    /// is near, the best first.
+    /// Which segments' best shots may still decide who it is, the best first. Empty where no name is [near](Self::near), and where
+    /// [`ENOUGH`] shots of the track are embedded.
     pub(super) fn deciding(&self) -> Vec<usize> {
+        if !self.near {
+            return Vec::new();
+        }
         let of_parts: usize = self.parts.iter().map(|part| part.embedded).sum();
         let embedded = of_parts + self.segments.iter().filter(|segment| segment.evidence.is_some()).count();
         let rank = |index: usize| self.segments[index].best.as_ref().map(|best| best.value.rank);
         let mut open: Vec<(usize, f32)> = (0..self.segments.len()).filter_map(|index| Some((index, rank(index)?))).collect();
         open.sort_by(|a, b| b.1.total_cmp(&a.1));
-        open.truncate(if self.near { ENOUGH.saturating_sub(embedded) } else { 0 });
+        open.truncate(ENOUGH.saturating_sub(embedded));
         open.into_iter().map(|(index, _)| index).collect()
     }
 
@@ -246,7 +249,7 @@ impl RunningTrack {
         };
         let mut pieces: Vec<Piece> = segments.iter().zip(persons).map(piece).collect();
         let changed: Vec<bool> = segments.iter().map(|segment| segment.start == Start::Changed).collect();
-        forgive_glimpses(&mut pieces, &changed, self.current, &known);
+        forgive_glimpses(&mut pieces, &changed, &known);
         part_changed(&mut pieces, self.current, &changed);
         forgive(&mut pieces, self.current, &known);
         in_order(&mut pieces, self.parts.len());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::looks::JUST_BEFORE;
+use super::looks::MOST_OF_A_DISSOLVE;
 use super::options::PipelineOptions;
 use super::sighting::TrackBox;
 use super::tracklet::{Shot, picture};
@@ -52,14 +52,14 @@ pub(super) struct Candidate {
     pub(super) rect: Rect,
     pub(super) face: LookedFace,
     pub(super) picture: Option<Image>,
-    /// Its score times how like it is to what was just before and after: the best likeness of its segment.
+    /// Its score times its steadiness. The best likeness of its segment has the highest.
     pub(super) rank: f32,
 }
 
 /// A shot of a face of which another face covers more than this share may show the other one.
 const MOST_COVERED: f32 = 0.4;
 
-/// A segment is over after so many detections that last so long.
+/// A segment is over when it has so many detections and lasts so long.
 const DETECTIONS: usize = 4;
 const LENGTH: Duration = Duration::from_secs(1);
 
@@ -92,8 +92,8 @@ impl Segment {
     pub(super) fn offer(&mut self, (frame, time): Moment, looked: &Looked, face: &LookedFace, covered: f32, options: &PipelineOptions) {
         let score = face.quality.score * (1.0 - covered);
         let rank = score * self.steadiness;
-        // The first look after a jump has nothing before it: what comes tells whether it was steady.
-        if let Some(best) = self.best.as_mut().filter(|best| time.saturating_sub(best.time) <= JUST_BEFORE) {
+        // The first look after a jump has none before it. The looks after it tell whether it was steady.
+        if let Some(best) = self.best.as_mut().filter(|best| time.saturating_sub(best.time) <= MOST_OF_A_DISSOLVE) {
             best.value.rank = best.value.rank.min(best.score * best.value.face.looks.steadiness(&face.looks));
         }
         let better = self.best.as_ref().is_none_or(|best| rank > best.value.rank);
@@ -104,5 +104,54 @@ impl Segment {
         // A picture that cannot be made is left out: the shot is evidence without it.
         let picture = options.pictures.then(|| picture(&looked.image, &rect, looked.turn).ok()).flatten();
         self.best = Some(Kept { time, score, value: Candidate { frame, rect, face: face.clone(), picture, rank } });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::{Detection, Quality};
+    use crate::geometry::Landmarks;
+    use crate::image::Turn;
+    use crate::pipeline::decide::TrackDecisionOptions;
+    use crate::pipeline::looks::Looks;
+    use crate::quality::assess;
+
+    /// A face of stripes of this direction.
+    fn face(upright: bool, score: f32) -> LookedFace {
+        let mut aligned = Image::filled(32, 32, [40; 3]);
+        for (index, pixel) in aligned.data_mut().chunks_exact_mut(3).enumerate() {
+            if (if upright { index % 32 } else { index / 32 }) % 8 < 4 {
+                pixel.fill(200);
+            }
+        }
+        let looks = Looks::new(&aligned);
+        let detection = Detection { rect: Rect::new(0.0, 0.0, 32.0, 32.0), score: 0.9, landmarks: Landmarks::default() };
+        LookedFace { detection, quality: Quality { score, ..assess(&detection, &aligned) }, aligned, looks }
+    }
+
+    #[test]
+    fn the_first_look_after_a_jump_is_steady_only_if_the_next_ones_are_like_it() {
+        let options = PipelineOptions::new(TrackDecisionOptions::new(0.5, 0.05)).pictures(false);
+        let best = |changes: bool| {
+            let mut segment = Segment::new(Start::Jump, 1, Duration::ZERO, Vec::new());
+            for step in 0..6u64 {
+                let (first, moment) = (step == 0, (step, Duration::from_millis(step * 100)));
+                let face = face(first || !changes, if first { 0.9 } else { 0.6 });
+                let looked = Looked {
+                    image: face.aligned.clone(),
+                    turn: Turn::None,
+                    faces: Vec::new(),
+                    convert: Duration::ZERO,
+                    detect: Duration::ZERO,
+                    quality: Duration::ZERO,
+                };
+                segment.see(Vec::new(), moment, face.detection.rect, if step < 5 && changes && !first { 0.0 } else { 1.0 });
+                segment.offer(moment, &looked, &face, 0.0, &options);
+            }
+            segment.best.map(|best| best.value.frame)
+        };
+        assert_eq!(best(false), Some(0));
+        assert_eq!(best(true), Some(5), "the rest of a dissolve is nobody's likeness");
     }
 }

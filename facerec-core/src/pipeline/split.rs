@@ -119,21 +119,20 @@ fn voted(shots: &[Witness<'_>]) -> Option<PersonId> {
     tally(shots.iter().map(|shot| (shot.vote, shot.weight))).into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(person, _)| person)
 }
 
-/// A face that comes into view, and within [`GLIMPSE`] has `changed` without a jump into somebody, was half hidden or smeared at
-/// first: a shot of that moment that shows nobody else has failed. `known` as for [`forgive`].
-pub(super) fn forgive_glimpses(pieces: &mut [Piece], changed: &[bool], before: Option<usize>, known: &[bool]) {
+/// Forgets shots of faces that were half hidden or smeared when they came into view. Such a shot follows a jump, it alone shows its
+/// person, and within [`GLIMPSE`] the face has `changed`, without a jump, into somebody else's. `known` is as for [`forgive`].
+pub(super) fn forgive_glimpses(pieces: &mut [Piece], changed: &[bool], known: &[bool]) {
     for index in 0..pieces.len().saturating_sub(1) {
         let (Some(person), true, false) = (pieces[index].person, changed[index + 1], known[index]) else { continue };
-        let comes = if index == 0 { pieces[0].jump || before.is_none() } else { pieces[index].jump };
         let brief = pieces[index + 1].times[1].saturating_sub(pieces[index].times[1]) <= GLIMPSE;
         let next = pieces[index + 1].person.or_else(|| later(pieces, index + 1));
-        if comes && brief && is_alone(pieces, person) && next.is_some() && next != Some(person) {
+        if pieces[index].jump && brief && is_alone(pieces, person) && next.is_some() && next != Some(person) {
             pieces[index].person = None;
         }
     }
 }
 
-/// Whether one segment only shows the person.
+/// Whether a single segment shows the person.
 fn is_alone(pieces: &[Piece], person: usize) -> bool {
     pieces.iter().filter(|piece| piece.person == Some(person)).count() == 1
 }
@@ -311,7 +310,7 @@ mod tests {
             // The segment before the change lasts 80 ms.
             let soon = pieces[changed - 1].times[1] + Duration::from_millis(120);
             pieces[changed..].iter_mut().for_each(|piece| piece.times[1] = soon);
-            forgive_glimpses(&mut pieces, &flags, before, &known);
+            forgive_glimpses(&mut pieces, &flags, &known);
             owners(&pieces, before).into_iter().map(|owner| owner.map_or('-', |person| (b'a' + person as u8) as char)).collect::<String>()
         };
         assert_eq!(shown("|ab", 1, None), "bb");

@@ -29,7 +29,7 @@ pub(super) struct Standing {
 /// in fifty, and only where nobody can be recognised.
 const GAP: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// Time between two looks however many come into view.
+/// Longest time from a look to the next one when somebody comes into view.
 const LEAST_FOR_NEWCOMERS: Duration = Duration::from_secs(1);
 
 impl Standing {
@@ -48,7 +48,7 @@ impl Standing {
         self.asks.is_some()
     }
 
-    /// Somebody came into view, and may be gone soon: worth a look at once.
+    /// Somebody came into view. The next look comes early: that person may be gone soon.
     pub(super) fn newcomer(&mut self) {
         self.next = self.next.min(self.looked.saturating_add(self.gap.min(LEAST_FOR_NEWCOMERS)));
     }

@@ -63,17 +63,15 @@ impl VideoOptions {
         self
     }
 
-    /// No frame lies in the range: right only where the video has none at all.
+    /// The error for a range in which no frame lies. Without a range the video has no frames, which is none.
     fn check_range(&self, info: &VideoInfo) -> Result<()> {
-        if self.start == Duration::ZERO && self.end.is_none() {
-            return Ok(());
-        }
-        let asked = match self.end {
-            Some(end) => format!("from {:?} to {end:?}", self.start),
-            None => format!("{:?}", self.start),
+        let (name, asked) = match self.end {
+            None if self.start == Duration::ZERO => return Ok(()),
+            None => ("start", format!("{:?}", self.start)),
+            Some(end) => ("end", format!("{:?} to {end:?}", self.start)),
         };
-        let over = info.duration.map(|over| format!(": the video is over at {over:?}")).unwrap_or_default();
-        Err(Error::argument("start", format!("expected times with a frame between them, got {asked}{over}")))
+        let over = info.duration.map(|over| format!("; the video is over at {over:?}")).unwrap_or_default();
+        Err(Error::argument(name, format!("expected a range with a frame in it, got {asked}{over}")))
     }
 
     /// Decodes on a device, by FFmpeg's name for it: `vaapi`, `cuda`, `videotoolbox`, `d3d11va`, `qsv`. Default the processor.
