@@ -88,6 +88,7 @@ export type ErrorCode =
   | 'ERR_FACEREC_CANCELLED'
   | 'ERR_FACEREC_DECODE_IMAGE'
   | 'ERR_FACEREC_DECODE_VIDEO'
+  | 'ERR_FACEREC_SOURCE_LOST'
   | 'ERR_FACEREC_UNSUPPORTED_FORMAT'
   | 'ERR_FACEREC_LIMIT_EXCEEDED'
   | 'ERR_FACEREC_MODEL_NOT_FOUND'
@@ -858,6 +859,18 @@ export interface Quality {
   recognisability?: number
 }
 
+/** How a live source was received: what was left out and why, and where its times are not the camera's own. */
+export interface Reception {
+  /** Frames left out because they came faster, for longer, than they were looked at. */
+  tooSlow: number
+  /** Packets that arrived damaged, or after others were lost, and gave no frame. */
+  undecodable: number
+  /** Jumps of the source's clock. Times go on over them as if there were none. */
+  clockJumps: number
+  /** When the source was away, milliseconds: the last frame before and the first after, null when none came. */
+  absences: Array<[fromMs: number, toMs: number | null]>
+}
+
 /** Whom to look among. */
 export interface SearchOptions {
   /** Only these people. Default everybody. */
@@ -1014,6 +1027,12 @@ export interface VideoOptions {
   hardware?: string
   /** Whether interlaced frames are taken apart: where the stream says so or combs show (the default), never, or always. */
   deinterlace?: 'auto' | 'off' | 'on'
+  /** Live sources: how long to wait for the connection, and for each frame, milliseconds. Default 10,000. */
+  timeoutMs?: number
+  /** Live sources: how long to try again when the source is lost, milliseconds; `Infinity` for ever. Default 0. */
+  reconnectMs?: number
+  /** Live sources: how long a frame may wait to be looked at before newer ones take its place, milliseconds. Default 20,000. */
+  backlogMs?: number
 }
 
 /** A video in numbers. */
@@ -1040,6 +1059,8 @@ export interface VideoSummary {
   turnedDeg: number
   /** Wall-clock time, milliseconds. */
   wallMs: number
+  /** How a live source was received. */
+  reception: Reception
 }
 
 export declare namespace evaluate {

@@ -37,6 +37,17 @@ pub enum Error {
         #[source]
         source: Option<Cause>,
     },
+    /// A live source ended that had not said it would: the camera is off, or the way to it is interrupted. What came before is good.
+    #[error("the source `{}` is lost: {}", escape_path(address), Shown(reason))]
+    SourceLost {
+        /// Its address, without passwords and tokens.
+        address: String,
+        /// How it was noticed, and what to do next.
+        reason: String,
+        /// The error of the connection, when there was one.
+        #[source]
+        source: Option<Cause>,
+    },
     /// The picture or file is of a kind this build does not read.
     #[error("unsupported format: {}", Shown(reason))]
     UnsupportedFormat {
@@ -226,6 +237,7 @@ impl Error {
             Self::Cancelled => ErrorKind::Cancelled,
             Self::DecodeImage { .. } => ErrorKind::DecodeImage,
             Self::DecodeVideo { .. } => ErrorKind::DecodeVideo,
+            Self::SourceLost { .. } => ErrorKind::SourceLost,
             Self::UnsupportedFormat { .. } => ErrorKind::UnsupportedFormat,
             Self::LimitExceeded { .. } => ErrorKind::LimitExceeded,
             Self::ModelNotFound { .. } => ErrorKind::ModelNotFound,
@@ -273,6 +285,7 @@ pub enum ErrorKind {
     Cancelled,
     DecodeImage,
     DecodeVideo,
+    SourceLost,
     UnsupportedFormat,
     LimitExceeded,
     ModelNotFound,
@@ -302,6 +315,7 @@ impl ErrorKind {
             Self::Cancelled => "cancelled",
             Self::DecodeImage => "decode_image",
             Self::DecodeVideo => "decode_video",
+            Self::SourceLost => "source_lost",
             Self::UnsupportedFormat => "unsupported_format",
             Self::LimitExceeded => "limit_exceeded",
             Self::ModelNotFound => "model_not_found",
@@ -348,6 +362,7 @@ mod tests {
             Error::GalleryLocked { path: evil.into(), holder: evil.into() },
             Error::DecodeImage { reason: evil.into(), source: None },
             Error::internal(evil),
+            Error::SourceLost { address: evil.into(), reason: evil.into(), source: None },
         ] {
             let text = error.to_string();
             assert!(!text.contains(crate::text::is_unsafe), "{text:?}");

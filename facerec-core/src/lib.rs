@@ -106,7 +106,7 @@ pub use report::Report;
 pub use runtime::{Device, Runtime, RuntimeOptions};
 pub use track::{TrackId, TrackOptions, TrackStep, TrackedFace, Tracker};
 pub use uprightness::Uprightness;
-pub use video::{Deinterlace, Frame, FrameSource, VideoInfo};
+pub use video::{Absence, Deinterlace, Frame, FrameSource, Reception, VideoInfo};
 #[cfg(feature = "video")]
 pub use video::{LiveOptions, LiveSource, VideoOptions, VideoReader, VideoSource, VideoWriter};
 

@@ -6,12 +6,16 @@
 //! case differ, and so do letters of different scripts that look alike.
 //!
 //! [`escape`] and [`escape_path`] show any text on one line that a terminal only displays: control characters, bidirectional controls and
-//! invisible characters appear as `\u{202e}`, bytes that are not UTF-8 as `\xe9`.
+//! invisible characters appear as `\u{202e}`, bytes that are not UTF-8 as `\xe9`. What is shown holds no secret of an address either
+//! ([`without_secrets`]): everything that the library and the command show to people goes through here.
+
+mod secrets;
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::path::Path;
 
+pub use secrets::{address_text, without_secrets};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::error::{Error, Result};
@@ -73,14 +77,15 @@ pub fn path_text(path: &Path) -> Cow<'_, str> {
     Cow::Owned(text_of(path.as_os_str().as_encoded_bytes()))
 }
 
-/// Bytes that should be UTF-8, on one line and harmless in a terminal: those that are not appear as `\xe9`.
+/// Bytes that should be UTF-8, on one line, harmless in a terminal and [without secrets](without_secrets): those that are not UTF-8 appear
+/// as `\xe9`.
 pub fn escape_bytes(bytes: &[u8]) -> String {
-    escape(&text_of(bytes)).into_owned()
+    escape(&without_secrets(&text_of(bytes))).into_owned()
 }
 
-/// A path on one line and harmless in a terminal: [`path_text`] with [`escape`].
+/// A path or address on one line and harmless in a terminal: [`address_text`] with [`escape`].
 pub fn escape_path(path: impl AsRef<Path>) -> String {
-    escape(&path_text(path.as_ref())).into_owned()
+    escape(&address_text(path.as_ref())).into_owned()
 }
 
 /// The same JSON, harmless in a terminal: what [`escape`] escapes is written as `\u202e`, which every reader turns back. Line feeds stay,
@@ -105,12 +110,12 @@ pub fn is_unsafe(c: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A value whose text is shown [escaped](escape), for formats.
+/// A value whose text is shown [escaped](escape) and [without secrets](without_secrets), for formats.
 pub(crate) struct Shown<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for Shown<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&escape_lines(&self.0.to_string()))
+        f.write_str(&escape_lines(&without_secrets(&self.0.to_string())))
     }
 }
 

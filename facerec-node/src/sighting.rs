@@ -122,6 +122,22 @@ pub struct VideoSummary {
     pub turned_deg: u32,
     /// Wall-clock time, milliseconds.
     pub wall_ms: f64,
+    /// How a live source was received.
+    pub reception: Reception,
+}
+
+/// How a live source was received: what was left out and why, and where its times are not the camera's own.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct Reception {
+    /// Frames left out because they came faster, for longer, than they were looked at.
+    pub too_slow: f64,
+    /// Packets that arrived damaged, or after others were lost, and gave no frame.
+    pub undecodable: f64,
+    /// Jumps of the source's clock. Times go on over them as if there were none.
+    pub clock_jumps: f64,
+    /// When the source was away, milliseconds: the last frame before and the first after, null when none came.
+    #[napi(ts_type = "Array<[fromMs: number, toMs: number | null]>")]
+    pub absences: Vec<Vec<Option<f64>>>,
 }
 
 /// How far a video has been looked through.
@@ -201,6 +217,18 @@ impl From<&CoreSummary> for VideoSummary {
             cuts: summary.cuts as f64,
             turned_deg: summary.turned_deg,
             wall_ms: ms(summary.wall),
+            reception: (&summary.reception).into(),
+        }
+    }
+}
+
+impl From<&facerec_core::Reception> for Reception {
+    fn from(reception: &facerec_core::Reception) -> Self {
+        Self {
+            too_slow: reception.too_slow as f64,
+            undecodable: reception.undecodable as f64,
+            clock_jumps: reception.clock_jumps as f64,
+            absences: reception.absences.iter().map(|away| vec![Some(ms(away.from)), away.to.map(ms)]).collect(),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use facerec_core::video::is_live;
 use facerec_core::{
-    Cadence, CancelToken, Engine, Error, KnownPeople, PipelineOptions, Result as CoreResult, VideoOptions as Reading, VideoSource,
-    VideoSummary as CoreSummary, pipeline,
+    Cadence, CancelToken, Engine, Error, KnownPeople, LiveOptions, PipelineOptions, Result as CoreResult, VideoOptions as Reading,
+    VideoSource, VideoSummary as CoreSummary, pipeline,
 };
 use napi::bindgen_prelude::Object;
 use napi::{Env, JsDeferred};
@@ -45,9 +45,31 @@ pub struct VideoOptions {
     /// Whether interlaced frames are taken apart: where the stream says so or combs show (the default), never, or always.
     #[napi(ts_type = "'auto' | 'off' | 'on'")]
     pub deinterlace: Option<String>,
+    /// Live sources: how long to wait for the connection, and for each frame, milliseconds. Default 10,000.
+    pub timeout_ms: Option<f64>,
+    /// Live sources: how long to try again when the source is lost, milliseconds; `Infinity` for ever. Default 0.
+    pub reconnect_ms: Option<f64>,
+    /// Live sources: how long a frame may wait to be looked at before newer ones take its place, milliseconds. Default 20,000.
+    pub backlog_ms: Option<f64>,
 }
 
 impl VideoOptions {
+    fn receiving(&self) -> CoreResult<LiveOptions> {
+        let mut options = LiveOptions::default();
+        if let Some(time) = self.timeout_ms {
+            options = options.timeout(milliseconds("timeoutMs", time)?);
+        }
+        match self.reconnect_ms {
+            Some(f64::INFINITY) => options = options.reconnect(Duration::MAX),
+            Some(time) => options = options.reconnect(milliseconds("reconnectMs", time)?),
+            None => {}
+        }
+        if let Some(time) = self.backlog_ms {
+            options = options.backlog(milliseconds("backlogMs", time)?);
+        }
+        Ok(options)
+    }
+
     fn reading(&self) -> CoreResult<Reading> {
         let mut options = Reading::default();
         if let Some(start) = self.start_ms {
@@ -155,7 +177,9 @@ impl Sightings {
     ) -> CoreResult<Self> {
         let shared = Arc::new(Shared::default());
         let (told, token, told_progress) = (Arc::clone(&shared), cancel.clone(), Arc::clone(&shared));
-        let reading = options.reading()?; // what is wrong with them is thrown by the call, not by the first step
+        let stopping = cancel.clone();
+        // What is wrong with them is thrown by the call, not by the first step.
+        let reading = options.reading()?.live(options.receiving()?.stopped(move || stopping.is_cancelled()));
         let progress = Arc::new(move |progress: &pipeline::Progress| told_progress.lock().progress = *progress);
         let pipeline = options.apply(engine.video_options()?, is_live(Path::new(&path)))?.cancel(token).progress(progress);
         let work = move || {

@@ -1,7 +1,9 @@
 // Videos: one sighting per track, in a loop that can be left.
 
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { biden, clip, failure, folder, obama, sharedEngine } from './setup.mjs'
@@ -136,4 +138,43 @@ test('two videos and photos at the same time', async () => {
   const [a, b, faces] = await Promise.all([watch(), watch(), engine.identify(gallery, obama)])
   assert.deepEqual([a, b, faces[0].person], [['Obama', 'Biden'], ['Obama', 'Biden'], 'Obama'])
   await gallery.close()
+})
+
+/** A camera that sends `data` to each of so many connections, and then is gone. Resolves to its port. */
+async function camera(data, connections = 1) {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.end(data)
+    if (--connections === 0) server.close()
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  server.unref()
+  return server.address().port
+}
+
+test('a camera that is lost rejects after what it showed, and is tried again when asked', async () => {
+  const { engine, gallery } = await known()
+  const stream = join(folder(), 'clip.ts')
+  execFileSync('ffmpeg', ['-v', 'error', '-i', clip(), '-an', '-c:v', 'copy', stream])
+  const data = readFileSync(stream)
+  const watch = async (connections, options) => {
+    const sightings = engine.video(`tcp://cam:SecretPw@127.0.0.1:${await camera(data, connections)}`, gallery, { timeoutMs: 5000, ...options })
+    const error = await failure(async () => {
+      for await (const seen of sightings) assert.ok(seen.track >= 0)
+    })
+    assert.equal(error.code, 'ERR_FACEREC_SOURCE_LOST')
+    assert.ok(!error.message.includes('SecretPw'), error.message)
+    return { error, summary: sightings.summary }
+  }
+  const lost = await watch(1, {})
+  assert.ok(lost.summary.frames > 50)
+  assert.deepEqual(lost.summary.reception, { tooSlow: 0, undecodable: 0, clockJumps: 0, absences: [] })
+  const again = await watch(2, { reconnectMs: 2000 })
+  assert.match(again.error.message, /did not come back within 2s/)
+  const [[first, back], [, never]] = again.summary.reception.absences
+  assert.ok(first < back && never === null, JSON.stringify(again.summary))
+  const sightings = engine.video(`tcp://127.0.0.1:${await camera(data)}`, null, { reconnectMs: Infinity })
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await sightings.return()
+  await idle()
 })

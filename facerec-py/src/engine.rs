@@ -15,7 +15,7 @@ use crate::models::folders;
 use crate::name::{self, Name};
 use crate::opening::Opening;
 use crate::picture::Input;
-use crate::video::{Video, VideoRequest};
+use crate::video::{Reconnect, Video, VideoRequest, receiving};
 use crate::{process, records};
 
 /// Finds, compares, enrols and identifies faces. Shared by any number of threads: the GIL is released while it works.
@@ -379,10 +379,14 @@ impl Engine {
     ///     provisional: Also report a track as soon as it can be named.
     ///     hardware: Decode on a device: `vaapi`, `cuda`, `videotoolbox`, ...
     ///     deinterlace: Whether interlaced frames are taken apart: `auto` (the default), `off` or `on`.
+    ///     timeout: Live sources: how many seconds to wait for the connection, and for each frame. Default 10.
+    ///     reconnect: Live sources: whether to try again when the source is lost, or for how many seconds. Default `False`.
+    ///     backlog: Live sources: how many seconds a frame may wait to be looked at before newer ones take its place. Default 20.
     ///     progress: A function called with a `Progress` now and then, or `True` for a bar (needs tqdm).
     ///
     /// Raises:
     ///     DecodeVideoError, UnsupportedFormat, IoError: It cannot be read. When it breaks off later, the iterator raises.
+    ///     SourceLost: A live source ended that had not said it would: raised by the iterator, after the last sighting.
     ///
     /// >>> with engine.video(clip, end=1) as video:
     /// ...     sightings = list(video)
@@ -390,7 +394,7 @@ impl Engine {
     /// (True, True)
     #[pyo3(signature = (
         path, gallery=None, *, every_frame=None, start=None, end=None, boxes=None, pictures=None, best_shots=None, rejoin_within=None,
-        provisional=None, hardware=None, deinterlace=None, progress=None
+        provisional=None, hardware=None, deinterlace=None, timeout=None, reconnect=None, backlog=None, progress=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn video(
@@ -408,6 +412,9 @@ impl Engine {
         provisional: Option<bool>,
         hardware: Option<String>,
         deinterlace: Option<&str>,
+        timeout: Option<f64>,
+        reconnect: Option<Reconnect>,
+        backlog: Option<f64>,
         progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Video> {
         process::enter()?;
@@ -420,8 +427,9 @@ impl Engine {
             }
         };
         let deinterlace = deinterlace.map_or(Ok(Deinterlace::default()), str::parse).or_raise()?;
+        let live = receiving(timeout, reconnect, backlog)?;
         let request =
-            VideoRequest { every_frame, start, end, boxes, pictures, best_shots, rejoin_within, provisional, hardware, deinterlace };
+            VideoRequest { every_frame, start, end, boxes, pictures, best_shots, rejoin_within, provisional, hardware, deinterlace, live };
         Video::start(py, &self.core, path, known, request, progress)
     }
 

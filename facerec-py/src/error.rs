@@ -1,5 +1,6 @@
 //! The core's errors as Python's: one class per code, all in `facerec._errors`.
 
+use facerec_core::text::without_secrets;
 use facerec_core::{Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -11,7 +12,12 @@ pub(crate) fn raise(error: Error) -> PyErr {
         let made = instance(py, code, &error.to_string()).and_then(|exception| {
             if let Error::Io { source, path, .. } = &error {
                 exception.setattr("errno", source.raw_os_error())?;
-                exception.setattr("filename", path.as_os_str())?;
+                // An address that was taken for a file has secrets.
+                let masked = path.to_str().map(without_secrets);
+                match masked {
+                    Some(shown) => exception.setattr("filename", &*shown)?,
+                    None => exception.setattr("filename", path.as_os_str())?,
+                }
             }
             Ok(exception)
         });

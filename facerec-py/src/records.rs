@@ -7,7 +7,8 @@ use facerec_core::gallery::{
 };
 use facerec_core::pipeline::{BestShot, Progress, Sighting, TrackBox, VideoSummary};
 use facerec_core::{
-    Comparison, Detection, Enrolment, Face, Identified, Image, Landmarks, Point, Quality, Rect, TrackStep, TrackedFace, VideoInfo,
+    Comparison, Detection, Enrolment, Face, Identified, Image, Landmarks, Point, Quality, Reception, Rect, TrackStep, TrackedFace,
+    VideoInfo,
 };
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::call::PyCallArgs;
@@ -211,11 +212,17 @@ pub(crate) fn summary<'py>(py: Python<'py>, summary: &VideoSummary) -> Made<'py>
     }
     let VideoSummary { frames, frames_detected, tracks, unknown_tracks, detections, embeddings, cuts, turned_deg, .. } = summary;
     let (duration, wall) = (summary.duration.as_secs_f64(), summary.wall.as_secs_f64());
-    make(
-        py,
-        "VideoSummary",
-        (frames, duration, tracks, persons, unknown_tracks, frames_detected, detections, embeddings, cuts, turned_deg, wall, times),
-    )
+    let numbers =
+        (frames, duration, tracks, persons, unknown_tracks, frames_detected, detections, embeddings, cuts, turned_deg, wall, times);
+    let received = (reception(py, &summary.reception)?,);
+    // A tuple of Rust has twelve fields at most.
+    let fields = numbers.into_pyobject(py)?.as_sequence().concat(received.into_pyobject(py)?.as_sequence())?;
+    make(py, "VideoSummary", fields.to_tuple()?)
+}
+
+fn reception<'py>(py: Python<'py>, reception: &Reception) -> Made<'py> {
+    let absences: Vec<_> = reception.absences.iter().map(|away| (away.from.as_secs_f64(), away.to.map(|to| to.as_secs_f64()))).collect();
+    make(py, "Reception", (reception.too_slow, reception.undecodable, reception.clock_jumps, PyTuple::new(py, absences)?))
 }
 
 pub(crate) fn track_step<'py>(py: Python<'py>, step: &TrackStep) -> Made<'py> {

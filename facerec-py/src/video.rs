@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use facerec_core::pipeline::Progress;
 use facerec_core::video::is_live;
 use facerec_core::{
-    Cadence, CancelToken, Deinterlace, FrameSource, KnownPeople, Sighting, VideoInfo, VideoOptions, VideoSource, VideoSummary,
+    Cadence, CancelToken, Deinterlace, FrameSource, KnownPeople, LiveOptions, Sighting, VideoInfo, VideoOptions, VideoSource, VideoSummary,
+    text,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -38,6 +39,31 @@ pub(crate) struct VideoRequest {
     pub(crate) provisional: Option<bool>,
     pub(crate) hardware: Option<String>,
     pub(crate) deinterlace: Deinterlace,
+    pub(crate) live: LiveOptions,
+}
+
+/// How long a lost source is tried again: for ever or not at all, or seconds.
+#[derive(FromPyObject)]
+pub(crate) enum Reconnect {
+    Always(bool),
+    For(f64),
+}
+
+/// How a live source is received.
+pub(crate) fn receiving(timeout: Option<f64>, reconnect: Option<Reconnect>, backlog: Option<f64>) -> PyResult<LiveOptions> {
+    let mut options = LiveOptions::default();
+    if let Some(time) = timeout {
+        options = options.timeout(seconds("timeout", time)?);
+    }
+    match reconnect {
+        Some(Reconnect::Always(true) | Reconnect::For(f64::INFINITY)) => options = options.reconnect(Duration::MAX),
+        Some(Reconnect::For(time)) => options = options.reconnect(seconds("reconnect", time)?),
+        Some(Reconnect::Always(false)) | None => {}
+    }
+    if let Some(time) = backlog {
+        options = options.backlog(seconds("backlog", time)?);
+    }
+    Ok(options)
 }
 
 /// A video being looked through: an iterator of one `Sighting` per person and appearance, each as soon as it is final.
@@ -95,6 +121,7 @@ impl Video {
         };
         let (shared, cancel) = (Arc::new(Shared::default()), CancelToken::new());
         let (told, token, file) = (Arc::clone(&shared), cancel.clone(), path.clone());
+        let (live, stopping) = (request.live, cancel.clone());
         let opened = py.detach(|| {
             let mut options = engine.video_options()?.cancel(token);
             options = options.progress(Arc::new(move |progress: &Progress| *lock(&told.progress) = *progress));
@@ -110,7 +137,8 @@ impl Video {
             }
             pass!(boxes: request.boxes, pictures: request.pictures, best_shots: request.best_shots, provisional: request.provisional);
             pass!(rejoin_within: rejoin);
-            let source = VideoSource::open(&file, reading(start, end, request.hardware).deinterlace(request.deinterlace))?;
+            let reading = reading(start, end, request.hardware).deinterlace(request.deinterlace);
+            let source = VideoSource::open(&file, reading.live(live.stopped(move || stopping.is_cancelled())))?;
             let info = source.info();
             let known = gallery.map_or(KnownPeople::Nobody, KnownPeople::Shared);
             Ok((info, engine.watch(source, known, options)?))
@@ -227,10 +255,10 @@ impl Video {
         slf.py().import("facerec._results")?.getattr("Table")?.call1((slf,))?.call_method0("to_pandas")
     }
 
-    /// The file or address.
+    /// The file, or the address without its secrets.
     #[getter]
     fn path(&self) -> PathBuf {
-        self.path.clone()
+        if is_live(&self.path) { text::address_text(&self.path).into_owned().into() } else { self.path.clone() }
     }
 
     /// What the video says of itself.
@@ -269,7 +297,7 @@ impl Video {
 
     fn __repr__(&self) -> String {
         let length = self.info.duration.map_or_else(String::new, |time| format!(", {:.1} s", time.as_secs_f64()));
-        format!("<Video `{}`, {}x{}{length}>", facerec_core::text::escape_path(&self.path), self.info.width, self.info.height)
+        format!("<Video `{}`, {}x{}{length}>", text::escape_path(&self.path), self.info.width, self.info.height)
     }
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -170,6 +171,49 @@ def test_a_video_that_breaks_off_gives_what_it_had_then_the_error(engine, clip, 
     sightings = [next(video)]
     assert sightings[0].person == "Obama"
     assert video.summary.frames < 100
+
+
+def _camera(data: bytes, connections: int = 1) -> int:
+    """A camera that sends ``data`` to each of so many connections, and then is gone. Returns its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def send() -> None:
+        with server:
+            for _ in range(connections):
+                with server.accept()[0] as connection:
+                    connection.sendall(data)
+
+    threading.Thread(target=send, daemon=True).start()
+    return server.getsockname()[1]
+
+
+def test_a_camera_that_is_lost_raises_after_what_it_showed(engine, clip, people, tmp_path):
+    stream = tmp_path / "clip.ts"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(clip), "-an", "-c:v", "copy", str(stream)], check=True)
+    data = stream.read_bytes()
+    video = engine.video(f"tcp://cam:SecretPw@127.0.0.1:{_camera(data)}", people, timeout=5)
+    assert "SecretPw" not in f"{video!r} {video.path}"
+    seen = []
+    with pytest.raises(facerec.SourceLost) as caught:
+        seen.extend(video)
+    assert caught.value.code == "source_lost" and "SecretPw" not in str(caught.value)
+    assert isinstance(caught.value, ConnectionError)
+    assert video.info.live and video.summary.frames > 50
+    assert video.summary.reception == facerec.Reception(0, 0, 0, ())
+
+    # Tried again, and left in order while it is away.
+    video = engine.video(f"tcp://127.0.0.1:{_camera(data, 2)}", people, timeout=5, reconnect=2)
+    with pytest.raises(facerec.SourceLost, match="did not come back within 2s"):
+        list(video)
+    (first, again), last = video.summary.reception.absences
+    assert first < again and last[1] is None
+    with engine.video(f"tcp://127.0.0.1:{_camera(data)}", timeout=5, reconnect=True) as video:
+        time.sleep(1)
+        start = time.monotonic()
+    assert time.monotonic() - start < 2
+    for bad in ({"timeout": -1}, {"reconnect": -1}, {"backlog": float("nan")}):
+        with pytest.raises(facerec.InvalidArgument):
+            engine.video(clip, **bad)
 
 
 def test_every_common_format_is_read(engine, clip, tmp_path, people):

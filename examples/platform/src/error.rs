@@ -103,7 +103,7 @@ impl Error {
                 "person_not_found" => StatusCode::NOT_FOUND,
                 "decode_image" | "unsupported_format" | "limit_exceeded" | "decode_video" => StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid_argument" => StatusCode::BAD_REQUEST,
-                "gallery_locked" => StatusCode::SERVICE_UNAVAILABLE,
+                "gallery_locked" | "source_lost" => StatusCode::SERVICE_UNAVAILABLE,
                 "io" if self.is_outage() => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },

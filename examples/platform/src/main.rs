@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use facerec_core::text::escape_json;
+use facerec_core::text::{escape_json, without_secrets};
 use facerec_platform::config::Config;
 use facerec_platform::error::Result;
 use facerec_platform::run::{self, Roles, Service};
@@ -139,14 +139,14 @@ async fn interrupted() {
     }
 }
 
-/// Writes log lines so that a terminal only shows what they quote.
+/// Writes log lines so that a terminal only shows what they quote, without the secrets of addresses.
 struct Escaped<W>(W);
 
 impl<W: Write> Write for Escaped<W> {
     /// `line` is a whole one, of JSON: the subscriber collects it first.
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        self.0.write_all(escape_json(&text).as_bytes()).map(|()| line.len())
+        self.0.write_all(escape_json(&without_secrets(&text)).as_bytes()).map(|()| line.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

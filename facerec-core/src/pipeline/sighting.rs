@@ -7,6 +7,7 @@ use crate::face::{Embedding, Quality};
 use crate::gallery::Decision;
 use crate::geometry::Rect;
 use crate::image::Image;
+use crate::video::Reception;
 
 /// One person's track through a video: who, from when to when, how sure, and the shots that show it.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +117,8 @@ pub struct VideoSummary {
     pub wall: Duration,
     /// Time per stage, summed over the threads that worked on it.
     pub stages: Stages,
+    /// How a live source was received: frames left out, jumps of its clock, times away.
+    pub reception: Reception,
 }
 
 /// Time per stage. Stages overlap, so their sum may exceed the wall-clock time.

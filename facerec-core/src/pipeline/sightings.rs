@@ -174,13 +174,10 @@ impl<'g> Sightings<'g> {
         self.state.summary.stages.decode += start.elapsed();
         let frame = match frame {
             Ok(Some(frame)) => frame,
-            Ok(None) => {
-                self.ended = true;
-                return Ok(());
-            }
-            Err(error) => {
+            ended => {
                 // What was read is still worth its results.
-                (self.ended, self.failure) = (true, Some(error));
+                (self.ended, self.failure) = (true, ended.err());
+                self.state.summary.reception = self.source.reception();
                 return Ok(());
             }
         };
@@ -344,6 +341,7 @@ impl Iterator for Sightings<'_> {
             }
             if let Err(error) = self.step() {
                 (self.done, self.failure) = (true, None);
+                self.state.summary.reception = self.source.reception();
                 self.state.summary.wall = self.started.elapsed();
                 return Some(Err(error));
             }

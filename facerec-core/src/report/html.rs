@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Person, Report, clock};
 use crate::error::Result;
 use crate::pipeline::{BestShot, Sighting};
+use crate::video::Reception;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -170,7 +171,7 @@ fn numbers(out: &mut String, report: &Report) {
         ("Time", format!("{:.1} s, {rate:.0} frames a second", summary.wall.as_secs_f64())),
     ];
     push(out, format_args!("<section><h2>Numbers</h2>\n<dl>"));
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().chain(received(&summary.reception)) {
         push(out, format_args!("<div><dt>{name}</dt><dd>{value}</dd></div>"));
     }
     push(
@@ -180,6 +181,23 @@ fn numbers(out: &mut String, report: &Report) {
             env!("CARGO_PKG_VERSION")
         ),
     );
+}
+
+/// What is to be known of how a live source was received.
+fn received(reception: &Reception) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if reception.left_out() > 0 {
+        rows.push(("Left out", format!("{} frames that came too fast, {} damaged", reception.too_slow, reception.undecodable)));
+    }
+    if reception.clock_jumps > 0 {
+        rows.push(("Jumps of the camera's clock", reception.clock_jumps.to_string()));
+    }
+    if !reception.absences.is_empty() {
+        let end = |to: Option<Duration>| to.map_or_else(|| "the end".to_owned(), clock);
+        let times: Vec<String> = reception.absences.iter().map(|away| format!("{} to {}", clock(away.from), end(away.to))).collect();
+        rows.push(("Camera away", times.join(", ")));
+    }
+    rows
 }
 
 /// The person's name, or a number among the unknown.

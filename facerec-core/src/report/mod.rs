@@ -15,6 +15,7 @@ pub use annotated::annotate_video;
 use crate::error::{Error, Result};
 use crate::face::Embedding;
 use crate::pipeline::{CLEAR, Sighting, VideoSummary};
+use crate::text::address_text;
 use crate::track::{RejoinOptions, Tracklet, rejoin};
 use crate::video::VideoInfo;
 
@@ -35,9 +36,14 @@ struct Person<'a> {
 }
 
 impl Report {
-    /// An empty report on the video called `title`.
+    /// An empty report on the video called `title`. The page does not show the secrets of an address.
     pub fn new(title: &str, info: &VideoInfo) -> Self {
-        Self { title: title.to_owned(), info: info.clone(), sightings: Vec::new(), summary: VideoSummary::default() }
+        Self {
+            title: address_text(Path::new(title)).into_owned(),
+            info: info.clone(),
+            sightings: Vec::new(),
+            summary: VideoSummary::default(),
+        }
     }
 
     /// Adds a final sighting.

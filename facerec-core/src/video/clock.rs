@@ -23,9 +23,9 @@ impl Clock {
         Self { seconds, origin, frame: 1.0 / frame_rate.unwrap_or(25.0).max(1e-3), last: None, shift: 0.0 }
     }
 
-    /// Starts at the first frame, wherever the container's timeline starts.
-    pub(super) fn start_at_first_frame(&mut self) {
-        self.origin = None;
+    /// A time stamp in seconds.
+    pub(super) fn seconds_of(&self, ticks: i64) -> f64 {
+        ticks as f64 * self.seconds
     }
 
     /// Whether the container says where its timeline starts.
@@ -44,7 +44,7 @@ impl Clock {
         let next = self.last.map_or(0.0, |last| last + self.frame);
         let seconds = match ticks {
             Some(ticks) => {
-                let stamp = ticks as f64 * self.seconds;
+                let stamp = self.seconds_of(ticks);
                 let stated = stamp - *self.origin.get_or_insert(stamp) + self.shift;
                 let goes_back = self.last.map_or(stated < 0.0, |last| stated <= last);
                 if stated > LONGEST || goes_back {

@@ -13,6 +13,8 @@ const MOST_IN_A_ROW: u32 = 2000;
 pub(super) struct Damage {
     /// Damaged packets and frames.
     pub(super) count: u64,
+    /// Of these, packets that gave no frame.
+    pub(super) undecodable: u64,
     in_a_row: u32,
     /// The tick of the first key packet.
     key: Option<i64>,
@@ -30,6 +32,7 @@ impl Damage {
     /// A packet cannot be read or decoded; an error when nothing can any more.
     pub(super) fn skip(&mut self, error: &AvError, draining: bool, place: &str) -> Result<()> {
         (self.count, self.in_a_row) = (self.count + 1, self.in_a_row + 1);
+        self.undecodable += u64::from(self.shown); // before the first frame it is not joined yet
         tracing::warn!(%error, count = self.count, "damaged video data skipped");
         if self.in_a_row > MOST_IN_A_ROW || draining && self.in_a_row > 64 {
             return Err(failed(format!("nothing more can be decoded {place}"), error));

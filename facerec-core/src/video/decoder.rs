@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::arrival::LiveClock;
 use super::aspect::PixelAspect;
 use super::clock::{Clock, Promise};
 use super::damage::Damage;
@@ -13,6 +14,7 @@ use super::ffmpeg::format::stream::Disposition;
 use super::ffmpeg::util::frame::Video as AvFrame;
 use super::ffmpeg::{Error as AvError, Packet, Rational, Stream, broken, codec, decoder, failed, ffi, media};
 use super::hardware::{from_hardware, use_hardware};
+use super::input::{Sort, is_at_end, is_untimed};
 use super::interlacing::Interlacing;
 use super::orientation::Orientation;
 use super::pixels::{Decoded, Shape, check_size};
@@ -50,6 +52,18 @@ pub(super) struct Decoding {
     stage: Stage,
     /// Whether the container tells where key frames are.
     has_index: bool,
+    live: Option<Live>,
+    /// Why there is nothing more to read, when that is not the end.
+    broken_off: Option<AvError>,
+}
+
+/// What gives a live source's frames their times.
+struct Live {
+    clock: LiveClock,
+    /// The time stamps are FFmpeg's invention.
+    untimed: bool,
+    /// When the last packet came.
+    arrived: Instant,
 }
 
 /// Key frames are no farther apart, in seconds. Broadcasts are found by their time stamps, which say nothing of key frames.
@@ -137,14 +151,37 @@ impl Decoding {
             next_index: 0,
             stage: Stage::Packets,
             has_index: !timeline.starts_anywhere,
+            live: None,
+            broken_off: None,
         })
     }
 
-    /// Takes it for a camera, whose clock starts at the first frame that is received.
-    pub(super) fn live(&mut self) {
+    /// What it is.
+    pub(super) fn sort(&self) -> Sort {
+        Sort::of(&self.input, self.info.duration.is_some())
+    }
+
+    /// Whether a recording that ended was read to its end.
+    pub(super) fn is_whole(&self) -> bool {
+        self.info.duration.is_some() || is_at_end(&self.input)
+    }
+
+    /// The error that ended the reading early.
+    pub(super) fn broken_off(&self) -> Option<AvError> {
+        self.broken_off
+    }
+
+    /// Packets of which no frame came.
+    pub(super) fn undecodable(&self) -> u64 {
+        self.damage.undecodable
+    }
+
+    /// Takes it for a camera, whose frames go on from number `next_index` in the times of `clock`.
+    pub(super) fn live(&mut self, clock: LiveClock, next_index: u64) {
         self.info.live = true;
         self.info.frames = None;
-        self.clock.start_at_first_frame();
+        self.next_index = next_index;
+        self.live = Some(Live { clock, untimed: is_untimed(&self.input), arrived: Instant::now() });
     }
 
     /// Goes to a key frame at or before `time`. Frame numbers then follow from the times and the average frame rate.
@@ -199,6 +236,9 @@ impl Decoding {
                 if packet.stream() != self.stream {
                     return Ok(());
                 }
+                if let Some(live) = &mut self.live {
+                    live.arrived = Instant::now();
+                }
                 self.damage.feed(&packet);
                 // Cut off within the packet. Transport streams mark the joint of two recordings so, too.
                 self.damage.count += u64::from(packet.is_corrupt() && self.input.format().name() != "mpegts");
@@ -213,7 +253,10 @@ impl Decoding {
                 Ok(())
             }
             Err(AvError::InvalidData) => self.skip(&AvError::InvalidData),
-            Err(error) => Err(failed(format!("reading stopped {}", self.clock.place()), &error)),
+            Err(error) => {
+                self.broken_off = Some(error);
+                Err(failed(format!("reading stopped {}", self.clock.place()), &error))
+            }
         }
     }
 
@@ -236,6 +279,9 @@ impl Decoding {
 
     /// The end, which may be too early.
     fn over(&mut self) -> Result<Option<Frame>> {
+        if self.live.is_some() {
+            return Ok(None); // whether that is an end is not in the data
+        }
         if self.next_index == 0 || self.next_index == u64::MAX && self.damage.count > 0 {
             return Err(broken(match self.damage.count {
                 0 => "it has a video stream without a frame".to_owned(),
@@ -245,6 +291,7 @@ impl Decoding {
         match self.promise.missing(self.clock.end()) {
             // A camera owes us nothing.
             Some(missing) if !self.info.live => {
+                self.broken_off = Some(AvError::Eof);
                 Err(broken(format!("it ends {}, `{missing:.1}` s too early: the file is cut off", self.clock.place())))
             }
             _ => self.verdict().map(|()| None),
@@ -266,7 +313,11 @@ impl Decoding {
         if let Some(name) = &self.hardware {
             frame = from_hardware(&frame, name, &self.info.codec)?;
         }
-        let time = self.clock.time(frame.timestamp());
+        let time = match &self.live {
+            None => self.clock.time(frame.timestamp()),
+            Some(Live { untimed: true, clock, arrived }) => clock.time(None, *arrived),
+            Some(Live { clock, arrived, .. }) => clock.time(frame.timestamp().map(|ticks| self.clock.seconds_of(ticks)), *arrived),
+        };
         let counted = |time: Duration| ((time.as_secs_f64() - self.video_start) / self.clock.frame).round() as u64;
         let index = if self.next_index == u64::MAX { counted(time) } else { self.next_index };
         self.next_index = index + 1;

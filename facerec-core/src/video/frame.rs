@@ -33,6 +33,15 @@ impl Frame {
         Self { index, time, pixels: Pixels::Decoded(decoded) }
     }
 
+    /// Its memory, in bytes.
+    #[cfg(feature = "video")]
+    pub(super) fn bytes(&self) -> usize {
+        match &self.pixels {
+            Pixels::Rgb(image) => image.data().len(),
+            Pixels::Decoded(decoded) => decoded.bytes(),
+        }
+    }
+
     /// Its number, from 0 in the order of presentation.
     pub fn index(&self) -> u64 {
         self.index
@@ -40,7 +49,7 @@ impl Frame {
 
     /// Its presentation time on the container's clock, as a player shows it: the first frame of a file whose sound starts three
     /// seconds earlier is at 3 s. Containers whose time stamps start anywhere (MPEG-TS) start at zero with their first stream;
-    /// a live source does with its first frame.
+    /// a live source does with its first frame, and goes on as the world does where its own clock jumps.
     pub fn time(&self) -> Duration {
         self.time
     }

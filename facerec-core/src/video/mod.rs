@@ -4,6 +4,8 @@
 //! implement it (feature `video`), and so can frames of one's own.
 
 #[cfg(feature = "video")]
+mod arrival;
+#[cfg(feature = "video")]
 mod aspect;
 #[cfg(feature = "video")]
 mod clock;
@@ -18,6 +20,8 @@ mod ffmpeg;
 mod frame;
 #[cfg(feature = "video")]
 mod hardware;
+#[cfg(feature = "video")]
+mod input;
 #[cfg(feature = "video")]
 mod interlacing;
 #[cfg(feature = "video")]
@@ -59,6 +63,11 @@ pub trait FrameSource: Send {
 
     /// What is known of the source.
     fn info(&self) -> VideoInfo;
+
+    /// How it was received so far. Nothing to tell, unless it is live.
+    fn reception(&self) -> Reception {
+        Reception::default()
+    }
 }
 
 impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
@@ -68,6 +77,10 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
     fn info(&self) -> VideoInfo {
         (**self).info()
+    }
+
+    fn reception(&self) -> Reception {
+        (**self).reception()
     }
 }
 
@@ -98,6 +111,37 @@ pub struct VideoInfo {
     pub codec: String,
     /// Whether frames come in real time and are lost when nobody takes them.
     pub live: bool,
+}
+
+/// How a live source was received: what was left out and why, and where its times are not the camera's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Reception {
+    /// Frames left out because they came faster, for longer, than they were looked at.
+    pub too_slow: u64,
+    /// Packets that arrived damaged, or after others were lost, and gave no frame.
+    pub undecodable: u64,
+    /// Jumps of the source's clock. Times go on over them as if there were none.
+    pub clock_jumps: u64,
+    /// When the source was away, in order.
+    pub absences: Vec<Absence>,
+}
+
+/// A time without a live source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Absence {
+    /// The time of the last frame before it.
+    pub from: Duration,
+    /// The time of the first frame after it; `None` when none came.
+    pub to: Option<Duration>,
+}
+
+impl Reception {
+    /// Frames left out, whatever the reason.
+    pub fn left_out(&self) -> u64 {
+        self.too_slow + self.undecodable
+    }
 }
 
 /// Whether interlaced frames are taken apart: two fields were taken one after the other, and what moved between them shows as combs.

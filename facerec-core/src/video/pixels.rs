@@ -65,6 +65,11 @@ impl Decoded {
         self.shape.orientation.size(self.shape.size)
     }
 
+    /// Its memory.
+    pub(super) fn bytes(&self) -> usize {
+        (0..self.frame.planes()).map(|plane| self.frame.data(plane).len()).sum()
+    }
+
     pub(super) fn to_image(&self) -> Result<Image> {
         let Shape { size, orientation } = self.shape;
         let whole = self.fields.as_ref().and_then(|fields| deinterlaced(&self.frame, fields));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::decoder::{DecodeOptions, Decoding, interrupt};
 use super::ffmpeg::format::context::StreamIo;
 use super::ffmpeg::{Dictionary, broken, failed, format, init};
-use super::{Deinterlace, Frame, FrameSource, VideoInfo};
+use super::{Deinterlace, Frame, FrameSource, LiveOptions, VideoInfo};
 use crate::error::{Error, Result};
 
 /// How a video file is read.
@@ -23,12 +23,13 @@ pub struct VideoOptions {
     pub(super) end: Option<Duration>,
     queue: usize,
     pub(super) decode: DecodeOptions,
+    pub(super) live: LiveOptions,
 }
 
 impl Default for VideoOptions {
     fn default() -> Self {
         let decode = DecodeOptions { threads: 0, hardware: None, max_pixels: 1 << 27, deinterlace: Deinterlace::Auto };
-        Self { start: Duration::ZERO, end: None, queue: 4, decode }
+        Self { start: Duration::ZERO, end: None, queue: 4, decode, live: LiveOptions::default() }
     }
 }
 
@@ -94,6 +95,14 @@ impl VideoOptions {
     #[must_use]
     pub fn deinterlace(mut self, deinterlace: Deinterlace) -> Self {
         self.decode.deinterlace = deinterlace;
+        self
+    }
+
+    /// How [`VideoSource`](super::VideoSource) opens an address that is live. The device that decodes, the largest frame and deinterlacing
+    /// are those for files.
+    #[must_use]
+    pub fn live(mut self, options: LiveOptions) -> Self {
+        self.live = options;
         self
     }
 }

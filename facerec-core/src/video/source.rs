@@ -1,18 +1,15 @@
 //! A video wherever it comes from.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Frame, FrameSource, LiveOptions, LiveSource, VideoInfo, VideoOptions, VideoReader, is_live};
+use super::{Frame, FrameSource, LiveOptions, LiveSource, Reception, VideoInfo, VideoOptions, VideoReader, is_live};
 use crate::error::{Error, Result};
 
 /// A file or a live source, whichever the address names (see [`is_live`]).
 #[derive(Debug)]
 pub struct VideoSource {
     from: Origin,
-    lost: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -23,7 +20,7 @@ enum Origin {
 
 impl VideoSource {
     /// Opens a file, or a live source, of which `options` give the device that decodes, the largest frame, and the times
-    /// since its first frame between which frames are given.
+    /// since its first frame between which frames are given. [`VideoOptions::live`] has the rest.
     ///
     /// # Errors
     /// As [`VideoReader::open_with`] and [`LiveSource::open_with`]; `invalid_argument` for an address that is not Unicode.
@@ -36,12 +33,7 @@ impl VideoSource {
         } else {
             Origin::File(VideoReader::open_with(address, options)?)
         };
-        Ok(Self { from, lost: Arc::default() })
-    }
-
-    /// The number of a live source's frames that nobody took in time, kept up to date; stays 0 for a file.
-    pub fn lost(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.lost)
+        Ok(Self { from })
     }
 }
 
@@ -50,9 +42,7 @@ impl FrameSource for VideoSource {
         match &mut self.from {
             Origin::File(reader) => reader.next_frame(),
             Origin::Live { source, start, end } => loop {
-                let frame = source.next_frame()?;
-                self.lost.store(source.lost(), Ordering::Relaxed);
-                match frame {
+                match source.next_frame()? {
                     Some(frame) if frame.time() < *start => {}
                     frame => return Ok(frame.filter(|frame| end.is_none_or(|end| frame.time() <= end))),
                 }
@@ -64,6 +54,13 @@ impl FrameSource for VideoSource {
         match &self.from {
             Origin::File(reader) => reader.info(),
             Origin::Live { source, .. } => source.info(),
+        }
+    }
+
+    fn reception(&self) -> Reception {
+        match &self.from {
+            Origin::File(reader) => reader.reception(),
+            Origin::Live { source, .. } => source.reception(),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -16,7 +16,11 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn of(command: &mut Command) -> Self {
-        let output = command.stdin(Stdio::null()).output().unwrap();
+        Self::from(command.stdin(Stdio::null()).output().unwrap())
+    }
+
+    /// What a process gave that ran with `--json`.
+    pub(crate) fn from(output: Output) -> Self {
         let stdout = String::from_utf8(output.stdout).unwrap();
         let lines = stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: `{line}`"))).collect();
         Self { code: output.status.code().expect("an exit code, no signal"), lines, stderr: String::from_utf8(output.stderr).unwrap() }

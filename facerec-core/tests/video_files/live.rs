@@ -36,7 +36,7 @@ fn a_live_source_gives_the_newest_frame_and_counts_the_lost() {
     let _server = Running(Command::new("ffmpeg").args(arguments.split_whitespace()).stderr(Stdio::null()).spawn().expect("ffmpeg starts"));
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut source = loop {
-        match LiveSource::open_with(&address, LiveOptions::default().timeout(Duration::from_secs(8))) {
+        match LiveSource::open_with(&address, LiveOptions::default().timeout(Duration::from_secs(8)).backlog(Duration::ZERO)) {
             Ok(source) => break source,
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }

@@ -210,6 +210,9 @@ class Engine:
         provisional: bool | None = None,
         hardware: str | None = None,
         deinterlace: str | None = None,
+        timeout: float | None = None,
+        reconnect: bool | float | None = None,
+        backlog: float | None = None,
         progress: bool | Callable[[Progress], object] | None = None,
     ) -> Video: ...
     @property

@@ -37,6 +37,12 @@ class DecodeVideoError(Error, ValueError):
     code = "decode_video"
 
 
+class SourceLost(Error, ConnectionError):
+    """A live source ended that had not said it would. What came before is good; ``reconnect=`` tries again."""
+
+    code = "source_lost"
+
+
 class UnsupportedFormat(Error, ValueError):
     """A picture or video of a kind that this build does not read."""
 

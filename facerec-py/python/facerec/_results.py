@@ -474,6 +474,20 @@ class VideoInfo(_Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Reception(_Record):
+    """How a live source was received: what was left out and why, and where its times are not the camera's own."""
+
+    too_slow: int
+    """Frames left out because they came faster, for longer, than they were looked at."""
+    undecodable: int
+    """Packets that arrived damaged, or after others were lost, and gave no frame."""
+    clock_jumps: int
+    """Jumps of the source's clock. Times go on over them as if there were none."""
+    absences: tuple[tuple[float, float | None], ...]
+    """When the source was away: the last frame before and the first after, ``None`` when none came."""
+
+
+@dataclass(frozen=True, slots=True)
 class VideoSummary(_Record):
     """A video in numbers."""
 
@@ -495,6 +509,8 @@ class VideoSummary(_Record):
     """Time it took."""
     stages: dict[str, float] = field(hash=False)
     """Time per stage, summed over the threads that worked on it."""
+    reception: Reception
+    """How a live source was received."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ pub enum Exit {
     Usage = 2,
     Model = 3,
     Gallery = 4,
+    /// Ctrl-C, as shells have it.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

@@ -1,6 +1,7 @@
 //! The `facerec` command: thin doors to the engine. One file per subcommand.
 //!
-//! Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or runtime; 4 gallery.
+//! Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or runtime; 4 gallery;
+//! 130 ended by Ctrl-C, with the results so far.
 // Public documentation is the command's own `--help`; standard error is its to write to.
 #![allow(missing_docs, clippy::print_stderr)]
 
@@ -41,7 +42,7 @@ use output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "facerec", version, arg_required_else_help = true, max_term_width = 110)]
 #[command(after_help = "Exit code: 0 all inputs done; 1 some inputs failed (each reported, the rest done); 2 usage; 3 model or \
-                        runtime; 4 gallery.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter, FACEREC_GALLERY_KEY or \
+                        runtime; 4 gallery; 130 a live source ended by Ctrl-C.\nEnvironment: FACEREC_MODELS model folders, FACEREC_ORT ONNX Runtime library, FACEREC_LOG log filter, FACEREC_GALLERY_KEY or \
                         FACEREC_GALLERY_PASSPHRASE the key of an encrypted gallery.")]
 struct Cli {
     #[command(flatten)]
@@ -78,7 +79,7 @@ enum Command {
 
 /// Runs the command on `args`, the first of which is the program's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let args: Vec<OsString> = video::with_reconnect(args).collect();
     let cli = match Cli::command().try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -106,7 +107,7 @@ fn say(error: &clap::Error, args: &[OsString]) {
     } else if plain || !error.use_stderr() {
         error.print()
     } else {
-        write!(std::io::stderr(), "{}", text::escape_lines(&error.render().to_string()))
+        write!(std::io::stderr(), "{}", text::escape_lines(&text::without_secrets(&error.render().to_string())))
     };
 }
 
@@ -130,7 +131,7 @@ fn run(cli: &Cli, output: &mut Output) -> Outcome {
 fn log_to_stderr(verbose: u8) {
     let default = match verbose {
         // Whoever waits wants to know for whom.
-        0 => "error,facerec_core::gallery::lock=warn",
+        0 => "error,facerec_core::gallery::lock=warn,facerec_core::video::live=warn",
         1 => "warn,facerec_core=info",
         2 => "info,facerec_core=debug",
         _ => "trace",

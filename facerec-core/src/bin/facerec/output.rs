@@ -34,12 +34,13 @@ impl Output {
     }
 
     /// Writes one result: `record` as a JSON line, or `words` for people (which bring their own line breaks). Names and paths in either are
-    /// escaped, so that a terminal only shows them.
+    /// escaped, so that a terminal only shows them, and addresses have no secrets.
     pub(crate) fn emit(&mut self, record: &impl Serialize, words: fmt::Arguments<'_>) -> Outcome<()> {
         let written = if self.json {
-            serde_json::to_string(record).map_err(io::Error::from).and_then(|json| writeln!(self.out, "{}", text::escape_json(&json)))
+            let json = serde_json::to_string(record).map_err(io::Error::from);
+            json.and_then(|json| writeln!(self.out, "{}", text::escape_json(&text::without_secrets(&json))))
         } else {
-            self.out.write_all(text::escape_lines(&words.to_string()).as_bytes())
+            self.out.write_all(text::escape_lines(&text::without_secrets(&words.to_string())).as_bytes())
         };
         // Flushed per result: whoever reads a pipe sees each as it comes.
         written.and_then(|()| self.out.flush()).map_err(write_failed)

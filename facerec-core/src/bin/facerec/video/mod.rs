@@ -1,22 +1,24 @@
 //! `facerec video`.
 
+mod interrupt;
 mod output;
 mod record;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use facerec_core::pipeline::{OnProgress, Progress};
+use facerec_core::video::is_live;
 use facerec_core::{
-    Cadence, Deinterlace, Engine, Error, FrameSource, Gallery, KnownPeople, PipelineOptions, VideoOptions, VideoSource, text,
+    Cadence, Deinterlace, Engine, Error, FrameSource, Gallery, KnownPeople, LiveOptions, PipelineOptions, VideoOptions, VideoSource, text,
 };
 use serde::Serialize;
 use serde_json::json;
 
 use self::output::Files;
-use self::record::{SightingRecord, SummaryRecord, describe, summarise};
+use self::record::{SightingRecord, SummaryRecord, describe, remarks, summarise};
 use super::exit::{Exit, InGallery, Outcome, ends_everything};
 use super::options::Global;
 use super::output::{ErrorRecord, Output};
@@ -59,6 +61,39 @@ pub(crate) struct Args {
     /// Whether interlaced frames are taken apart: auto (where the stream says so or combs show), off or on.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     deinterlace: Deinterlace,
+    /// Live sources: wait so long for the connection, and for each frame [default: 10].
+    #[arg(long, value_name = "SECONDS", value_parser = limit)]
+    timeout: Option<Duration>,
+    /// Live sources: try again when the source is lost, for so long; without a number for ever [default: it ends with exit code 1].
+    #[arg(long, value_name = "SECONDS", value_parser = limit, num_args = 0..=1, require_equals = true, default_missing_value = "inf")]
+    reconnect: Option<Duration>,
+    /// Live sources: a frame may wait so long to be looked at, before newer ones take its place [default: 20].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    backlog: Option<Duration>,
+}
+
+/// `--reconnect 30` as `--reconnect=30`: what follows is its number, or it has none, and then it may be the video.
+pub(super) fn with_reconnect(args: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut args = args.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let mut arg = args.next()?;
+        let is_number = |next: &OsString| next.to_str().is_some_and(|text| text.parse::<f64>().is_ok());
+        if arg == "--reconnect"
+            && let Some(number) = args.next_if(is_number)
+        {
+            arg.push("=");
+            arg.push(number);
+        }
+        Some(arg)
+    })
+}
+
+/// Seconds above 0; `inf` is for ever.
+fn limit(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(f64::INFINITY) => Ok(Duration::MAX),
+        _ => seconds(text).and_then(|time| if time.is_zero() { Err(format!("expected seconds above 0, got `{text}`")) } else { Ok(time) }),
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -67,6 +102,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
+    if is_live(&args.video) {
+        interrupt::end_in_order();
+    }
     if args.end.is_some_and(|end| end <= args.start.unwrap_or_default()) {
         return Err(Error::InvalidArgument { name: "end", reason: "expected a time after the start".into() }.into());
     }
@@ -82,13 +120,14 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     let open = |folder: &PathBuf| engine.open_gallery_with(folder, options.clone()).in_gallery();
     let gallery = args.gallery.as_ref().map(open).transpose()?;
     let source = match VideoSource::open(&args.video, reading(args)) {
+        Err(Error::Cancelled) => return Ok(Exit::Interrupted),
         Err(error) if !ends_everything(&error) && !is_usage(&error) => {
             report_failed(args, &error, output)?;
             return Ok(Exit::SomeFailed);
         }
         opened => opened?,
     };
-    look_through(&engine, gallery.as_ref(), source, files, args, output)
+    look_through(global, &engine, gallery.as_ref(), source, files, args, output)
 }
 
 /// What of the video is read, and how.
@@ -100,7 +139,22 @@ fn reading(args: &Args) -> VideoOptions {
     if let Some(device) = &args.hardware {
         options = options.hardware(device);
     }
-    options
+    options.live(receiving(args))
+}
+
+/// How a live source is received.
+fn receiving(args: &Args) -> LiveOptions {
+    let mut live = LiveOptions::default().stopped(interrupt::is_wanted);
+    if let Some(time) = args.timeout {
+        live = live.timeout(time);
+    }
+    if let Some(time) = args.reconnect {
+        live = live.reconnect(time);
+    }
+    if let Some(time) = args.backlog {
+        live = live.backlog(time);
+    }
+    live
 }
 
 fn is_usage(error: &Error) -> bool {
@@ -108,6 +162,7 @@ fn is_usage(error: &Error) -> bool {
 }
 
 fn look_through(
+    global: &Global,
     engine: &Engine,
     gallery: Option<&Gallery>,
     source: VideoSource,
@@ -115,7 +170,7 @@ fn look_through(
     args: &Args,
     output: &mut Output,
 ) -> Outcome {
-    let (info, lost) = (source.info(), source.lost());
+    let info = source.info();
     files.describe(&info);
     let bar = output.bar("frames", true);
     bar.set_length(info.frames.unwrap_or_default());
@@ -144,13 +199,14 @@ fn look_through(
         output::failed(path, &error, output)?;
         exit = Exit::SomeFailed;
     }
-    let lost = lost.load(Ordering::Relaxed);
-    if lost > 0 {
-        #[expect(clippy::print_stderr)] // for people, whatever the log level
-        let () = eprintln!("facerec: {lost} frames came faster than they could be looked at and were left out");
+    if global.json {
+        for remark in remarks(&summary.reception) {
+            #[expect(clippy::print_stderr)] // for people, whatever the log level
+            let () = eprintln!("facerec: {remark}");
+        }
     }
-    output.emit(&json!({"summary": SummaryRecord::new(&summary, lost)}), format_args!("{}", summarise(&summary)))?;
-    Ok(exit)
+    output.emit(&json!({"summary": SummaryRecord::new(&summary)}), format_args!("{}", summarise(&summary)))?;
+    Ok(if interrupt::is_wanted() { Exit::Interrupted } else { exit })
 }
 
 fn options(engine: &Engine, args: &Args, live: bool, progress: OnProgress) -> Result<PipelineOptions, Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use facerec_core::pipeline::{BestShot, Stages, TrackBox};
 use facerec_core::report::clock;
-use facerec_core::{Sighting, VideoSummary};
+use facerec_core::{Absence, Reception, Sighting, VideoSummary};
 use serde::Serialize;
 
 use super::super::record::{CandidateRecord, QualityRecord, count, round};
@@ -87,6 +87,10 @@ impl BoxRecord {
 pub(super) struct SummaryRecord {
     frames: u64,
     lost_frames: u64,
+    left_out: LeftOutRecord,
+    clock_jumps: u64,
+    /// `[from, to]`, without `to` when it did not come back.
+    absences_ms: Vec<[Option<u64>; 2]>,
     duration_ms: u64,
     tracks: usize,
     persons: BTreeMap<String, Vec<[u64; 2]>>,
@@ -100,12 +104,23 @@ pub(super) struct SummaryRecord {
     stages: BTreeMap<&'static str, f64>,
 }
 
+/// Frames, and packets of frames, by the reason.
+#[derive(Debug, Serialize)]
+struct LeftOutRecord {
+    too_slow: u64,
+    undecodable: u64,
+}
+
 impl SummaryRecord {
-    pub(super) fn new(summary: &VideoSummary, lost_frames: u64) -> Self {
+    pub(super) fn new(summary: &VideoSummary) -> Self {
+        let reception = &summary.reception;
         let spans = |spans: &Vec<(Duration, Duration)>| spans.iter().map(|&(start, end)| [ms(start), ms(end)]).collect();
         Self {
             frames: summary.frames,
-            lost_frames,
+            lost_frames: reception.left_out(),
+            left_out: LeftOutRecord { too_slow: reception.too_slow, undecodable: reception.undecodable },
+            clock_jumps: reception.clock_jumps,
+            absences_ms: reception.absences.iter().map(|absence| [Some(ms(absence.from)), absence.to.map(ms)]).collect(),
             duration_ms: ms(summary.duration),
             tracks: summary.tracks,
             persons: summary.persons.iter().map(|(name, times)| (name.clone(), spans(times))).collect(),
@@ -176,5 +191,30 @@ pub(super) fn summarise(summary: &VideoSummary) -> String {
         let spans: Vec<String> = spans.iter().map(|&(start, end)| format!("{}-{}", clock(start), clock(end))).collect();
         text += &format!("  {name}: {}\n", spans.join(", "));
     }
+    for remark in remarks(&summary.reception) {
+        text += &format!("  {remark}\n");
+    }
     text
+}
+
+/// What is to be known of how a live source was received.
+pub(super) fn remarks(reception: &Reception) -> Vec<String> {
+    let number = |count: u64, one: &str, more: &str| self::count(usize::try_from(count).unwrap_or(usize::MAX), one, more);
+    let mut remarks = Vec::new();
+    if reception.too_slow > 0 {
+        let frames = number(reception.too_slow, "frame", "frames");
+        remarks
+            .push(format!("{frames} left out: they came faster than they could be looked at (`--backlog SECONDS` lets them wait longer)"));
+    }
+    if reception.undecodable > 0 {
+        remarks.push(format!("{} left out: they arrived damaged", number(reception.undecodable, "packet", "packets")));
+    }
+    if reception.clock_jumps > 0 {
+        remarks.push(format!("the source's clock jumped {}: times go on without", number(reception.clock_jumps, "time", "times")));
+    }
+    for Absence { from, to, .. } in &reception.absences {
+        let to = to.map_or_else(|| "the end".into(), clock);
+        remarks.push(format!("the source was away from {} to {to}", clock(*from)));
+    }
+    remarks
 }
