@@ -15,13 +15,10 @@ use std::time::{Duration, Instant};
 
 use camera_servers::http::{head, hls, mjpeg, serve_http};
 use camera_servers::rtsp::{After, camera, locked};
+use camera_servers::somebody::Somebody;
 use camera_servers::{closed_port, freeze, part, plain, send_evenly, serve, ten_seconds, transport};
 use facerec_command::{Run, command, facerec};
-use facerec_core::pipeline::TrackDecisionOptions;
-use facerec_core::{
-    Cadence, Detect, Detection, Embed, Embedding, Error, FrameSource, Image, ImageView, KnownPeople, Landmarks, LiveOptions, LiveSource,
-    ModelKey, PipelineOptions, Point, Reception, Rect, VideoPipeline,
-};
+use facerec_core::{Error, FrameSource, KnownPeople, LiveOptions, LiveSource, Reception};
 
 /// A stall of a busy machine, beyond which a time limit is not kept.
 const BUSY: Duration = Duration::from_secs(3);
@@ -191,33 +188,6 @@ fn times_follow_the_world_where_the_cameras_clock_does_not() {
     assert!((5..=9).contains(&summary["frames"].as_u64().unwrap()), "four a second: {summary}");
 }
 
-/// Sees one face in the middle of every picture, which is always the same.
-struct Somebody(Arc<ModelKey>);
-
-impl Detect for Somebody {
-    fn detect_batch(&self, images: &[ImageView<'_>]) -> facerec_core::Result<Vec<Vec<Detection>>> {
-        let at = |x: f32, y: f32| Point::new(64.0 + 32.0 * x, 44.0 + 32.0 * y);
-        let landmarks = Landmarks([at(0.3, 0.35), at(0.7, 0.35), at(0.5, 0.55), at(0.35, 0.75), at(0.65, 0.75)]);
-        let face = Detection { rect: Rect::new(64.0, 44.0, 96.0, 76.0), score: 0.95, landmarks };
-        Ok(images.iter().map(|_| vec![face]).collect())
-    }
-}
-
-impl Embed for Somebody {
-    fn model_key(&self) -> &Arc<ModelKey> {
-        &self.0
-    }
-
-    fn template(&self) -> ([Point; 5], u32) {
-        let at = |x: f32, y: f32| Point::new(x * 112.0, y * 112.0);
-        ([at(0.3, 0.35), at(0.7, 0.35), at(0.5, 0.55), at(0.35, 0.75), at(0.65, 0.75)], 112)
-    }
-
-    fn embed_batch(&self, aligned: &[Image]) -> facerec_core::Result<Vec<Embedding>> {
-        aligned.iter().map(|_| Embedding::new(Arc::clone(&self.0), vec![1.0, 0.0])).collect()
-    }
-}
-
 /// Gives two seconds to its first and third connection, and ends all others at once.
 fn flickering() -> String {
     ten_seconds();
@@ -245,10 +215,7 @@ fn a_camera_that_comes_back_goes_on_with_the_same_people() {
     assert_eq!((absences[1].from.as_secs_f64(), absences[1].to), (got.last(), None));
 
     let source = LiveSource::open_with(&flickering(), limit(5).reconnect(Duration::from_secs(3))).unwrap();
-    let (detector, embedder) = (Arc::new(ModelKey::new("one", "1")), Arc::new(ModelKey::new("one", "1")));
-    let options = PipelineOptions::new(TrackDecisionOptions::new(0.5, 0.1)).cadence(Cadence::EveryFrame);
-    let pipeline = VideoPipeline::new(Arc::new(Somebody(detector)), Arc::new(Somebody(embedder)), options).unwrap();
-    let mut sightings = pipeline.run(source, KnownPeople::Nobody).unwrap();
+    let mut sightings = Somebody::pipeline(|options| options).run(source, KnownPeople::Nobody).unwrap();
     let (found, failed): (Vec<_>, Vec<_>) = sightings.by_ref().partition(Result::is_ok);
     assert_eq!((found.len(), failed.len(), sightings.summary().reception.absences.len()), (1, 1, 2), "{found:?}");
     let somebody = found.into_iter().next().unwrap().unwrap();

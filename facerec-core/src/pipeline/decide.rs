@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::asked::Asked;
 use super::split::Links;
 use crate::error::{Error, Result};
 use crate::face::Embedding;
-use crate::gallery::{Decision, DecisionOptions, DecisionReason, Gallery, PersonId};
+use crate::gallery::{Decision, DecisionOptions, DecisionReason, PersonId};
 use crate::track::{HANDOVER, agglomerate, together};
 
 /// How sure a track must be before it is named.
@@ -97,7 +98,7 @@ const DISAGREEMENT: f32 = 1.0 / 3.0;
 
 /// Who the person of `shots` is, given their clusters and what the first cluster has in common.
 fn decide(
-    gallery: Option<&Gallery>,
+    gallery: Option<Asked<'_>>,
     shots: &[Evidence<'_>],
     clusters: &[Vec<usize>],
     template: Option<&Embedding>,
@@ -209,7 +210,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn new(gallery: Option<&Gallery>, shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Self> {
+    pub(super) fn new(gallery: Option<Asked<'_>>, shots: &[Evidence<'_>], options: &TrackDecisionOptions) -> Result<Self> {
         let clusters = clusters(shots, options.link())?;
         let template = template(shots, clusters.first().map_or(&[], Vec::as_slice))?;
         Ok(Self { decision: decide(gallery, shots, &clusters, template.as_ref(), options)?, template })

@@ -3,6 +3,7 @@
 //! Decoding (in the source's own thread), detection and embedding (in worker threads) overlap; tracking and decisions run in
 //! the caller's thread, in the order of the frames, so that the answers do not depend on timing.
 
+mod asked;
 mod cadence;
 mod decide;
 mod give;

@@ -74,6 +74,7 @@ pub struct PipelineOptions {
     pub(super) pictures: bool,
     pub(super) provisional: bool,
     pub(super) turned: bool,
+    pub(super) gallery_patience: Duration,
     pub(super) cancel: CancelToken,
     pub(super) progress: Option<OnProgress>,
 }
@@ -101,6 +102,7 @@ impl PipelineOptions {
             pictures: true,
             provisional: false,
             turned: true,
+            gallery_patience: Duration::from_secs(60),
             cancel: CancelToken::new(),
             progress: None,
         }
@@ -195,6 +197,15 @@ impl PipelineOptions {
     #[must_use]
     pub fn turned(mut self, yes: bool) -> Self {
         self.turned = yes;
+        self
+    }
+
+    /// How long a gallery on a server is asked again when it does not answer, default 60 s: long enough for a restart or a failover.
+    /// Frames of a live source wait meanwhile, as [`LiveOptions::backlog`](crate::LiveOptions::backlog) says. After it the run ends with
+    /// the gallery's error.
+    #[must_use]
+    pub fn gallery_patience(mut self, time: Duration) -> Self {
+        self.gallery_patience = time;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::asked::Asked;
 use super::decide::{Evidence, Spans, Verdict, settle};
 use super::options::PipelineOptions;
 use super::running::{DETECTIONS_PER_EMBEDDING, RunningTrack};
@@ -11,7 +12,7 @@ use super::tracklet::{CLEAR, Shot, Tracklet, merged};
 use super::workers::{Workers, embed};
 use crate::error::Result;
 use crate::face::Quality;
-use crate::gallery::{Decision, Gallery, PersonId};
+use crate::gallery::{Decision, PersonId};
 use crate::image::Image;
 use crate::track::{self, Kept, RejoinOptions, Tracker, rejoin};
 
@@ -36,7 +37,7 @@ const MOST_OPEN: usize = 32;
 
 /// What reporting needs besides the tracklets.
 pub(super) struct Means<'a> {
-    pub(super) gallery: Option<&'a Gallery>,
+    pub(super) gallery: Option<Asked<'a>>,
     pub(super) workers: &'a Workers,
     pub(super) embedder: &'a std::sync::Arc<dyn crate::embed::Embed>,
     pub(super) options: &'a PipelineOptions,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::asked::Asked;
 use super::cadence::Pacer;
 use super::people::{Means, People};
 use super::running::RunningTrack;
@@ -298,7 +299,8 @@ impl<'g> Sightings<'g> {
     ) -> Result<T> {
         let State { running, people, summary, tracker, .. } = &mut self.state;
         let VideoPipeline { embedder, options, .. } = &self.pipeline;
-        let mut means = Means { gallery: self.known.gallery(), workers: &self.workers, embedder, options, summary, tracker };
+        let gallery = self.known.gallery().map(|gallery| Asked::new(gallery, options));
+        let mut means = Means { gallery, workers: &self.workers, embedder, options, summary, tracker };
         work(people, running, &mut means)
     }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::asked::Asked;
 use super::decide::{Evidence, Spans, TrackDecisionOptions, Verdict};
 use super::options::PipelineOptions;
 use super::sighting::TrackBox;
 use super::split::Witness;
 use crate::error::Result;
 use crate::face::{Embedding, Quality};
-use crate::gallery::{Gallery, PersonId};
+use crate::gallery::PersonId;
 use crate::geometry::Rect;
 use crate::image::{Image, Turn};
 use crate::track::{BestShots, Kept};
@@ -117,7 +118,7 @@ impl Tracklet {
     }
 
     /// What the evidence says by itself.
-    pub(super) fn verdict(&mut self, gallery: Option<&Gallery>, options: &TrackDecisionOptions) -> Result<&Verdict> {
+    pub(super) fn verdict(&mut self, gallery: Option<Asked<'_>>, options: &TrackDecisionOptions) -> Result<&Verdict> {
         let verdict = match self.verdict.take() {
             Some(verdict) => verdict,
             None => Verdict::new(gallery, &self.evidence().collect::<Vec<_>>(), options)?,

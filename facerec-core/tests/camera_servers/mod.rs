@@ -1,8 +1,10 @@
 //! Cameras for tests: servers on 127.0.0.1 that send what a script says, and break where it says. Pictures are made by the `ffmpeg` command.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(dead_code, clippy::unwrap_used, missing_docs)] // each test file uses some of it
 
 pub(crate) mod http;
 pub(crate) mod rtsp;
+pub(crate) mod scene;
+pub(crate) mod somebody;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

@@ -5,6 +5,7 @@
 
 pub(crate) mod between;
 pub(crate) mod bouncer;
+pub(crate) mod standby;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,18 @@ impl PgServer {
     }
 
     pub(crate) fn start_with(settings: &[&str]) -> Option<Self> {
+        let mut server = Self::empty(&settings.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let data = server.data();
+        let made =
+            server.command("initdb").args(["-U", "facerec", "-A", "trust", "-N", "-E", "UTF8", "--locale=C", "-D"]).arg(data).output();
+        let made = made.unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.run();
+        Some(server)
+    }
+
+    /// Programs and a folder, without data.
+    fn empty(settings: &[String]) -> Option<Self> {
         // Above whichever crate these tests belong to.
         let usual = || {
             let crates = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -49,15 +62,7 @@ impl PgServer {
             bin
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let settings = settings.iter().map(ToString::to_string).collect();
-        let mut server = Self { folder, bin, port, settings, process: None };
-        let data = server.data();
-        let made =
-            server.command("initdb").args(["-U", "facerec", "-A", "trust", "-N", "-E", "UTF8", "--locale=C", "-D"]).arg(data).output();
-        let made = made.unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        server.run();
-        Some(server)
+        Some(Self { folder, bin, port, settings: settings.to_vec(), process: None })
     }
 
     fn data(&self) -> PathBuf {
