@@ -282,7 +282,7 @@ fn tls_is_checked_and_never_given_up() {
 #[test]
 fn passwords_are_asked_for_and_never_shown() {
     let Some(server) = PgServer::start() else { return };
-    server.sql("CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'open sesame'");
+    server.sql("SET password_encryption = 'scram-sha-256'; CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'open sesame'");
     let hba = server.folder().join("data/pg_hba.conf");
     let rules = std::fs::read_to_string(&hba).unwrap();
     std::fs::write(&hba, format!("host all guarded 127.0.0.1/32 scram-sha-256\n{rules}")).unwrap();
