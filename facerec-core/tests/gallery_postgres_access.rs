@@ -100,6 +100,30 @@ fn a_server_that_stops_is_given_up_and_used_again_when_it_goes_on() {
 }
 
 #[test]
+fn a_server_that_follows_another_is_used_when_it_takes_over() {
+    let Some(mut primary) = PgServer::start() else { return };
+    let standby = primary.standby();
+    let more = format!(",127.0.0.1:{}/postgres?target_session_attrs=read-write&", standby.port);
+    let address = primary.address("failover").to_string_lossy().replacen("/postgres?", &more, 1);
+    let gallery = enrol(Path::new(&address)).unwrap();
+    // What a standby has of it is up to the server's settings.
+    while standby.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'facerec_failover' AND tablename = 'faces'") != "1"
+        || standby.sql("SELECT count(*) FROM facerec_failover.faces") != "1"
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    primary.kill();
+    let error = gallery.search(&embedding(1), 1).unwrap_err();
+    assert!(error.to_string().contains("it follows another server"), "{error}");
+    // By its kind a caller sees that it ends by itself.
+    assert!(matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::ConnectionAborted), "{error:?}");
+    standby.promote();
+    assert_eq!(gallery.search(&embedding(1), 1).unwrap()[0].name, "ana");
+    gallery.add("ben", NewFace::new(&embedding(2))).unwrap();
+    assert_eq!(gallery.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
 fn long_work_is_given_up_when_the_server_stops() {
     let Some(server) = PgServer::start() else { return };
     let gallery = enrol(&PathBuf::from(format!("{}&connect_timeout=1&timeout_s=1", server.address("long").display()))).unwrap();

@@ -103,6 +103,15 @@ struct Watched {
     resident: Vec<f64>,
 }
 
+/// Even a test that fails ends the others' work.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_night_in_miniature() {
     let seconds: u64 = std::env::var("FACEREC_STRESS_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
@@ -135,6 +144,7 @@ fn a_night_in_miniature() {
     let over = AtomicBool::new(false);
     let every = Duration::from_secs_f64((seconds as f64 / 200.0).clamp(6.0, 18.0));
     let (watched, faults, searches) = std::thread::scope(|scope| {
+        let ending = Ending(&over);
         let searching = scope.spawn(|| search(&guests, &over));
         let failing = scope.spawn(|| {
             let mut number = 0;
@@ -146,7 +156,7 @@ fn a_night_in_miniature() {
             number
         });
         let (watched, faults) = watch(&mut watching, &scene, seconds, every);
-        over.store(true, Ordering::Relaxed);
+        drop(ending);
         let server_faults = failing.join().unwrap();
         eprintln!("{} faults of the camera, {server_faults} of the servers", faults.len());
         (watched, faults, searching.join().unwrap())
@@ -236,7 +246,8 @@ fn watch(watching: &mut Child, scene: &Scene, seconds: u64, every: Duration) -> 
             faults.push((time().as_secs_f64(), fault));
         }
         if let Some(status) = watching.try_wait().unwrap() {
-            panic!("the command ended at {:?}: {status}, {:?}", time(), reading.join().unwrap().last());
+            let lines = reading.join().unwrap();
+            panic!("the command ended at {:?}: {status}, {:?}", time(), lines.iter().find(|line| line["error"].is_object()));
         }
     }
     assert!(Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap().success());

@@ -61,11 +61,20 @@ impl<'a> Asked<'a> {
 /// Whether it may be back by itself: the server stops, starts, does not answer or is not reached. No gallery in a folder fails so.
 fn is_away(error: &Error) -> bool {
     use io::ErrorKind::{
-        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut, UnexpectedEof,
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, ResourceBusy, TimedOut,
+        UnexpectedEof,
     };
     let Error::Io { source, .. } = error else { return false };
     matches!(
         source.kind(),
-        BrokenPipe | ConnectionAborted | ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable | TimedOut | UnexpectedEof
+        BrokenPipe
+            | ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | NetworkUnreachable
+            | ResourceBusy
+            | TimedOut
+            | UnexpectedEof
     )
 }

@@ -69,8 +69,11 @@ impl Failure {
             ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
                 "the host is not reached: is it on, and does a firewall stand between?"
             }
+            // `target_session_attrs` asks for one that takes changes. A failover ends this by itself.
+            ErrorKind::PermissionDenied if failure.code.is_none() => "it follows another server, which is away or not in the address",
             _ => return failure,
         };
+        let kind = if kind == ErrorKind::PermissionDenied { ErrorKind::ConnectionAborted } else { kind };
         let error = Error::io("connect to", place, std::io::Error::new(kind, format!("{cause}; {hint}")));
         // Who has not answered in all that time is not asked again at once.
         let retry = if kind == ErrorKind::TimedOut { Retry::Silent } else { failure.retry };
@@ -96,6 +99,8 @@ impl Failure {
         let text = format!("{} ({})", said.message(), code.code());
         let retry = match code {
             SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => Retry::Lost,
+            // PgBouncer's word for a server that is away, too.
+            ref code if code.code().starts_with("08") => Retry::Lost,
             SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE => Retry::Collision,
             _ => Retry::Never,
         };
