@@ -230,7 +230,8 @@ fn search(guests: &Gallery, over: &AtomicBool) -> (u64, u64, Duration) {
 /// Lets the camera fail now and then, and ends the command in order after so many seconds. Returns the times of the faults too.
 fn watch(watching: &mut Child, scene: &Scene, seconds: u64, every: Duration) -> (Watched, Vec<(f64, Fault)>) {
     let output = BufReader::new(watching.stdout.take().unwrap());
-    let reading = std::thread::spawn(move || output.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect::<Vec<Value>>());
+    let reading =
+        std::thread::spawn(move || output.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect::<Vec<Value>>());
     let (start, mut faults, mut resident) = (Instant::now(), Vec::new(), Vec::new());
     while scene.time().is_none() {
         assert!(start.elapsed() < Duration::from_secs(60) && watching.try_wait().unwrap().is_none(), "the command does not look");
@@ -271,7 +272,11 @@ fn judge(watched: &Watched, faults: &[(f64, Fault)]) {
     for pair in seen.windows(2) {
         assert!(pair[0].1 <= pair[1].0, "one is in view at a time: {pair:?}");
     }
-    let appearances = || (0..).map(|round| round * ROUND).flat_map(|zero| TIMETABLE.map(|one| (one.who, f64::from(zero + one.from), f64::from(zero + one.to))));
+    let appearances = || {
+        (0..)
+            .map(|round| round * ROUND)
+            .flat_map(|zero| TIMETABLE.map(|one| (one.who, f64::from(zero + one.from), f64::from(zero + one.to))))
+    };
     let appearances = || appearances().take_while(|one| one.1 < end);
     for (from, to, who) in &seen {
         let Some(who) = who else { continue };

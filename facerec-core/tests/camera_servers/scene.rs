@@ -114,7 +114,19 @@ fn encoder(film: &str, at: f64, counts: &[usize; 5]) -> (Child, ChildStdout) {
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "quiet", "-re", "-stream_loop", "-1", "-ss", &at.to_string(), "-i", film, "-an"]);
     command.args(["-vf", &format!("fps={rate},scale={size}"), "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]);
-    command.args(["-g", "10", "-threads", "1", "-muxdelay", "0", "-output_ts_offset", &(clock * 7919 % 50_000).to_string(), "-f", "mpegts", "-"]);
+    command.args([
+        "-g",
+        "10",
+        "-threads",
+        "1",
+        "-muxdelay",
+        "0",
+        "-output_ts_offset",
+        &(clock * 7919 % 50_000).to_string(),
+        "-f",
+        "mpegts",
+        "-",
+    ]);
     let mut encoder = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let pictures = encoder.stdout.take().unwrap();
     (encoder, pictures)
