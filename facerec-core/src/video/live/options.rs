@@ -93,14 +93,14 @@ impl LiveOptions {
         self
     }
 
-    /// Decodes on a device; see [`VideoOptions::hardware`](super::VideoOptions::hardware).
+    /// Decodes on a device; see [`VideoOptions::hardware`](crate::VideoOptions::hardware).
     #[must_use]
     pub fn hardware(mut self, device: impl Into<String>) -> Self {
         self.decode.hardware = Some(device.into());
         self
     }
 
-    /// Whether interlaced frames are taken apart; see [`VideoOptions::deinterlace`](super::VideoOptions::deinterlace).
+    /// Whether interlaced frames are taken apart; see [`VideoOptions::deinterlace`](crate::VideoOptions::deinterlace).
     #[must_use]
     pub fn deinterlace(mut self, deinterlace: Deinterlace) -> Self {
         self.decode.deinterlace = deinterlace;
