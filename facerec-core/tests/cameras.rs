@@ -100,7 +100,7 @@ fn a_camera_that_is_lost_is_an_error_however_it_is_lost() {
         ("MJPEG", mjpeg(|number| (number < 30).then_some(number as f64 * 0.05))),
         ("RTSP that ends", camera(0, 50, After::Ends)),
         ("RTSP that freezes", camera(0, 50, After::Freezes)),
-        ("HLS", hls(3, 2, true)),
+        ("HLS", hls(8, 2, 2..u64::MAX)),
     ];
     std::thread::scope(|scope| {
         for (name, address) in &cases {
@@ -130,8 +130,8 @@ fn what_says_its_end_ends_in_order() {
     for (address, frames) in [
         (format!("{whole}/clip.ts"), 250),
         (format!("file://{}", file.path().display()), 250),
-        (hls(4, 3, false), 100),
-        (hls(4, 4, false), 100),
+        (hls(4, 3, 0..0), 100),
+        (hls(4, 4, 0..0), 100),
     ] {
         let got = receive(&address, limit(8), Duration::ZERO);
         assert_eq!((got.code(), got.times.len(), got.reception.left_out()), ("none", frames, 0), "{address}: {:?}", got.end);
@@ -147,7 +147,7 @@ fn bursts_are_looked_at_and_whoever_is_too_slow_gets_the_newest() {
     });
     ten_seconds();
     // Faster than they come, and slower than they come at first. HLS is joined three segments before its end.
-    for (address, frames) in [(format!("{burst}/live"), 250), (hls(8, 3, false), 200), (camera(100, 150, After::Ends), 150)] {
+    for (address, frames) in [(format!("{burst}/live"), 250), (hls(8, 3, 0..0), 200), (camera(100, 150, After::Ends), 150)] {
         let got = receive(&address, limit(8), Duration::from_millis(10));
         // The last of a stream that is cut off may be lost within the decoder's reach.
         assert!((frames - 1..=frames).contains(&got.times.len()), "{address}: {} frames", got.times.len());
@@ -220,6 +220,14 @@ fn a_camera_that_comes_back_goes_on_with_the_same_people() {
     assert_eq!((found.len(), failed.len(), sightings.summary().reception.absences.len()), (1, 1, 2), "{found:?}");
     let somebody = found.into_iter().next().unwrap().unwrap();
     assert!(somebody.end > sightings.summary().reception.absences[0].to.unwrap(), "before and after: {somebody:?}");
+}
+
+#[test]
+fn what_a_playlist_shows_again_is_not_seen_again() {
+    // It is joined at its first part, each time.
+    let options = limit(8).reconnect(Duration::from_secs(30)).option("live_start_index", "0");
+    let got = receive(&hls(14, 3, 4..9), options, Duration::ZERO);
+    assert_eq!((got.code(), got.times.len(), got.reception.absences.len()), ("none", 14 * 25, 1), "{:?} {:?}", got.end, got.reception);
 }
 
 #[test]

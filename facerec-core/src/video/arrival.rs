@@ -47,6 +47,13 @@ impl LiveClock {
         state.clock.time(stamp, arrived.saturating_duration_since(zero).as_secs_f64(), waited)
     }
 
+    /// Whether the next frame, of a playlist that was joined again, was given before.
+    pub(super) fn is_repeated(&self, stamp: f64, arrived: Instant) -> bool {
+        let mut state = self.state();
+        let zero = state.zero.unwrap_or(arrived);
+        state.clock.is_repeated(stamp, arrived.saturating_duration_since(zero).as_secs_f64())
+    }
+
     /// Frames are received so much later than they came, because those before them were not taken.
     pub(super) fn held_up(&self, waited: Duration) {
         self.state().waited = waited;
@@ -80,6 +87,10 @@ struct ArrivalClock {
     lead: f64,
     /// When this connection's first frame came.
     since: f64,
+    /// When the first frame of this connection came, given or not.
+    joined_at: Option<f64>,
+    /// The last stamp of the connection before, until a later one comes.
+    seen_until: Option<f64>,
     jumps: u64,
     odd: u32,
     /// When the clock last disagreed without a jump.
@@ -94,7 +105,19 @@ struct Last {
 
 impl ArrivalClock {
     fn reconnected(&mut self) {
-        *self = Self { last: self.last, jumps: self.jumps, ..Self::default() };
+        let seen = self.last.zip(self.offset).map(|(last, offset)| last.time - offset);
+        *self = Self { last: self.last, seen_until: seen.or(self.seen_until), jumps: self.jumps, ..Self::default() };
+    }
+
+    /// A playlist keeps its last parts for a while: who joins it again gets them once more, as a burst.
+    fn is_repeated(&mut self, stamp: f64, arrived: f64) -> bool {
+        let Some(seen) = self.seen_until else { return false };
+        let since = *self.joined_at.get_or_insert(arrived);
+        let repeated = stamp < seen + LEAST && seen - stamp < BURST_BRINGS && arrived - since < BURST;
+        if !repeated {
+            self.seen_until = None;
+        }
+        repeated
     }
 
     fn time(&mut self, stamp: Option<f64>, arrived: f64, waited: f64) -> Duration {
@@ -251,6 +274,27 @@ mod tests {
         let (times, jumps) = run((0..500).map(|i| (Some(f64::from(i) / 25.0).filter(|_| i % 3 > 0), f64::from(i) / 25.0)));
         assert_eq!(jumps, 0);
         is_even(&times);
+    }
+
+    #[test]
+    fn what_a_playlist_shows_again_is_told_from_what_is_new() {
+        let mut clock = ArrivalClock::default();
+        for i in 0..100 {
+            clock.time(Some(50.0 + f64::from(i) / 25.0), f64::from(i) / 25.0, 0.0);
+        }
+        assert!(!clock.is_repeated(50.0, 4.0), "nothing repeats itself in one connection");
+        clock.reconnected();
+        clock.reconnected(); // the second attempt
+        let repeated = (0..200).map(|i| clock.is_repeated(51.0 + f64::from(i) / 25.0, 9.0 + f64::from(i) * 1e-3));
+        assert_eq!(repeated.filter(|repeated| *repeated).count(), 75);
+        assert!(!clock.is_repeated(51.0, 9.5), "what comes after something new is new");
+        // A clock that has started anew: far away, or as slow as the world.
+        for (stamp, arrived) in [(900.0, 20.0), (-900.0, 20.0), (53.0, 31.0)] {
+            clock.time(Some(54.0), 10.0, 0.0);
+            clock.reconnected();
+            clock.is_repeated(53.0, 20.0);
+            assert!(!clock.is_repeated(stamp, arrived), "{stamp} at {arrived}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::ffmpeg::format::stream::Disposition;
 use super::ffmpeg::util::frame::Video as AvFrame;
 use super::ffmpeg::{Error as AvError, Packet, Rational, Stream, broken, codec, decoder, failed, ffi, media};
 use super::hardware::{from_hardware, use_hardware};
-use super::input::{Sort, is_at_end, is_untimed};
+use super::input::{Sort, is_at_end, is_playlist, is_untimed};
 use super::interlacing::Interlacing;
 use super::orientation::Orientation;
 use super::pixels::{Decoded, Shape, check_size};
@@ -217,6 +217,7 @@ impl Decoding {
         while self.stage != Stage::Over && !stop.load(Ordering::Relaxed) {
             let mut frame = AvFrame::empty();
             match self.decoder.receive_frame(&mut frame) {
+                Ok(()) if self.is_repeated(&frame) => {}
                 Ok(()) => return self.present(frame).map(Some),
                 Err(AvError::Eof) => return self.over(),
                 Err(AvError::Other { errno: super::ffmpeg::error::EAGAIN }) if self.stage == Stage::Packets => self.feed()?,
@@ -305,6 +306,12 @@ impl Decoding {
             _ if self.info.live => Ok(()), // packets that get lost on the way are a camera's everyday life
             count => Err(broken(format!("the file is damaged: `{count}` packets or frames could not be decoded, or not wholly"))),
         }
+    }
+
+    /// Whether it was given before the playlist was joined again.
+    fn is_repeated(&self, frame: &AvFrame) -> bool {
+        let Some(Live { clock, arrived, .. }) = self.live.as_ref().filter(|_| is_playlist(&self.input)) else { return false };
+        frame.timestamp().is_some_and(|ticks| clock.is_repeated(self.clock.seconds_of(ticks), *arrived))
     }
 
     fn present(&mut self, mut frame: AvFrame) -> Result<Frame> {

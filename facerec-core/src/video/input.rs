@@ -23,16 +23,24 @@ const PADDING: i64 = 4096;
 impl Sort {
     /// `stated` says whether it states its length.
     pub(super) fn of(input: &Input, stated: bool) -> Self {
-        let format = input.format();
-        let is = |names: &[&str]| format.name().split(',').any(|name| names.contains(&name));
-        if stated || !is(&DESCRIPTIONS) && place(input).is_some() {
+        if stated || !is(input, &DESCRIPTIONS) && place(input).is_some() {
             Self::Recording
-        } else if is(&PLAYLISTS) {
+        } else if is_playlist(input) {
             Self::Playlist
         } else {
             Self::Stream
         }
     }
+}
+
+/// Whether its format has one of these names.
+fn is(input: &Input, names: &[&str]) -> bool {
+    input.format().name().split(',').any(|name| names.contains(&name))
+}
+
+/// Whether it is a list of parts, ended or not.
+pub(super) fn is_playlist(input: &Input) -> bool {
+    is(input, &PLAYLISTS)
 }
 
 /// Whether an input that states its size was read to its end.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,8 @@ pub(crate) fn mjpeg(times: impl Fn(usize) -> Option<f64> + Send + Sync + 'static
 }
 
 /// An HLS channel: a playlist of which `parts` of one second each are there from the start, and one more comes each second. It ends with a
-/// mark, or, when `breaks`, the server is gone.
-pub(crate) fn hls(parts: usize, ahead: usize, breaks: bool) -> String {
+/// mark. In the seconds `gone` the server does not answer.
+pub(crate) fn hls(parts: usize, ahead: usize, gone: Range<u64>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("list.m3u8");
     let source = format!("-f lavfi -i testsrc=s=160x120:r={}:d={parts}", super::RATE);
@@ -67,13 +68,14 @@ pub(crate) fn hls(parts: usize, ahead: usize, breaks: bool) -> String {
     let start = OnceLock::new();
     let place = serve(move |mut stream, _| {
         let path = request(&stream);
-        let there = ahead + start.get_or_init(Instant::now).elapsed().as_secs() as usize;
-        if breaks && there > parts {
+        let time = start.get_or_init(Instant::now).elapsed().as_secs();
+        let there = ahead + time as usize;
+        if gone.contains(&time) {
             return; // without a word
         }
         if path.ends_with(".m3u8") {
             let names: String = (0..there.min(parts)).map(|number| format!("#EXTINF:1.0,\n{number}.ts\n")).collect();
-            let end = if there >= parts && !breaks { "#EXT-X-ENDLIST\n" } else { "" };
+            let end = if there >= parts { "#EXT-X-ENDLIST\n" } else { "" };
             let text = format!("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n{names}{end}");
             head(&mut stream, "application/vnd.apple.mpegurl", Some(text.len()));
             let _ = stream.write_all(text.as_bytes());

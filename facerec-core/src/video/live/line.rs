@@ -101,7 +101,8 @@ impl Line {
         let mut decoding =
             decoding.map_err(|error| if limit.is_zero() { silent(address, self.stage(), options.timeout) } else { error })?;
         let recorded = decoding.sort() == Sort::Recording;
-        if !recorded {
+        // Whoever was received live goes on so, though the playlist has ended meanwhile.
+        if !recorded || shared.next_index() > 0 {
             decoding.live(shared.clock.clone(), shared.next_index());
         }
         let full = when_full(address, options, recorded);
