@@ -55,7 +55,8 @@ pub struct Comparison {
     pub threshold: f32,
     /// Whether the similarity reaches the threshold and both faces can be recognised; false without a face.
     pub same: bool,
-    /// Whether both photos have a face and both can be told from others; where not, the similarity says nothing.
+    /// Whether both photos have a face and both can be told from others: faces that the embedder can read, neither too small nor blurred
+    /// nor badly exposed by [`QualityGate::Standard`](crate::QualityGate). Where not, the similarity says nothing.
     pub recognisable: bool,
     /// The largest face of the first photo.
     pub a: Option<Face>,
@@ -255,7 +256,7 @@ impl Engine {
             (Some(a), Some(b)) => Some(a.similarity(&b)?),
             _ => None,
         };
-        let recognisable = [&a, &b].iter().all(|face| vector(face).is_some_and(|embedding| embedding.is_recognisable()));
+        let recognisable = [&a, &b].iter().all(|face| face.as_ref().is_some_and(enroll::is_comparable));
         Ok(Comparison { similarity, threshold, same: recognisable && similarity.is_some_and(|s| s >= threshold), recognisable, a, b })
     }
 

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::face::{Embedding, Face};
 use crate::gallery::{Decision, DecisionOptions, FaceId, Gallery, NewFace, SearchFilter};
-use crate::quality::{QualityGate, QualityIssue};
+use crate::quality::{QualityGate, QualityIssue, shows_enough};
 use crate::text::canonical_name;
 
 /// How a photo is enrolled.
@@ -183,6 +183,11 @@ fn by_size(mut faces: Vec<Face>) -> Vec<Face> {
 
 fn side(face: &Face) -> f32 {
     face.detection.rect.area().sqrt()
+}
+
+/// Whether the face can be told from others by itself, without the better photos of a gallery.
+pub(crate) fn is_comparable(face: &Face) -> bool {
+    face.embedding.as_ref().is_some_and(Embedding::is_recognisable) && face.quality.as_ref().is_none_or(shows_enough)
 }
 
 fn is_recognisable(face: &Face) -> bool {

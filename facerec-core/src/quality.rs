@@ -80,6 +80,13 @@ impl QualityGate {
     }
 }
 
+/// Whether a face of this `quality` shows enough to be compared with one that shows no more: as many pixels, as sharp and as well lit as the
+/// standard gate asks. Two photos that are enlarged from 14 pixels a face pass an embedder's measure of recognisability, and strangers
+/// among them are alike in one pair of ten.
+pub(crate) fn shows_enough(quality: &Quality) -> bool {
+    QualityGate::Standard.check(&Quality { yaw_deg: 0.0, pitch_deg: 0.0, ..*quality }).is_none()
+}
+
 /// Measures a face from its detection and its aligned picture (any size, RGB, face filling it as in the ArcFace template).
 pub fn assess(detection: &Detection, aligned: &Image) -> Quality {
     let gray = gray(aligned);
@@ -235,5 +242,7 @@ mod tests {
         assert_eq!(QualityGate::Off.check(&dark), None);
         let turned = Quality { yaw_deg: -60.0, ..sharp };
         assert_eq!(QualityGate::Standard.check(&turned), Some(QualityIssue::ExtremePose));
+        assert!(shows_enough(&sharp) && shows_enough(&turned));
+        assert!(!shows_enough(&soft) && !shows_enough(&dark) && !shows_enough(&Quality { sharpness: soft.sharpness, ..turned }));
     }
 }

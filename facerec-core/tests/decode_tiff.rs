@@ -252,6 +252,10 @@ fn colours_of_every_kind_and_layout() {
     };
     tiles.parts = [(0, 0), (32, 0), (0, 16), (32, 16)].map(|(left, top)| tile(left, top)).to_vec();
     tiles.shows(&scene(), 0, "tiles that reach over the edge");
+    let colour = |part: &[u8], plane: usize| part.iter().skip(plane).step_by(3).copied().collect::<Vec<u8>>();
+    let mut colour_tiles = tiles.clone().with(284, Short(vec![2]));
+    colour_tiles.parts = (0..3).flat_map(|plane| tiles.parts.iter().map(move |part| colour(part, plane))).collect();
+    colour_tiles.refused("tiles that hold one colour each");
 
     let inks: Vec<u8> = rgb.chunks_exact(3).flat_map(|p| [255 - p[0], 255 - p[1], 255 - p[2], 0]).collect();
     Tiff::new(5, 4, 8, inks.clone()).shows(&scene(), 0, "CMYK");

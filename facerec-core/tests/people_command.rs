@@ -101,6 +101,8 @@ fn people_are_merged_split_and_found_alike() {
         with_models(&shared, args).lines[0]["faces"][0]["person"].clone()
     };
     assert_eq!((who(&[]), who(&["--only", "Obama"]), who(&["--only", "Biden"])), (json!("Obama"), json!("Obama"), Value::Null));
+    let misspelt = with_models(&shared, ["identify", "--gallery", &gallery, &photo("obama3.jpg"), "--only", "Obama", "--only", "Obana"]);
+    assert_eq!(misspelt.failed(), (4, "person_not_found"), "{:?}", misspelt.lines);
     assert_eq!(who(&["--where", "site=north"]), Value::Null);
     assert_eq!(
         act(&["split", "Obama", "Barack", "--face", "1"]).lines,

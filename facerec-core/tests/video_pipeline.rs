@@ -208,6 +208,21 @@ fn one_sighting_per_person_with_the_evidence() {
 }
 
 #[test]
+fn whoever_is_in_every_frame_is_in_view_all_the_time() {
+    for rate in [1.0, 2.0, 3.0, 5.0, 12.0] {
+        let (found, summary) = World::new().run(script_at(rate, 9.0, |t| vec![(250.0 + 3.0 * t, 100.0, ANA)]));
+        let end = Duration::from_secs_f32((9.0 * rate - 1.0) / rate);
+        let spans = &found[0].spans;
+        assert!(matches!(spans[..], [(Duration::ZERO, last)] if last.abs_diff(end).as_millis() == 0), "{rate} frames a second: {spans:?}");
+        assert_eq!(summary.persons["Ana"], found[0].spans);
+    }
+    // Away for a second.
+    let (found, _) = World::new().run(script_at(2.0, 9.0, |t| if t == 4.0 || t == 4.5 { vec![] } else { vec![(250.0, 100.0, ANA)] }));
+    let seconds: Vec<(f32, f32)> = found[0].spans.iter().map(|span| (span.0.as_secs_f32(), span.1.as_secs_f32())).collect();
+    assert_eq!(seconds, [(0.0, 3.5), (5.0, 8.5)]);
+}
+
+#[test]
 fn who_leaves_and_returns_is_one_person() {
     let world = World::new();
     let walk = |t: f32| match t {

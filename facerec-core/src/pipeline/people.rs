@@ -44,6 +44,8 @@ pub(super) struct Means<'a> {
     pub(super) summary: &'a mut VideoSummary,
     /// Numbers the parts of tracks.
     pub(super) tracker: &'a mut Tracker,
+    /// The usual time between two frames.
+    pub(super) step: Duration,
 }
 
 impl People {
@@ -110,7 +112,7 @@ impl People {
                 if let Some(person) = decision.person {
                     self.said.push((spans(members.iter()), person));
                 }
-                sightings.push(sighting(members, decision, means.options));
+                sightings.push(sighting(members, decision, means));
                 continue;
             }
             // Somebody who comes and goes for hours has many parts. Those that would have been reported had the person not
@@ -158,7 +160,7 @@ impl People {
                 track: part.id,
                 start: part.start(),
                 end: part.end(),
-                spans: part.spans().clone(),
+                spans: joined(part.spans().clone(), means.step),
                 frames: part.frames,
                 decision,
                 best_shots: part.shots.iter().map(best_shot).collect(),
@@ -279,10 +281,20 @@ fn spans<'t>(parts: impl Iterator<Item = &'t Tracklet>) -> Spans {
     merged(parts.flat_map(Tracklet::spans))
 }
 
+/// Spans between which no frame lies are one: the person is seen before and after.
+fn joined(mut spans: Spans, step: Duration) -> Spans {
+    spans.dedup_by(|next, previous| {
+        let touching = next.0 <= previous.1.saturating_add(step.mul_f32(1.25));
+        previous.1 = if touching { previous.1.max(next.1) } else { previous.1 };
+        touching
+    });
+    spans
+}
+
 /// The person's sighting from the tracklets of one group.
-fn sighting(mut members: Vec<Tracklet>, decision: Decision, options: &PipelineOptions) -> Sighting {
+fn sighting(mut members: Vec<Tracklet>, decision: Decision, means: &Means<'_>) -> Sighting {
     members.sort_by_key(|member| (member.start(), member.id));
-    let spans = spans(members.iter());
+    let spans = joined(spans(members.iter()), means.step);
     let (start, end) = (spans.first().map_or(Duration::ZERO, |span| span.0), spans.last().map_or(Duration::ZERO, |span| span.1));
     let (mut frames, mut embeddings, mut boxes, mut shots) = (0, 0, Vec::new(), Vec::new());
     let track = members.iter().map(|member| member.id).min().unwrap_or_default();
@@ -293,7 +305,7 @@ fn sighting(mut members: Vec<Tracklet>, decision: Decision, options: &PipelineOp
         shots.push(member.shots.into_vec());
     }
     boxes.sort_by_key(|one| one.frame);
-    let best_shots = choose(shots, options.best_shots).iter().map(best_shot).collect();
+    let best_shots = choose(shots, means.options.best_shots).iter().map(best_shot).collect();
     Sighting { track, start, end, spans, frames, decision, best_shots, embeddings, boxes, provisional: false }
 }
 

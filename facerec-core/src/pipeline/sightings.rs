@@ -300,7 +300,7 @@ impl<'g> Sightings<'g> {
         let State { running, people, summary, tracker, .. } = &mut self.state;
         let VideoPipeline { embedder, options, .. } = &self.pipeline;
         let gallery = self.known.gallery().map(|gallery| Asked::new(gallery, options));
-        let mut means = Means { gallery, workers: &self.workers, embedder, options, summary, tracker };
+        let mut means = Means { gallery, workers: &self.workers, embedder, options, summary, tracker, step: self.clock.usual };
         work(people, running, &mut means)
     }
 

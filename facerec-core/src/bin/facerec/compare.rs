@@ -28,6 +28,9 @@ struct Record<'a> {
     similarity: Option<f64>,
     threshold: f64,
     same: bool,
+    /// Why there is no verdict, though both photos have a face.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     a: Option<FaceRecord<'a>>,
     b: Option<FaceRecord<'a>>,
 }
@@ -51,11 +54,14 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         similarity: found.similarity.map(|similarity| round(similarity, 6)),
         threshold: round(found.threshold, 4),
         same: found.same,
+        reason: (found.similarity.is_some() && !found.recognisable).then_some("unrecognisable"),
         a: found.a.as_ref().map(FaceRecord::new),
         b: found.b.as_ref().map(FaceRecord::new),
     };
     let verdict = match found.similarity {
-        Some(_) if !found.recognisable => "cannot compare: a face cannot be told from others".into(),
+        Some(_) if !found.recognisable => {
+            "cannot compare: a face cannot be told from others (turned, blurred, too small, badly lit, or not human)".into()
+        }
         Some(similarity) => {
             let verdict = if found.same { "same person" } else { "different people" };
             format!("{verdict}: similarity {similarity:.3}, threshold {:.3}", found.threshold)

@@ -53,6 +53,10 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     let engine = global.engine(args.images.len(), args.threshold)?;
     let options = global.gallery()?.read_only(true);
     let gallery = engine.open_gallery_with(&args.gallery, options).in_gallery()?;
+    // A misspelt name would make everybody unknown.
+    for name in &args.only {
+        gallery.person(name).in_gallery()?;
+    }
     let annotated = args.annotate.as_ref().map(|folder| Annotated::new(folder, &args.images)).transpose()?;
     let (options, filter) = (DecisionOptions::new(engine.identify_threshold()?), args.filter());
     let bar = output.bar("photos", true);

@@ -146,6 +146,9 @@ fn meaning(tags: &Tags<'_>) -> Result<Meaning> {
         other => return Err(unsupported(&format!("colours of an unknown kind (photometric interpretation {other})"))),
     };
     let samples = tags.number(SAMPLES, 1);
+    if samples > 1 && tags.number(PLANAR, 1) == 2 && tags.has(TILE_WIDTH) {
+        return Err(unsupported("tiles that hold one colour each (planar configuration 2)"));
+    }
     if (samples as usize) < meaning.channels() {
         return Err(damaged(format!("damaged TIFF: expected {} samples a pixel, got `{samples}`", meaning.channels())));
     }
