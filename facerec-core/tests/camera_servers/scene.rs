@@ -95,53 +95,51 @@ fn film(folder: &Path, people: &[(&str, &Path)], timetable: &[Appearance], round
 fn send(stream: &mut TcpStream, film: &str, round: u32, state: &Mutex<State>) {
     let began = *state.lock().unwrap().began.get_or_insert_with(Instant::now);
     loop {
-        let (mut encoder, mut pictures) = encoder(film, began.elapsed().as_secs_f64() % f64::from(round), &state.lock().unwrap().counts);
-        let fault = relay(&mut pictures, stream, state);
+        let (mut encoder, mut pictures) = encoder(film, began.elapsed().as_secs_f64(), round, &state.lock().unwrap().counts);
+        let end = relay(&mut pictures, stream, state);
         encoder.kill().unwrap();
         encoder.wait().unwrap();
-        match fault {
-            None | Some(Fault::Drops) => return,
-            Some(Fault::Freezes) => return freeze(stream.try_clone().unwrap()),
-            Some(Fault::Clock | Fault::Size | Fault::Rate) => {}
+        match end {
+            End::ClientGone | End::Fault(Fault::Drops) => return,
+            End::Fault(Fault::Freezes) => return freeze(stream.try_clone().unwrap()),
+            End::FilmOver | End::Fault(Fault::Clock | Fault::Size | Fault::Rate) => {}
         }
     }
 }
 
-/// The film from a moment on, as fast as it is shown.
-fn encoder(film: &str, at: f64, counts: &[usize; 5]) -> (Child, ChildStdout) {
+/// The film from where the timetable is after `time` seconds, as fast as it is shown. FFmpeg's own loop shows a frame of long ago at
+/// its joint: whoever needs another round starts again.
+fn encoder(film: &str, time: f64, round: u32, counts: &[usize; 5]) -> (Child, ChildStdout) {
     let [_, _, clock, size, rate] = counts;
     let (size, rate) = (SIZES[size % 3].replace('x', ":"), RATES[rate % 3]);
+    let (at, stamp) = (time % f64::from(round), (clock * 7919 % 50_000) as f64 + time);
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "quiet", "-re", "-stream_loop", "-1", "-ss", &at.to_string(), "-i", film, "-an"]);
+    command.args(["-v", "quiet", "-re", "-ss", &at.to_string(), "-i", film, "-an"]);
     command.args(["-vf", &format!("fps={rate},scale={size}"), "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]);
-    command.args([
-        "-g",
-        "10",
-        "-threads",
-        "1",
-        "-muxdelay",
-        "0",
-        "-output_ts_offset",
-        &(clock * 7919 % 50_000).to_string(),
-        "-f",
-        "mpegts",
-        "-",
-    ]);
+    command.args(["-g", "10", "-threads", "1", "-muxdelay", "0", "-output_ts_offset", &stamp.to_string(), "-f", "mpegts", "-"]);
     let mut encoder = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let pictures = encoder.stdout.take().unwrap();
     (encoder, pictures)
 }
 
-/// Hands on what comes until something happens, or nobody listens any more.
-fn relay(from: &mut impl Read, to: &mut TcpStream, state: &Mutex<State>) -> Option<Fault> {
+enum End {
+    Fault(Fault),
+    FilmOver,
+    ClientGone,
+}
+
+/// Hands on what comes until something happens.
+fn relay(from: &mut impl Read, to: &mut TcpStream, state: &Mutex<State>) -> End {
     let mut buffer = [0; 188 * 64];
     loop {
-        let count = from.read(&mut buffer).ok().filter(|&count| count > 0)?;
-        to.write_all(&buffer[..count]).ok()?;
+        let Some(count) = from.read(&mut buffer).ok().filter(|&count| count > 0) else { return End::FilmOver };
+        if to.write_all(&buffer[..count]).is_err() {
+            return End::ClientGone;
+        }
         let mut state = state.lock().unwrap();
         if let Some(fault) = state.fault.take() {
             state.counts[FAULTS.iter().position(|one| *one == fault).unwrap()] += 1;
-            return Some(fault);
+            return End::Fault(fault);
         }
     }
 }
