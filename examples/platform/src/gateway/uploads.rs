@@ -23,7 +23,7 @@ use super::Gateway;
 use super::auth::Caller;
 use super::bodies::{Json, file_name, idempotency_key};
 use super::enrolments::reused;
-use crate::db::now_ms;
+use crate::db::{Row, now_ms};
 use crate::error::{Error, Result};
 use crate::ids::{id_for, sha256};
 use crate::litter;
@@ -60,14 +60,22 @@ pub(super) fn path(gateway: &Gateway, id: &str) -> PathBuf {
 /// The upload of an id, for the key that made it; for others there is none.
 pub(super) async fn find(gateway: &Gateway, id: &str, caller: &Caller) -> Result<Upload> {
     let statement = "SELECT id, file_name, bytes, taken FROM upload WHERE id = $1 AND owner = $2";
-    let row = sqlx::query(statement).bind(id).bind(&caller.key).fetch_optional(gateway.app.db.pool()).await?;
-    let row = row.ok_or_else(|| Error::NotFound("no upload of this id".into()))?;
+    let ask = async || -> Result<_> {
+        let row = sqlx::query(statement).bind(id).bind(&caller.key).fetch_optional(gateway.app.db.pool()).await?;
+        row.ok_or_else(|| Error::NotFound("no upload of this id".into()))
+    };
+    let row = ask().await?;
     let id: String = row.try_get("id")?; // the database's own, and so a plain file name
-    let (bytes, taken) = (row.try_get("bytes")?, row.try_get::<i64, _>("taken")? != 0);
+    let is_taken = |row: &Row| -> Result<bool> { Ok(row.try_get::<i64, _>("taken")? != 0) };
+    let (bytes, mut taken) = (row.try_get("bytes")?, is_taken(&row)?);
     let offset = match tokio::fs::metadata(path(gateway, &id)).await {
         _ if taken => bytes,
         Ok(file) => i64::try_from(file.len()).unwrap_or(i64::MAX),
-        Err(error) if error.kind() == ErrorKind::NotFound => 0,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // Nothing has come yet, or it was taken since the row was read: a file goes only after its row says so.
+            taken = is_taken(&ask().await?)?;
+            if taken { bytes } else { 0 }
+        }
         Err(error) => return Err(error.into()),
     };
     Ok(Upload { id, file_name: row.try_get("file_name")?, bytes, offset, taken })
