@@ -48,6 +48,13 @@ pub(super) struct Means<'a> {
     pub(super) step: Duration,
 }
 
+impl Means<'_> {
+    /// Two times that are no farther apart have no frame between them: who is seen at both is in view all the time.
+    fn between_frames(&self) -> Duration {
+        self.step.mul_f32(1.25)
+    }
+}
+
 impl People {
     /// A track ended.
     pub(super) fn add(&mut self, mut track: RunningTrack, options: &PipelineOptions) {
@@ -160,7 +167,7 @@ impl People {
                 track: part.id,
                 start: part.start(),
                 end: part.end(),
-                spans: joined(part.spans().clone(), means.step),
+                spans: merged(part.spans().iter(), means.between_frames()),
                 frames: part.frames,
                 decision,
                 best_shots: part.shots.iter().map(best_shot).collect(),
@@ -278,23 +285,13 @@ fn decide(parts: &mut [&mut Tracklet], groups: &[Vec<usize>], said: &[(Spans, Pe
 
 /// When the tracklets' person was in view.
 fn spans<'t>(parts: impl Iterator<Item = &'t Tracklet>) -> Spans {
-    merged(parts.flat_map(Tracklet::spans))
-}
-
-/// Spans between which no frame lies are one: the person is seen before and after.
-fn joined(mut spans: Spans, step: Duration) -> Spans {
-    spans.dedup_by(|next, previous| {
-        let touching = next.0 <= previous.1.saturating_add(step.mul_f32(1.25));
-        previous.1 = if touching { previous.1.max(next.1) } else { previous.1 };
-        touching
-    });
-    spans
+    merged(parts.flat_map(Tracklet::spans), Duration::ZERO)
 }
 
 /// The person's sighting from the tracklets of one group.
 fn sighting(mut members: Vec<Tracklet>, decision: Decision, means: &Means<'_>) -> Sighting {
     members.sort_by_key(|member| (member.start(), member.id));
-    let spans = joined(spans(members.iter()), means.step);
+    let spans = merged(members.iter().flat_map(Tracklet::spans), means.between_frames());
     let (start, end) = (spans.first().map_or(Duration::ZERO, |span| span.0), spans.last().map_or(Duration::ZERO, |span| span.1));
     let (mut frames, mut embeddings, mut boxes, mut shots) = (0, 0, Vec::new(), Vec::new());
     let track = members.iter().map(|member| member.id).min().unwrap_or_default();

@@ -129,7 +129,7 @@ impl Tracklet {
     /// Takes up another part of the same person's track: of both parts' shots the best are kept, spread over the whole time.
     pub(super) fn absorb(&mut self, other: Self) {
         self.id = self.id.min(other.id);
-        self.spans = merged(self.spans.iter().chain(&other.spans));
+        self.spans = merged(self.spans.iter().chain(&other.spans), Duration::ZERO);
         self.frames += other.frames;
         self.embedded += other.embedded;
         self.boxes.extend(other.boxes);
@@ -147,12 +147,12 @@ impl Shot {
     }
 }
 
-/// Spans in order, neighbours that touch joined.
-pub(super) fn merged<'s>(spans: impl Iterator<Item = &'s (Duration, Duration)>) -> Spans {
+/// Spans in order; neighbours no more than `gap` apart are joined.
+pub(super) fn merged<'s>(spans: impl Iterator<Item = &'s (Duration, Duration)>, gap: Duration) -> Spans {
     let mut spans: Spans = spans.copied().collect();
     spans.sort();
     spans.dedup_by(|next, previous| {
-        let touching = next.0 <= previous.1;
+        let touching = next.0 <= previous.1.saturating_add(gap);
         if touching {
             previous.1 = previous.1.max(next.1);
         }

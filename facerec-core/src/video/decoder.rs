@@ -60,6 +60,8 @@ pub(super) struct Decoding {
 /// What gives a live source's frames their times.
 struct Live {
     clock: LiveClock,
+    /// It is a list of parts, some of which come again when it is joined again.
+    playlist: bool,
     /// The time stamps are FFmpeg's invention.
     untimed: bool,
     /// When the last packet came.
@@ -181,7 +183,7 @@ impl Decoding {
         self.info.live = true;
         self.info.frames = None;
         self.next_index = next_index;
-        self.live = Some(Live { clock, untimed: is_untimed(&self.input), arrived: Instant::now() });
+        self.live = Some(Live { clock, playlist: is_playlist(&self.input), untimed: is_untimed(&self.input), arrived: Instant::now() });
     }
 
     /// Goes to a key frame at or before `time`. Frame numbers then follow from the times and the average frame rate.
@@ -290,12 +292,11 @@ impl Decoding {
             }));
         }
         match self.promise.missing(self.clock.end()) {
-            // A camera owes us nothing.
-            Some(missing) if !self.info.live => {
+            Some(missing) => {
                 self.broken_off = Some(AvError::Eof);
                 Err(broken(format!("it ends {}, `{missing:.1}` s too early: the file is cut off", self.clock.place())))
             }
-            _ => self.verdict().map(|()| None),
+            None => self.verdict().map(|()| None),
         }
     }
 
@@ -303,14 +304,13 @@ impl Decoding {
     pub(super) fn verdict(&self) -> Result<()> {
         match self.damage.count {
             0 => Ok(()),
-            _ if self.info.live => Ok(()), // packets that get lost on the way are a camera's everyday life
             count => Err(broken(format!("the file is damaged: `{count}` packets or frames could not be decoded, or not wholly"))),
         }
     }
 
     /// Whether it was given before the playlist was joined again.
     fn is_repeated(&self, frame: &AvFrame) -> bool {
-        let Some(Live { clock, arrived, .. }) = self.live.as_ref().filter(|_| is_playlist(&self.input)) else { return false };
+        let Some(Live { clock, arrived, playlist: true, .. }) = &self.live else { return false };
         frame.timestamp().is_some_and(|ticks| clock.is_repeated(self.clock.seconds_of(ticks), *arrived))
     }
 
@@ -322,7 +322,7 @@ impl Decoding {
         }
         let time = match &self.live {
             None => self.clock.time(frame.timestamp()),
-            Some(Live { untimed: true, clock, arrived }) => clock.time(None, *arrived),
+            Some(Live { untimed: true, clock, arrived, .. }) => clock.time(None, *arrived),
             Some(Live { clock, arrived, .. }) => clock.time(frame.timestamp().map(|ticks| self.clock.seconds_of(ticks)), *arrived),
         };
         let counted = |time: Duration| ((time.as_secs_f64() - self.video_start) / self.clock.frame).round() as u64;
