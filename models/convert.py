@@ -138,7 +138,7 @@ def write(model):
         field.extend(kept)
     # Weights that are also inputs could be overridden by a caller: that stops the runtime from folding constants.
     names = {tensor.name for tensor in weights}
-    for value in [value for value in graph.input if value.name in names]:
+    for value in [value for value in graph.input if value.name in names or value.name not in needed]:
         graph.input.remove(value)
     del graph.value_info[:]
     model.doc_string = ""
@@ -176,6 +176,27 @@ def ultraface(data):
     for name, size in (("scores", 2), ("deltas", 4)):
         graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "anchors", size]))
     name_axes(next(value for value in graph.input if value.name == "input"), {0: "batch", 2: "height", 3: "width"})
+    return write(model)
+
+
+def centerface(data):
+    """CenterFace: free the size and the batch, which are fixed to ten pictures of 32x32, and name the outputs.
+
+    Outputs at a quarter of the input: `scores` [batch, 1, rows, columns], `boxes` [.., 2, ..], `offsets` [.., 2, ..], `landmarks` [.., 10, ..].
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load_from_string(data)
+    graph = model.graph
+    names = {"537": "scores", "538": "boxes", "539": "offsets", "540": "landmarks"}
+    for node in graph.node:
+        node.output[:] = [names.get(name, name) for name in node.output]
+        node.input[:] = [names.get(name, name) for name in node.input]
+    del graph.output[:]
+    for name, channels in (("scores", 1), ("boxes", 2), ("offsets", 2), ("landmarks", 10)):
+        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, "rows", "columns"]))
+    name_axes(next(value for value in graph.input if value.name == "input.1"), {0: "batch", 2: "height", 3: "width"})
     return write(model)
 
 
@@ -353,7 +374,7 @@ def mobilefacenet(data):
     return write(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="facerec"))
 
 
-CONVERSIONS = {"ultraface": ultraface, "landmark68": landmark68, "mobilefacenet": mobilefacenet}
+CONVERSIONS = {"ultraface": ultraface, "centerface": centerface, "landmark68": landmark68, "mobilefacenet": mobilefacenet}
 
 
 def main():

@@ -1,6 +1,6 @@
 //! The network heads behind one door: which outputs are what, and their decoding into candidates.
 
-use super::{scrfd, ultraface, yunet};
+use super::{centerface, scrfd, ultraface, yunet};
 use crate::error::{Error, Result};
 use crate::face::Detection;
 use crate::model::{DetectHead, DetectSpec};
@@ -15,6 +15,7 @@ pub(super) struct Head {
     scores: Vec<usize>,
     objectness: Vec<usize>,
     boxes: Vec<usize>,
+    offsets: Vec<usize>,
     landmarks: Vec<usize>,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct Level<'a> {
 impl Head {
     /// Finds the outputs by the manifest's names or, without names, by number in the head's usual order.
     pub(super) fn new(spec: &DetectSpec, outputs: &[TensorInfo]) -> Result<Self, String> {
-        let levels = if spec.head == DetectHead::Ultraface { 1 } else { spec.strides.len() };
+        let levels = if matches!(spec.head, DetectHead::Ultraface | DetectHead::Centerface) { 1 } else { spec.strides.len() };
         let mut next = 0;
         let mut find = |role: &str, names: &[String], wanted: bool| -> Result<Vec<usize>, String> {
             if !names.is_empty() {
@@ -54,10 +55,11 @@ impl Head {
         let scores = find("scores", &spec.scores, true)?;
         let objectness = find("objectness", &spec.objectness, spec.head == DetectHead::Yunet)?;
         let boxes = find("boxes", &spec.boxes, true)?;
+        let offsets = find("offsets", &spec.offsets, spec.head == DetectHead::Centerface)?;
         let with_landmarks = spec.head != DetectHead::Ultraface && (spec.landmark_model.is_none() || outputs.len() >= levels * 3);
         let landmarks = find("landmarks", &spec.landmarks, with_landmarks)?;
         let anchors = if spec.head == DetectHead::Scrfd { spec.anchors } else { 1 };
-        Ok(Self { kind: spec.head, strides: spec.strides.clone(), anchors, scores, objectness, boxes, landmarks })
+        Ok(Self { kind: spec.head, strides: spec.strides.clone(), anchors, scores, objectness, boxes, offsets, landmarks })
     }
 
     /// Whether the network itself gives landmarks.
@@ -82,6 +84,9 @@ impl Head {
         if self.kind == DetectHead::Ultraface {
             return ultraface::decode(part(self.scores[0]), part(self.boxes[0]), &self.strides, canvas, threshold);
         }
+        if self.kind == DetectHead::Centerface {
+            return self.centres(part, canvas, threshold);
+        }
         let mut found = Vec::new();
         for (level, &stride) in self.strides.iter().enumerate() {
             let (columns, rows) = (canvas.0.div_ceil(stride) as usize, canvas.1.div_ceil(stride) as usize);
@@ -100,6 +105,22 @@ impl Head {
             }
         }
         Ok(found)
+    }
+
+    /// CenterFace's candidates; `part` gives an output of the picture.
+    fn centres<'o>(&self, part: impl Fn(usize) -> &'o [f32], canvas: (u32, u32), threshold: f32) -> Result<Vec<Detection>> {
+        let stride = self.strides[0]; // a manifest has at least one
+        let (columns, rows) = (canvas.0.div_ceil(stride) as usize, canvas.1.div_ceil(stride) as usize);
+        let map = |outputs: &[usize], channels: usize| expect_len(part(outputs[0]), columns * rows * channels);
+        let maps = centerface::Maps {
+            stride: stride as f32,
+            columns,
+            scores: map(&self.scores, 1)?,
+            boxes: map(&self.boxes, 2)?,
+            offsets: map(&self.offsets, 2)?,
+            landmarks: map(&self.landmarks, 10)?,
+        };
+        Ok(centerface::decode(&maps, threshold))
     }
 }
 

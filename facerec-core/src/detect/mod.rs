@@ -2,6 +2,7 @@
 
 mod buffers;
 mod canvas;
+mod centerface;
 mod closer;
 mod heads;
 mod landmark;

@@ -229,6 +229,9 @@ pub struct DetectSpec {
     /// Output names of the objectness per stride (YuNet).
     #[serde(default)]
     pub objectness: Vec<String>,
+    /// Output name of the centres' places (CenterFace).
+    #[serde(default)]
+    pub offsets: Vec<String>,
     /// Output names of the boxes per stride.
     #[serde(default)]
     pub boxes: Vec<String>,
@@ -294,6 +297,8 @@ pub enum DetectHead {
     Yunet,
     /// Ultra-Light-Fast-Generic RFB: SSD priors, boxes only; needs a landmark model.
     Ultraface,
+    /// CenterFace: one heat map of centres at the first stride (Xu et al. 2019). The last stride is what sides are a multiple of.
+    Centerface,
 }
 
 /// How to read a landmark model's output.
