@@ -374,6 +374,120 @@ def mobilefacenet(data):
     return write(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="facerec"))
 
 
+# ---------------------------------------------------------------------------------------------- OpenVINO
+
+
+class Ir:
+    """The few things a conversion wants to know of a network in OpenVINO's Intermediate Representation (`.xml` and `.bin`)."""
+
+    def __init__(self, description, weights):
+        import xml.etree.ElementTree
+
+        root = xml.etree.ElementTree.fromstring(description)
+        self.weights = weights
+        self.layers = {layer.get("id"): layer for layer in root.find("layers")}
+        self.origin = {(edge.get("to-layer"), edge.get("to-port")): edge.get("from-layer") for edge in root.find("edges")}
+        self.users = {}
+        for (user, _), layer in self.origin.items():
+            self.users.setdefault(layer, []).append(user)
+
+    def inputs(self, layer):
+        return [self.origin[layer.get("id"), port.get("id")] for port in layer.find("input")]
+
+    def kinds(self, layers):
+        return [self.layers[layer].get("type") for layer in layers]
+
+    def constant(self, layer):
+        """The values of a constant in double precision, or None when the layer is computed."""
+        import numpy
+
+        data, types = self.layers[layer].find("data"), {"f16": numpy.float16, "f32": numpy.float32}
+        if self.kinds([layer]) == ["Convert"]:
+            return self.constant(self.inputs(self.layers[layer])[0])
+        if self.kinds([layer]) != ["Const"]:
+            return None
+        start, size = int(data.get("offset")), int(data.get("size"))
+        values = numpy.frombuffer(self.weights[start:start + size], types[data.get("element_type")])
+        return values.astype(numpy.float64).reshape([int(side) for side in data.get("shape").split(",")])
+
+    def biases(self, layer):
+        """The addition that alone follows a layer and its constant, or two times None."""
+        users = self.users[layer]
+        if self.kinds(users) != ["Add"]:
+            return None, None
+        values = [self.constant(other) for other in self.inputs(self.layers[users[0]]) if other != layer]
+        return (users[0], values[0]) if len(values) == 1 and values[0] is not None else (None, None)
+
+
+def openvino(description, weights):
+    """A convolutional embedder from OpenVINO's IR to ONNX, any batch. PReLU, with one slope for all channels, as in `mobilefacenet`."""
+    import numpy
+    from onnx import TensorProto, helper, numpy_helper
+
+    source = Ir(description, weights)
+    nodes, constants, names, negative = [], [], {}, set()
+
+    def constant(name, values):
+        constants.append(numpy_helper.from_array(numpy.ascontiguousarray(values, numpy.float32), name))
+        return name
+
+    def add(kind, name, inputs, **attributes):
+        nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+
+    def sides(layer, axes=slice(2, None), port="output"):
+        return [int(side.text) for side in layer.find(port)[0].findall("dim")][axes]
+
+    def numbers(data, key):
+        return [int(number) for number in data.get(key).split(",")]
+
+    for index, layer in source.layers.items():
+        kind, data, name = layer.get("type"), layer.find("data"), f"t{index}"
+        if kind in ("Const", "Convert") or index in names:
+            continue
+        inputs = source.inputs(layer) if kind != "Parameter" else []
+        names[index] = name
+        if kind == "Parameter":
+            names[index], shape = "input", ["batch", *sides(layer, slice(1, None))]
+        elif kind in ("Convolution", "GroupConvolution"):
+            weight, groups = source.constant(inputs[1]) * (-1 if inputs[0] in negative else 1), 1
+            if kind == "GroupConvolution":
+                weight, groups = weight.reshape(-1, *weight.shape[2:]), len(weight)
+            addition, bias = source.biases(index)
+            arguments = [names[inputs[0]], constant(f"{name}.weight", weight)]
+            if addition:
+                names[addition] = name
+                arguments.append(constant(f"{name}.bias", bias.ravel()))
+            add("Conv", name, arguments, kernel_shape=weight.shape[2:], group=groups, strides=numbers(data, "strides"),
+                dilations=numbers(data, "dilations"), pads=numbers(data, "pads_begin") + numbers(data, "pads_end"))
+        elif kind == "PReLU":
+            slope, channels = float(source.constant(inputs[1]).item()), sides(layer, 1)
+            if slope > 1:  # its sign is taken back in the next layers
+                if not {"Convolution", "GroupConvolution"}.issuperset(source.kinds(source.users[index])):
+                    raise Failure("a slope above one is followed by other than a convolution: another version of the network?")
+                negative.add(index)
+            for part, scale in (("positive", abs(1 - slope)), ("linear", -slope if slope > 1 else slope)):
+                weight = constant(f"{name}.{part}.weight", numpy.full((channels, 1, 1, 1), scale))
+                add("Conv", f"{name}.{part}", [names[inputs[0]], weight], kernel_shape=[1, 1], group=channels)
+            add("Relu", f"{name}.relu", [f"{name}.positive"])
+            add("Add", name, [f"{name}.linear", f"{name}.relu"])
+        elif kind in ("Add", "Multiply"):
+            values = [source.constant(other) for other in inputs]
+            arguments = [names[other] if value is None else constant(f"{name}.{other}", value) for other, value in zip(inputs, values)]
+            add({"Add": "Add", "Multiply": "Mul"}[kind], name, arguments)
+        elif kind == "AvgPool" and numbers(data, "kernel") == sides(layer, port="input"):
+            add("GlobalAveragePool", name, [names[inputs[0]]])
+        elif kind == "Sigmoid":
+            add("Sigmoid", name, [names[inputs[0]]])
+        elif kind == "Result":
+            add("Flatten", "embedding", [names[inputs[0]]], axis=1)
+            dim = sides(source.layers[inputs[0]], 1)
+        else:
+            raise Failure(f"unexpected operation `{kind}`: another version of the network?")
+    graph = helper.make_graph(nodes, "openvino", [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+                              [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim])], constants)
+    return write(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="facerec"))
+
+
 CONVERSIONS = {"ultraface": ultraface, "centerface": centerface, "landmark68": landmark68, "mobilefacenet": mobilefacenet}
 
 

@@ -76,30 +76,41 @@ impl Embedder {
         self.spec.thresholds
     }
 
-    fn run(&self, aligned: &[Image], embeddings: &mut Vec<Embedding>) -> Result<()> {
+    /// Appends the network's answers to `pictures` to `rows`, one after the other.
+    fn run(&self, pictures: &[Picture<'_>], rows: &mut Vec<f32>) -> Result<()> {
         let side = (self.input.size[0], self.input.size[1]);
-        let shape = self.input.shape(aligned.len(), side.0, side.1);
-        let per_face = shape[1] * shape[2] * shape[3];
-        let mut data = vec![0.0; per_face * aligned.len()];
-        for (face, out) in aligned.iter().zip(data.chunks_exact_mut(per_face)) {
+        let shape = self.input.shape(pictures.len(), side.0, side.1);
+        let each = shape[1] * shape[2] * shape[3];
+        let mut data = vec![0.0; each * pictures.len()];
+        for (picture, out) in pictures.iter().zip(data.chunks_exact_mut(each)) {
+            let Picture { face, mirrored } = picture;
             self.input.fill(face.data(), (face.width(), face.height()), side, out)?;
+            if *mirrored {
+                self.input.mirror(side, out);
+            }
         }
         self.model.run(&shape, &data, |outputs| {
-            let output = &outputs[self.output];
-            let expected = aligned.len() * self.spec.dim;
-            if output.data.len() != expected {
-                return Err(Error::DimensionMismatch { what: "embedder output", expected, actual: output.data.len() });
+            let (expected, actual) = (pictures.len() * self.spec.dim, outputs[self.output].data.len());
+            if actual != expected {
+                return Err(Error::DimensionMismatch { what: "embedder output", expected, actual });
             }
-            for row in output.data.chunks_exact(self.spec.dim) {
-                let embedding = Embedding::new(Arc::clone(&self.key), row.to_vec()).map_err(|_| Error::Inference {
-                    model: self.model.id().into(),
-                    reason: "the network gave a vector that is zero or not finite".into(),
-                })?;
-                embeddings.push(embedding);
-            }
+            rows.extend_from_slice(outputs[self.output].data);
             Ok(())
         })
     }
+
+    fn embedding(&self, vector: Vec<f32>) -> Result<Embedding> {
+        Embedding::new(Arc::clone(&self.key), vector).map_err(|_| Error::Inference {
+            model: self.model.id().into(),
+            reason: "the network gave a vector that is zero or not finite".into(),
+        })
+    }
+}
+
+/// An aligned face as the network sees it.
+struct Picture<'a> {
+    face: &'a Image,
+    mirrored: bool,
 }
 
 impl Embed for Embedder {
@@ -119,16 +130,25 @@ impl Embed for Embedder {
                 }
             }
         }
+        let ways: &[bool] = if self.spec.mirror { &[false, true] } else { &[false] };
+        let pictures: Vec<_> = aligned.iter().flat_map(|face| ways.iter().map(move |&mirrored| Picture { face, mirrored })).collect();
         let most = if self.input.batch == 0 { MOST_PER_RUN } else { self.input.batch };
-        let mut embeddings = Vec::with_capacity(aligned.len());
-        for faces in aligned.chunks(most) {
-            self.run(faces, &mut embeddings)?;
+        let mut rows = Vec::with_capacity(pictures.len() * self.spec.dim);
+        for pictures in pictures.chunks(most) {
+            self.run(pictures, &mut rows)?;
         }
-        Ok(embeddings)
+        rows.chunks_exact(self.spec.dim * ways.len())
+            .map(|answers| {
+                let (face, mirrored) = answers.split_at(self.spec.dim);
+                let mut vector = face.to_vec();
+                vector.iter_mut().zip(mirrored).for_each(|(sum, value)| *sum += value);
+                self.embedding(vector)
+            })
+            .collect()
     }
 }
 
-/// Faces in one run of a network with a dynamic batch: the gain per face levels off here on a CPU, memory does not.
+/// Pictures in one run of a network with a dynamic batch: the gain per picture levels off here on a CPU, memory does not.
 const MOST_PER_RUN: usize = 16;
 
 /// The index of the embedding among the outputs, or what does not fit.

@@ -1,10 +1,11 @@
-//! Same answers as the reference: InsightFace 2.1 (SCRFD, ArcFace) and OpenCV's FaceDetectorYN, on the photos of
-//! `fixtures/reference`. Broken preprocessing must be noticed by the same comparisons.
+//! Same answers as the reference: InsightFace 2.1 (SCRFD, ArcFace), OpenCV's FaceDetectorYN, and CenterFace read as its paper
+//! says, on the photos of `fixtures/reference`. Broken preprocessing must be noticed by the same comparisons.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod reference;
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use facerec_core::analyze::Analyzer;
@@ -13,18 +14,19 @@ use facerec_core::embed::{Embed, Embedder};
 use facerec_core::face::Detection;
 use facerec_core::model::{Channels, ModelCatalog, ResolvedModel};
 use facerec_core::runtime::{Runtime, RuntimeOptions};
-use reference::{Comparison, TOLERANCE, Tolerance, counterpart, photos, shared, side};
+use reference::{Comparison, Photo, TOLERANCE, Tolerance, counterpart, photos, shared, side};
 
 /// As the reference was run.
 const SCORE_THRESHOLD: f32 = 0.5;
 const NMS_IOU: f32 = 0.4;
+const NMS_IOU_CENTERFACE: f32 = 0.3;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new(RuntimeOptions::default()).expect("ONNX Runtime is installed"));
 
-/// A model of the shared folder, or `None` (said once, aloud) without that folder.
+/// A model of the shared folder or of the default pack, or `None` (said once, aloud) without the shared folder, which has the photos.
 fn model(id: &str) -> Option<ResolvedModel> {
-    let folder = shared()?.join("models");
-    Some(ModelCatalog::new(vec![folder]).expect("a folder of models").resolve(id).expect("a model of the shared folder"))
+    let folders = vec![shared()?.join("models"), Path::new(env!("CARGO_MANIFEST_DIR")).join("../.facerec/models")];
+    Some(ModelCatalog::new(folders).expect("folders of models").resolve(id).expect("a model that scripts/setup.sh or the shared folder has"))
 }
 
 /// The network's input as InsightFace makes it: a square of 640 pixels, whatever the photo's shape.
@@ -35,7 +37,8 @@ fn on_a_square(mut model: ResolvedModel) -> ResolvedModel {
 }
 
 fn detector(model: &ResolvedModel) -> Detector {
-    let options = DetectOptions::default().score_threshold(SCORE_THRESHOLD).nms_iou(NMS_IOU).second_pass(false).detail(Detail::Fast);
+    let nms_iou = if model.manifest.id == "centerface" { NMS_IOU_CENTERFACE } else { NMS_IOU };
+    let options = DetectOptions::default().score_threshold(SCORE_THRESHOLD).nms_iou(nms_iou).second_pass(false).detail(Detail::Fast);
     Detector::from_files(&RUNTIME, model, None, options).unwrap()
 }
 
@@ -88,13 +91,25 @@ fn yunet_detects_as_opencv() {
     assert!(comparison.faces > 100 && comparison.failures.is_empty(), "{:#?}", comparison.failures);
 }
 
+#[test]
+fn centerface_detects_as_its_paper_says() {
+    let Some(mut model) = model("centerface") else { return };
+    model.manifest.detect.as_mut().unwrap().max_face = 0.0; // the reference looks once
+    let comparison = compare_detections("centerface", &detect_all(&model), TOLERANCE);
+    assert!(comparison.faces > 100 && comparison.failures.is_empty(), "{:#?}", comparison.failures);
+}
+
 /// Cosines of our vectors with the reference's, from the reference's landmarks: the lowest and the mean.
 fn compare_embeddings(model: &ResolvedModel) -> (f32, f32) {
+    compare_embeddings_with(model, |photo| photo.embeddings(&model.manifest.id))
+}
+
+fn compare_embeddings_with(model: &ResolvedModel, reference: impl Fn(&Photo) -> Vec<(Detection, Vec<f32>)>) -> (f32, f32) {
     let embedder = Arc::new(Embedder::from_file(&RUNTIME, model).unwrap());
     let analyzer = Analyzer::new(Arc::new(NoDetector), embedder);
     let mut cosines = Vec::new();
     for photo in photos() {
-        let faces = photo.embeddings(&model.manifest.id);
+        let faces = reference(photo);
         let landmarks: Vec<_> = faces.iter().map(|(face, _)| face.landmarks).collect();
         let ours = analyzer.embed_landmarks(&photo.image, &landmarks).unwrap();
         cosines.extend(ours.iter().zip(&faces).map(|(ours, (_, theirs))| cosine(ours.as_slice(), theirs)));
@@ -131,6 +146,16 @@ fn embedders_embed_as_insightface() {
         let cosines = compare_embeddings(&model);
         assert!(embeddings_agree(cosines), "{id}: lowest and mean cosine {cosines:?}");
     }
+}
+
+#[test]
+fn the_mirrored_face_is_added() {
+    let Some(mirrored) = model("mobilefacenet-expo-mirror") else { return };
+    let mut plain = mirrored.clone();
+    plain.manifest.embed.as_mut().unwrap().mirror = false;
+    let cosines = compare_embeddings_with(&mirrored, Photo::mirrored_embeddings);
+    assert!(embeddings_agree(cosines), "lowest and mean cosine {cosines:?}");
+    assert!(!embeddings_agree(compare_embeddings_with(&plain, Photo::mirrored_embeddings)));
 }
 
 #[test]

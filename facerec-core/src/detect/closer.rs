@@ -46,7 +46,7 @@ impl Detector {
             min_face: f64::from(spec.min_face),
             max_face: f64::from(spec.max_face),
         };
-        let first = f64::from(self.network.plan(size, self.options.max_side).scale);
+        let first = f64::from(self.network.plan(size, self.side(size)).scale);
         tiles::levels(size, first, &sight, f64::from(wanted.max(self.options.min_face_px)))
     }
 
@@ -59,7 +59,7 @@ impl Detector {
         faces: Vec<Detection>,
         mut guesses: Vec<Detection>,
     ) -> Result<Vec<Detection>> {
-        let scale = self.network.plan(picture.1, self.options.max_side).scale;
+        let scale = self.network.plan(picture.1, self.side(picture.1)).scale;
         let well = SEEN_WELL * self.network.spec().min_face / scale;
         let (mut faces, small): (Vec<_>, Vec<_>) = faces.into_iter().partition(|face| face.rect.area() >= well * well);
         guesses.extend(&small);

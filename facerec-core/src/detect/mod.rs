@@ -108,10 +108,11 @@ impl Detector {
         Ok(self.faces(&[(&rgb, size)])?.pop().unwrap_or_default())
     }
 
-    /// The faces of pictures of equal canvas.
+    /// The faces of pictures of equal canvas and side.
     fn faces(&self, pictures: &[Picture<'_>]) -> Result<Vec<Vec<Detection>>> {
         let close = pictures.iter().any(|&(_, size)| !self.levels(size).is_empty());
-        let found = self.network.pass(pictures, self.options.max_side, if close { self.guess() } else { self.threshold() })?;
+        let Some(&(_, size)) = pictures.first() else { return Ok(Vec::new()) };
+        let found = self.network.pass(pictures, self.side(size), if close { self.guess() } else { self.threshold() })?;
         found.into_iter().zip(pictures).map(|(found, &picture)| self.finish(picture, found)).collect()
     }
 
@@ -120,7 +121,7 @@ impl Detector {
         let (rgb, size) = picture;
         let (mut faces, guesses): (Vec<_>, Vec<_>) = found.into_iter().partition(|face| face.score >= self.threshold());
         nms::suppress(&mut faces, self.nms_iou());
-        let most = self.options.max_side;
+        let most = self.side(size);
         let mut side = most;
         while side / 2 >= SMALLEST_PASS && faces.iter().any(|face| self.is_outgrown(face, size, side)) {
             let outgrown = |face: &Detection| self.is_outgrown(face, size, side);
@@ -170,6 +171,13 @@ impl Detector {
         Ok(found)
     }
 
+    /// Longer side, in canvas pixels, of the first look at a picture of `size` (width, height).
+    fn side(&self, size: (u32, u32)) -> u32 {
+        let (input, spec) = (self.network.input(), self.network.spec());
+        let most = self.options.max_side.unwrap_or(input.size[0].max(input.size[1]));
+        if spec.min_side == 0 { most } else { size.0.max(size.1).clamp(spec.min_side.min(most), most) }
+    }
+
     /// Least score of a face.
     fn threshold(&self) -> f32 {
         self.options.score_threshold.unwrap_or(self.network.spec().score_threshold)
@@ -216,7 +224,7 @@ impl Detect for Detector {
         let mut results = Vec::with_capacity(images.len());
         let mut rest = pictures.as_slice();
         while let Some((_, size)) = rest.first() {
-            let plan = |size| self.network.plan(size, self.options.max_side).size;
+            let plan = |size| (self.side(size), self.network.plan(size, self.side(size)).size);
             // Neighbours with the same canvas go through the network together.
             let together = rest.iter().take(most).take_while(|(_, other)| plan(*other) == plan(*size)).count();
             let (run, tail) = rest.split_at(together);

@@ -62,7 +62,7 @@ const PANORAMA: u32 = 3;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DetectOptions {
-    pub(super) max_side: u32,
+    pub(super) max_side: Option<u32>,
     pub(super) score_threshold: Option<f32>,
     pub(super) nms_iou: Option<f32>,
     pub(super) second_pass: bool,
@@ -74,7 +74,7 @@ pub struct DetectOptions {
 impl Default for DetectOptions {
     fn default() -> Self {
         Self {
-            max_side: 640,
+            max_side: None,
             score_threshold: None,
             nms_iou: None,
             second_pass: true,
@@ -86,11 +86,11 @@ impl Default for DetectOptions {
 }
 
 impl DetectOptions {
-    /// Longer side, in pixels, the picture is scaled to before the network sees it; default 640, `64..=4096`.
-    /// Less is faster and loses small faces; more finds smaller faces and costs time with its square.
+    /// Longer side, in pixels, the picture is scaled to before the network sees it, `64..=4096`; default as the model's
+    /// manifest says (usually 640). A manifest may say that smaller pictures stay as they are. Less is faster and loses small faces; more finds smaller faces and costs time with its square.
     #[must_use]
     pub fn max_side(mut self, pixels: u32) -> Self {
-        self.max_side = pixels.clamp(64, 4096);
+        self.max_side = Some(pixels.clamp(64, 4096));
         self
     }
 

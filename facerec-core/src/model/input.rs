@@ -74,6 +74,20 @@ impl InputSpec {
         }
         Ok(())
     }
+
+    /// Turns the tensor of one picture of `size` (width, height) that [`InputSpec::fill`] wrote into that of its mirror image.
+    pub(crate) fn mirror(&self, (width, _): (u32, u32), tensor: &mut [f32]) {
+        let (width, channels) = (width as usize, self.channel_count());
+        match self.layout {
+            Layout::Nchw => tensor.chunks_exact_mut(width).for_each(<[f32]>::reverse),
+            Layout::Nhwc => {
+                for row in tensor.chunks_exact_mut(width * channels) {
+                    row.reverse();
+                    row.chunks_exact_mut(channels).for_each(<[f32]>::reverse);
+                }
+            }
+        }
+    }
 }
 
 /// ITU-R BT.601 luma, rounded to a whole level as OpenCV's `COLOR_RGB2GRAY` does; `0..=255`.
@@ -105,6 +119,23 @@ mod tests {
         assert_eq!(filled(Channels::Rgb, Layout::Nhwc, 6), [1.0, 1.0, 1.0, -5.0, -10.0, -15.0]);
         assert_eq!(filled(Channels::Bgr, Layout::Nchw, 6), [11.0, -5.0, 1.0, -10.0, -9.0, -15.0]);
         assert_eq!(filled(Channels::Gray, Layout::Nchw, 2), [(20.0 - 10.0) * 0.5, -5.0]);
+    }
+
+    #[test]
+    fn a_mirrored_tensor_is_that_of_the_mirrored_picture() {
+        let (rgb, mirrored) = ([12, 22, 32, 14, 24, 34], [14, 24, 34, 12, 22, 32]);
+        for (channels, layout) in [(Channels::Rgb, Layout::Nchw), (Channels::Rgb, Layout::Nhwc), (Channels::Gray, Layout::Nhwc)] {
+            let spec = spec(channels, layout);
+            let filled = |rgb: &[u8]| {
+                let mut out = vec![0.0; 2 * spec.channel_count()];
+                spec.fill(rgb, (2, 1), (2, 1), &mut out).expect("fits");
+                out
+            };
+            let mut turned = filled(&rgb);
+            spec.mirror((2, 1), &mut turned);
+            assert_ne!(turned, filled(&rgb));
+            assert_eq!(turned, filled(&mirrored));
+        }
     }
 
     #[test]

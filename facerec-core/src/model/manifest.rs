@@ -241,6 +241,10 @@ pub struct DetectSpec {
     /// Id of the landmark model, for a head that only gives boxes.
     #[serde(default)]
     pub landmark_model: Option<String>,
+    /// Longer side, in pixels, to which smaller pictures are enlarged; those between it and the canvas stay as they are.
+    /// 0: every picture is scaled to the canvas.
+    #[serde(default)]
+    pub min_side: u32,
     /// Longest side, in pixels of the network's input, of a face that the network still frames well; 0 for any. A larger one
     /// is looked at again in a smaller copy of the picture.
     #[serde(default)]
@@ -330,6 +334,10 @@ pub struct EmbedSpec {
     /// Similarity thresholds per false match rate, measured as `models/README.md` says.
     #[serde(default)]
     pub thresholds: FmrThresholds,
+    /// Whether a face's vector is the sum of the network's answers to the face and to its mirror image, which costs twice the time
+    /// (ArcFace's `verification.py`).
+    #[serde(default)]
+    pub mirror: bool,
     /// How this embedder tells what it can recognise; absent when not measured. See `benches/recognisability`.
     #[serde(default)]
     pub recognisability: Option<RecognisabilitySpec>,
@@ -447,7 +455,8 @@ impl ModelManifest {
     pub fn preprocessing_hash(&self, file_sha256: &str) -> String {
         let InputSpec { size, channels, layout, mean, scale, .. } = &self.input;
         let points = self.embed.as_ref().map(|embed| embed.template.points(size[0]));
-        let text = format!("facerec-embedding-1|{file_sha256}|{size:?}|{channels:?}|{layout:?}|{mean:?}|{scale:?}|{points:?}");
+        let mirror = if self.embed.as_ref().is_some_and(|embed| embed.mirror) { "|mirror" } else { "" };
+        let text = format!("facerec-embedding-1|{file_sha256}|{size:?}|{channels:?}|{layout:?}|{mean:?}|{scale:?}|{points:?}{mirror}");
         digest(text.as_bytes())
     }
 }
@@ -573,5 +582,7 @@ mod tests {
         assert_ne!(hash, pack(MINIMAL).preprocessing_hash("ab"));
         assert_ne!(hash, pack(&MINIMAL.replace("127.5, 127.5]", "127.5, 0.0]")).preprocessing_hash("aa"));
         assert_ne!(hash, pack(&MINIMAL.replace("size =", "channels = \"bgr\", size =")).preprocessing_hash("aa"));
+        assert_ne!(hash, pack(&MINIMAL.replace("dim = 256", "dim = 256, mirror = true")).preprocessing_hash("aa"));
+        assert_eq!(hash, pack(&MINIMAL.replace("dim = 256", "dim = 256, mirror = false")).preprocessing_hash("aa"));
     }
 }

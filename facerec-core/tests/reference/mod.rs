@@ -30,6 +30,7 @@ pub struct Photo {
     pub name: String,
     pub image: Image,
     answers: Value,
+    default_pack: Value,
 }
 
 /// A face as the reference sees it.
@@ -43,9 +44,17 @@ pub struct ReferenceFace {
 impl Photo {
     /// The faces of the reference's `model` with scores from 0.45.
     pub fn detections(&self, model: &str) -> Vec<ReferenceFace> {
-        let wobble = numbers(&self.answers["wobble"][model]);
-        let faces = rows(&self.answers["detections"][model]).into_iter().zip(wobble);
+        let (faces, wobble) = match model {
+            "centerface" => (&self.default_pack["detections"], &self.default_pack["wobble"]),
+            _ => (&self.answers["detections"][model], &self.answers["wobble"][model]),
+        };
+        let faces = rows(faces).into_iter().zip(numbers(wobble));
         faces.map(|(row, wobble)| ReferenceFace { detection: detection(&row), steady: wobble <= 0.5 }).collect()
+    }
+
+    /// Faces of scrfd-2.5g with the unit vectors of the default pack's embedder, the mirrored face added, from the pixels that facerec decodes.
+    pub fn mirrored_embeddings(&self) -> Vec<(Detection, Vec<f32>)> {
+        self.embedded_faces().zip(rows(&self.default_pack["embeddings"])).collect()
     }
 
     /// Faces of scrfd-2.5g with the unit vectors of the reference's `embedder`, made from the pixels that facerec decodes.
@@ -71,14 +80,17 @@ pub fn photos() -> &'static [Photo] {
     static PHOTOS: LazyLock<Vec<Photo>> = LazyLock::new(|| {
         let text = include_str!("../../../fixtures/reference/reference.json");
         let fixture: Value = serde_json::from_str(text).expect("the fixture is JSON");
+        let default_pack = include_str!("../../../fixtures/reference/default_pack.json");
+        let default_pack: Value = serde_json::from_str(default_pack).expect("the fixture is JSON");
         let folder = shared().expect("asked for only when present").join("data/photos");
-        let photo = |answers: &Value| {
+        let photo = |(answers, default_pack): (&Value, &Value)| {
             let image = derive(&folder.join(answers["file"].as_str().expect("a file")), answers["steps"].as_array().expect("a list"));
             let size = [answers["width"].as_u64(), answers["height"].as_u64()];
             assert_eq!(size, [Some(image.width().into()), Some(image.height().into())], "{}", answers["name"]);
-            Photo { name: answers["name"].as_str().expect("a name").into(), image, answers: answers.clone() }
+            Photo { name: answers["name"].as_str().expect("a name").into(), image, answers: answers.clone(), default_pack: default_pack.clone() }
         };
-        fixture["photos"].as_array().expect("a list").iter().map(photo).collect()
+        let list = |fixture: &Value| fixture["photos"].as_array().expect("a list").clone();
+        list(&fixture).iter().zip(&list(&default_pack)).map(photo).collect()
     });
     &PHOTOS
 }
