@@ -61,8 +61,8 @@ cp "$home"/ffmpeg/licences/* "$binary/LICENSES/"
 # The package that users name.
 cp -r "$package"/{package.json,README.md,index.js,index.mjs,index.d.ts,index.d.mts,js,bin} LICENSE-MIT LICENSE-APACHE "$main/"
 mv "$binary/LICENSES/models.txt" "$main/models/LICENSES.txt"
-for model in ultraface-rfb landmark68 mobilefacenet-expo; do
-  cp "$home/models/$model.onnx" "$main/models/" || fail "run scripts/setup.sh first"
+for model in $(sed -n 's/^file = "\(.*\)"/\1/p' models/default.toml); do
+  cp "$home/models/$model" "$main/models/" || fail "run scripts/setup.sh first"
 done
 
 for folder in "$binary" "$main"; do

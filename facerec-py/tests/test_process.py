@@ -39,7 +39,7 @@ assert engine.detect(sys.argv[1])
 assert "onnxruntime" not in sys.modules
 paths = {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
 print("\\n".join(sorted(paths)))
-print(facerec.models.path("ultraface-rfb"))
+print(facerec.models.path("centerface"))
 """
     *libraries, model = run(code, str(obama)).stdout.split()
     ours = [Path(path) for path in libraries if any(part in path for part in ("libav", "libsw", "blas", "gomp", "gfortran", "dav1d", "264"))]
@@ -90,9 +90,9 @@ except facerec.RuntimeLibraryError as error: print(error.code, error)
 
 
 def test_options_of_an_engine(engine):
-    assert (engine.detector, engine.embedder, engine.device) == ("ultraface-rfb", "mobilefacenet-expo", "cpu")
+    assert (engine.detector, engine.embedder, engine.device) == ("centerface", "mobilefacenet-expo-mirror", "cpu")
     assert engine.library is not None and "onnxruntime" in engine.library.name
-    assert "ultraface-rfb" in repr(engine) and engine.identify_threshold > engine.threshold
+    assert "centerface" in repr(engine) and engine.identify_threshold > engine.threshold
     strict = facerec.Engine(threshold=0.9, threads=1, max_faces=1, spinning=False)
     assert strict.threshold == pytest.approx(0.9) == strict.identify_threshold and strict.threads == 1
     for wrong, kind in (

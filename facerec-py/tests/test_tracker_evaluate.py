@@ -115,17 +115,17 @@ def test_pairs_are_told_apart(engine, photos, tmp_path):
 
 def test_models_say_where_they_are_and_what_they_may(tmp_path):
     known = {model.id: model for model in facerec.models.list()}
-    default = known["ultraface-rfb"]
-    assert default.licence == "MIT" and default.commercial and default.problem is None and default.path.name == "ultraface-rfb.onnx"
+    default = known["centerface"]
+    assert default.licence == "MIT" and default.commercial and default.problem is None and default.path.name == "centerface.onnx"
     assert not known["w600k-r50"].commercial
-    assert facerec.models.path("landmark68").name == "landmark68.onnx"
+    assert facerec.models.path("centerface").name == "centerface.onnx"
     assert facerec.models.folders(models=tmp_path)[0] == tmp_path
     with pytest.raises(facerec.ModelNotFound):
         facerec.models.path("nothing")
     with pytest.raises(facerec.LicenceNotAccepted):
         facerec.models.fetch("w600k-r50", to=tmp_path)
-    [there] = facerec.models.fetch("landmark68")
-    assert there == facerec.models.path("landmark68")
+    [there] = facerec.models.fetch("centerface")
+    assert there == facerec.models.path("centerface")
     assert facerec.models.verify() == []
     shutil.copy(there, tmp_path / "yunet_2026may.onnx")
     shutil.copy(there, tmp_path / known["yunet-2026may"].file)

@@ -146,11 +146,49 @@ impl Network {
         faces
     }
 
-    /// Fills in the landmarks of `faces` where the network gave only boxes.
+    /// Fills in the landmarks of `faces`, or makes those of the network more exact, where there is a landmark network.
     pub(super) fn locate(&self, rgb: &[u8], size: (u32, u32), faces: &mut [Detection]) -> Result<()> {
-        self.landmarker.as_ref().map_or(Ok(()), |landmarker| landmarker.locate(rgb, size, faces))
+        let Some(landmarker) = &self.landmarker else { return Ok(()) };
+        if !self.head.gives_landmarks() {
+            return landmarker.locate(rgb, size, faces);
+        }
+        let own: Vec<Landmarks> = faces.iter().map(|face| face.landmarks).collect();
+        landmarker.locate(rgb, size, faces)?;
+        for (face, own) in faces.iter_mut().zip(own) {
+            face.landmarks = agreed(&own, &face.landmarks, &face.rect);
+        }
+        Ok(())
     }
 }
 
+/// The mean of both landmarks of a face, or `own` where they disagree: a landmark network sees an upright face in every box, the
+/// detector sees how it stands.
+fn agreed(own: &Landmarks, other: &Landmarks, face: &Rect) -> Landmarks {
+    let apart: f32 = own.0.iter().zip(&other.0).map(|(a, b)| (a.x - b.x).hypot(a.y - b.y)).sum();
+    if apart / own.0.len() as f32 > AGREED * face.area().sqrt() {
+        return *own;
+    }
+    Landmarks(std::array::from_fn(|i| Point::new((own.0[i].x + other.0[i].x) / 2.0, (own.0[i].y + other.0[i].y) / 2.0)))
+}
+
+/// Most distance of two networks' landmarks, as a share of the face's side, at which they are taken for the same; the mean over the
+/// five. For upright faces of LFW it is 0.03, at most 0.06 (309 photos).
+const AGREED: f32 = 0.1;
+
 /// Pictures in one run of a network with a dynamic batch: more gains nothing on a CPU and costs memory.
 const MOST_PER_RUN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn landmarks_that_agree_are_averaged_and_others_are_the_detectors() {
+        let face = Rect::new(0.0, 0.0, 100.0, 100.0);
+        let own = Landmarks([(30.0, 40.0), (70.0, 40.0), (50.0, 60.0), (35.0, 80.0), (65.0, 80.0)].map(|(x, y)| Point::new(x, y)));
+        let near = Landmarks(own.0.map(|point| Point::new(point.x + 4.0, point.y - 2.0)));
+        assert_eq!(agreed(&own, &near, &face).nose(), Point::new(52.0, 59.0));
+        let upside_down = Landmarks(own.0.map(|point| Point::new(100.0 - point.x, 100.0 - point.y)));
+        assert_eq!(agreed(&upside_down, &own, &face), upside_down);
+    }
+}

@@ -420,9 +420,9 @@ mod tests {
     fn what_is_missing_is_said() {
         let empty = folder(&[]);
         let catalog = catalog(&[&empty]);
-        let error = catalog.resolve("ultraface-rfb").unwrap_err();
+        let error = catalog.resolve("centerface").unwrap_err();
         assert_eq!(error.kind().code(), "model_not_found");
-        for word in [empty.path().to_str().unwrap(), "facerec models fetch --pack default", "MIT", "ultraface-rfb.onnx"] {
+        for word in [empty.path().to_str().unwrap(), "facerec models fetch --pack default", "MIT", "centerface.onnx"] {
             assert!(error.to_string().contains(word), "`{word}` in {error}");
         }
         let error = catalog.resolve("no-such-model").unwrap_err();

@@ -238,7 +238,7 @@ pub struct DetectSpec {
     /// Output names of the landmarks per stride.
     #[serde(default)]
     pub landmarks: Vec<String>,
-    /// Id of the landmark model, for a head that only gives boxes.
+    /// Id of the landmark model: for a head that only gives boxes, or to be averaged with the landmarks that the head gives.
     #[serde(default)]
     pub landmark_model: Option<String>,
     /// Longer side, in pixels, to which smaller pictures are enlarged; those between it and the canvas stay as they are.

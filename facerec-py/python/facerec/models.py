@@ -2,7 +2,7 @@
 
 >>> from facerec import models
 >>> [model.id for model in models.list() if model.pack == "default"]
-['ultraface-rfb', 'landmark68', 'mobilefacenet-expo']
+['centerface', 'mobilefacenet-expo-mirror']
 
 The default pack is in the package. ``models`` is a folder, or several, to look into first, as for ``Engine``.
 """
