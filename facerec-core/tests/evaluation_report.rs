@@ -1,6 +1,9 @@
 //! `evaluate::report`: figures and page on made photos, with a detector and an embedder that look at colours; and the command on real ones.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)] // what is skipped is said aloud
 
+#[cfg(feature = "cli")]
+mod facerec_command;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -237,4 +240,59 @@ fn little_is_no_error_and_nothing_is() {
     fs::write(black.path().join("Ana/broken.png"), "no picture").unwrap();
     assert!(made(black.path(), &options()).is_err());
     assert_eq!(report(&[], folder.path(), &options(), EvaluateOptions::default()).unwrap_err().kind().code(), "invalid_argument");
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_writes_the_page_and_prints_the_figures() {
+    use facerec_command::{shared, with_models};
+
+    let Some(shared) = shared() else { return };
+    let (root, photos) = (tempfile::tempdir().unwrap(), shared.join("data/photos/face_recognition/tests/test_images"));
+    for (from, to) in
+        [("obama.jpg", "Obama/1.jpg"), ("obama2.jpg", "Obama/2.jpg"), ("obama3.jpg", "Obama/3.jpg"), ("biden.jpg", "Biden/1.jpg")]
+    {
+        fs::create_dir_all(root.path().join(to).parent().unwrap()).unwrap();
+        fs::copy(photos.join(from), root.path().join(to)).unwrap();
+    }
+    let path = |name: &str| root.path().join(name).to_string_lossy().into_owned();
+    let (from, out, groups) = (path(""), path("report.html"), path("groups.tsv"));
+    fs::write(&groups, "person\toffice\nObama\tpresident\nBiden\tpresident\n").unwrap();
+    let run = with_models(&shared, ["evaluate", "report", "--from", &from, "--out", &out, "--groups", &groups]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let line = &run.lines[0];
+    let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["command", "facerec", "grouping", "out", "packs", "passed_over", "people", "photos"]);
+    let pack = &line["packs"][0];
+    assert_eq!((pack["pack"].as_str(), pack["embedder"]["id"].as_str()), (Some("scrfd-2.5g + edgeface-xs"), Some("edgeface-xs")));
+    assert_eq!((pack["verification"]["genuine_pairs"].as_i64(), pack["verification"]["impostor_pairs"].as_i64()), (Some(3), Some(3)));
+    assert_eq!((pack["verification"]["eer"].as_f64(), pack["identification"]["rank1"].as_f64()), (Some(0.0), Some(1.0)));
+    assert_eq!(
+        (pack["groups"][0]["group"].as_str(), pack["worst"]["genuine"][0]["photos"][0]["person"].as_str()),
+        (Some("president"), Some("Obama"))
+    );
+    let page = fs::read_to_string(&out).unwrap();
+    assert!(page.contains("Obama") && page.contains("data:image/jpeg") && page.contains("evaluate report --from"));
+
+    let bare = with_models(&shared, ["evaluate", "report", "--from", &from, "--out", &out, "--no-pictures"]);
+    assert_eq!(bare.code, 0, "{}", bare.stderr);
+    let page = fs::read_to_string(&out).unwrap();
+    for secret in ["Obama", "Biden", "data:image", from.trim_end_matches('/')] {
+        assert!(!page.contains(secret), "{secret}");
+    }
+    assert!(page.contains("--no-pictures") && !bare.lines[0]["packs"].to_string().contains("Obama"));
+
+    let nowhere = path("none/report.html");
+    assert_eq!(with_models(&shared, ["evaluate", "report", "--from", &from, "--out", &nowhere]).failed(), (2, "invalid_argument"));
+    fs::write(&groups, "person\toffice\nObama\n").unwrap();
+    let wrong = with_models(&shared, ["evaluate", "report", "--from", &from, "--out", &out, "--groups", &groups]);
+    assert!(wrong.failed() == (2, "invalid_argument") && wrong.stderr.contains("line 2"), "{}", wrong.stderr);
+    // Several packs are compared with each other, nowhere else.
+    let several = |args: &[&str]| with_models(&shared, ["--pack", "a", "--pack", "b"].into_iter().chain(args.iter().copied()));
+    assert_eq!(several(&["detect", "a.jpg"]).failed(), (2, "invalid_argument"));
+    assert_eq!(
+        several(&["evaluate", "report", "--from", &from, "--out", &out]).failed(),
+        (2, "invalid_argument"),
+        "with a detector of its own"
+    );
 }

@@ -82,7 +82,7 @@ pub struct PackReport {
     /// What refusing poor photos gains.
     pub rejection: Rejection,
     /// Finding a person among others; `None` where nobody has two photos.
-    pub identification: Option<Identification>,
+    pub identification: Option<SearchReport>,
     /// The same for each of [`Grouping::groups`].
     pub groups: Vec<GroupReport>,
     /// The pairs that are furthest on the wrong side.
@@ -182,7 +182,7 @@ pub struct RejectPoint {
 /// Searches among the first photos of all people with two and more.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Identification {
+pub struct SearchReport {
     /// People enrolled, with one photo each.
     pub enrolled: usize,
     /// Searches for somebody who is enrolled.
@@ -221,7 +221,7 @@ pub struct GroupReport {
     /// At the thresholds of all people: one for each of [`REPORT_FMR`].
     pub at_common_thresholds: Vec<CommonPoint>,
     /// Its people's searches among all people enrolled, at the common thresholds; `None` where it has no mated search.
-    pub identification: Option<Identification>,
+    pub identification: Option<SearchReport>,
 }
 
 /// A group's error rates at a threshold chosen on all people.

@@ -31,8 +31,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 pub use figures::{
-    CommonPoint, CurvePoint, EvaluationReport, GroupReport, Grouping, Histogram, Identification as SearchReport, ModelName, OpenSetPoint,
-    OperatingPoint, PackReport, PairedPhoto, REPORT_FMR, REPORT_FPIR, RejectPoint, Rejection, Verification, WorstPair, WorstPairs,
+    CommonPoint, CurvePoint, EvaluationReport, GroupReport, Grouping, Histogram, ModelName, OpenSetPoint, OperatingPoint, PackReport,
+    PairedPhoto, REPORT_FMR, REPORT_FPIR, RejectPoint, Rejection, SearchReport, Verification, WorstPair, WorstPairs,
 };
 
 use self::bootstrap::Bootstrap;

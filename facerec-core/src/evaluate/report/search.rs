@@ -1,6 +1,6 @@
-//! Identification: the first photo of everybody with two and more is enrolled, the rest is looked up.
+//! SearchReport: the first photo of everybody with two and more is enrolled, the rest is looked up.
 
-use super::figures::{Identification, OpenSetPoint, REPORT_FPIR};
+use super::figures::{OpenSetPoint, REPORT_FPIR, SearchReport};
 use super::impostors::passing;
 use super::rates::share;
 use super::sample::{Folder, Sample};
@@ -75,7 +75,7 @@ pub(super) fn identification(
     thresholds: [Option<f32>; REPORT_FPIR.len()],
     enrolled: usize,
     of: impl Fn(usize) -> bool,
-) -> Option<Identification> {
+) -> Option<SearchReport> {
     let searches: Vec<&Search> = searches.iter().filter(|search| of(search.person)).collect();
     let mated = searches.iter().filter(|search| search.mated).count();
     let count = |holds: &dyn Fn(&Search) -> bool| searches.iter().filter(|search| holds(search)).count() as u64;
@@ -91,7 +91,7 @@ pub(super) fn identification(
         }
     });
     let open_set = open_set.collect();
-    Some(Identification { enrolled, mated, non_mated: searches.len(), rank1: share(hits, mated as u64)?, open_set })
+    Some(SearchReport { enrolled, mated, non_mated: searches.len(), rank1: share(hits, mated as u64)?, open_set })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::figures::{CommonPoint, GroupReport, Identification, OperatingPoint, PackReport, Verification};
+use super::figures::{CommonPoint, GroupReport, OperatingPoint, PackReport, SearchReport, Verification};
 use crate::text::html::isolated;
 
 /// A table: a head, and rows whose cells are HTML.
@@ -65,8 +65,8 @@ pub(super) fn thresholds(name: &str, verification: &Verification) -> String {
 }
 
 /// Searches, a row per pack or group.
-pub(super) fn searches<'a>(first: &str, rows: impl Iterator<Item = (String, &'a Identification)>) -> String {
-    let row = |(name, found): (String, &Identification)| {
+pub(super) fn searches<'a>(first: &str, rows: impl Iterator<Item = (String, &'a SearchReport)>) -> String {
+    let row = |(name, found): (String, &SearchReport)| {
         let mut row = vec![
             name,
             grouped(found.enrolled as u64),
