@@ -29,7 +29,7 @@ const PROMISED = [
       search: [2, true], add: [2, true], verify: [0], compact: [0], stats: [0], close: [0],
     },
   ],
-  [evaluate, binding.evaluate, { pairs: [3], identification: [2], calibrate: [3], clusters: [2, true], tracks: [2] }],
+  [evaluate, binding.evaluate, { pairs: [3], identification: [2], calibrate: [3], clusters: [2, true], report: [2, true], tracks: [2] }],
   [models, binding.models, { list: [0, true], path: [1, true], fetch: [0, true] }],
 ]
 

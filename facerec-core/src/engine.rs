@@ -8,6 +8,7 @@ use crate::detect::{DetectOptions, Detector};
 use crate::embed::{Embed, Embedder};
 use crate::enroll::{self, EnrollOptions, Enrolment, Identified};
 use crate::error::{Error, Result};
+use crate::evaluate::JudgedPack;
 use crate::face::{Embedding, Face, ModelKey};
 use crate::gallery::{Cluster, ClusterOptions, DecisionOptions, Gallery, GalleryOptions, SearchFilter};
 use crate::image::ImageView;
@@ -457,6 +458,12 @@ impl Engine {
     /// Detection and embedding joined, as pipelines and evaluations use them.
     pub fn analyzer(&self) -> &Analyzer {
         &self.analyzer
+    }
+
+    /// This engine's models as a pack called `name`, or by their ids, in a [report](crate::evaluate::report()).
+    pub fn judged_as(&self, name: Option<&str>) -> JudgedPack<'_> {
+        let name = name.map_or_else(|| format!("{} + {}", self.detector.id(), self.embedder.id()), str::to_owned);
+        JudgedPack::new(name, &self.analyzer, self.detector.files())
     }
 
     /// The model that this engine's embeddings come from.

@@ -45,6 +45,7 @@
 //! | `faiss` | yes | search with FAISS, built from source; without it a plain exact search |
 //! | `video` | yes | reading and writing videos with FFmpeg; without it frames of one's own |
 //! | `fetch` | yes | downloading models over https |
+//! | `charts` | yes | the page of [`evaluate::report`](evaluate::report()) with its curves; without it the figures |
 //! | `cli` | | the `facerec` command |
 //! | `cuda` `tensorrt` `coreml` `directml` `openvino` | | devices, used only when a [`Device`] asks for them |
 //! | `download-binaries` | | ONNX Runtime fetched and linked when the crate is built (needs the open internet) |

@@ -9,6 +9,7 @@
 //! invisible characters appear as `\u{202e}`, bytes that are not UTF-8 as `\xe9`. What is shown holds no secret of an address either
 //! ([`without_secrets`]): everything that the library and the command show to people goes through here.
 
+pub(crate) mod html;
 mod secrets;
 
 use std::borrow::Cow;

@@ -1,12 +1,14 @@
-//! How good it is: verification, identification, calibration, clustering and tracking scores.
+//! How good it is: verification, identification, calibration, clustering and tracking scores, and a report.
 
 use std::path::Path;
 
 use facerec_core::evaluate as core;
 use facerec_core::evaluate::{EvaluateOptions, TrackFile};
 use facerec_core::gallery::ClusterOptions;
-use facerec_core::{CancelToken, Engine as CoreEngine, Result};
+use facerec_core::{CancelToken, Engine as CoreEngine, Error, Result};
+use napi::bindgen_prelude::{ClassInstance, Either};
 use napi_derive::napi;
+use serde_json::{Map, Value};
 
 use crate::cancel::{Cancel, token};
 use crate::engine::Engine;
@@ -234,6 +236,83 @@ pub fn clusters(
         let ways = options.unwrap_or_default().into_core(&engine)?;
         let found = evaluating(&engine, &token, |analyzer, options| core::clusters(analyzer, Path::new(&folder), &ways, options))?;
         Ok(ways.iter().zip(&found).map(|(way, found)| ClusterReport::new(way, found)).collect())
+    })
+}
+
+/// What a report is to have.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct ReportOptions {
+    /// Where a page with all of it is written, as HTML that needs nothing else.
+    pub out: Option<String>,
+    /// Whether the worst pairs are shown, with names, paths and faces; default yes. Without, nothing says who the people are.
+    pub pictures: Option<bool>,
+    /// A table of people and groups (CSV or with tabs, a header `person,group`) to have the figures of each group.
+    pub groups: Option<String>,
+    /// What the engines are called, in their order. Default: by the ids of their models.
+    pub names: Option<Vec<String>>,
+}
+
+/// Judges the models of one or up to seven engines, side by side, on your own photos (one sub-folder of `folder` per person, the main
+/// face of each photo): error curves, thresholds with intervals, what refusing poor photos gains, identification, groups, the worst pairs.
+#[napi(
+    namespace = "evaluate",
+    ts_args_type = "engines: Engine | Array<Engine>, folder: string, options?: ReportOptions",
+    ts_return_type = "Promise<EvaluationReport>",
+    catch_unwind
+)]
+pub fn report(
+    engines: Either<ClassInstance<'_, Engine>, Vec<ClassInstance<'_, Engine>>>,
+    folder: String,
+    options: Option<ReportOptions>,
+    cancel: Option<&Cancel>,
+) -> Work<Value> {
+    let engines: Vec<_> = match &engines {
+        Either::A(engine) => vec![engine.core()],
+        Either::B(engines) => engines.iter().map(|engine| engine.core()).collect(),
+    };
+    let token = token(cancel);
+    Work::queue(token.clone(), move || {
+        let ReportOptions { out, pictures, groups, names } = options.unwrap_or_default();
+        let names = names.unwrap_or_default();
+        if !names.is_empty() && names.len() != engines.len() {
+            let reason = format!("expected a name for each of {} engines, got `{}`", engines.len(), names.len());
+            return Err(Error::InvalidArgument { name: "names", reason });
+        }
+        let packs: Vec<_> = engines.iter().enumerate().map(|(at, engine)| engine.judged_as(names.get(at).map(String::as_str))).collect();
+        let mut wanted = core::ReportOptions::default();
+        wanted.pictures = pictures.unwrap_or(true);
+        wanted.groups = groups.map(Into::into);
+        let cancelled = || token.is_cancelled();
+        let workers = engines.iter().map(|engine| engine.workers()).max().unwrap_or(1);
+        let options = EvaluateOptions { workers, cancelled: &cancelled, ..EvaluateOptions::default() };
+        let found = core::report(&packs, Path::new(&folder), &wanted, options)?;
+        out.iter().try_for_each(|out| found.write_html(out))?;
+        let figures =
+            serde_json::from_str(&found.to_json()?).map_err(|error| Error::Internal { reason: format!("read a report: {error}") });
+        Ok(in_camel_case(figures?))
+    })
+}
+
+/// The same figures under names as JavaScript has them.
+fn in_camel_case(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(in_camel_case).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, part)| (camel(&name), in_camel_case(part))).collect::<Map<_, _>>())
+        }
+        plain => plain,
+    }
+}
+
+fn camel(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut out, word| {
+        let mut letters = word.chars();
+        out.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        out.push_str(letters.as_str());
+        out
     })
 }
 

@@ -249,6 +249,34 @@ test('evaluations', async () => {
   assert.equal((await failure(evaluate.pairs(engine, '/no/such', '/no/such'))).code, 'ERR_FACEREC_IO')
 })
 
+test('a report has figures and a page', async () => {
+  const { cpSync, mkdirSync, readFileSync, writeFileSync } = await import('node:fs')
+  const engine = await sharedEngine()
+  const place = folder()
+  for (const [name, photos] of [['obama', [obama, obama2]], ['biden', [biden]]]) {
+    mkdirSync(join(place, name))
+    photos.forEach((photo, number) => cpSync(photo, join(place, name, `${number}.jpg`)))
+  }
+  const [out, groups] = [join(place, 'report.html'), join(place, 'groups.csv')]
+  writeFileSync(groups, 'person,office\nobama,president\n')
+  const report = await evaluate.report([engine, engine], place, { out, groups, names: ['one', '<two>'] })
+  assert.deepEqual([report.people, report.photos, report.packs.map((pack) => pack.pack)], [2, 3, ['one', '<two>']])
+  const [one, two] = report.packs
+  assert.deepEqual(one.verification, two.verification)
+  assert.deepEqual([one.verification.genuinePairs, one.verification.impostorPairs, one.verification.operatingPoints[0].threshold], [1, 2, null])
+  assert.deepEqual([one.identification.rank1, one.identification.nonMated, one.rejection.byQuality], [1, 2, []])
+  assert.deepEqual(report.grouping, { attribute: 'office', groups: ['president'], peopleWithout: 1, peopleElsewhere: 0 })
+  assert.equal(one.worst.genuine[0].photos[0].person, 'obama')
+  assert.ok(readFileSync(out, 'utf8').includes('&lt;two&gt;'))
+  const bare = await evaluate.report(engine, place, { out, pictures: false })
+  assert.deepEqual(bare.packs[0].worst, { impostor: [], genuine: [] })
+  assert.ok(!/obama|data:image/.test(readFileSync(out, 'utf8')))
+  for (const wrong of [evaluate.report([], place), evaluate.report(engine, place, { names: ['a', 'b'] })]) {
+    assert.equal((await failure(wrong)).code, 'ERR_FACEREC_INVALID_ARGUMENT')
+  }
+  assert.equal((await failure(evaluate.report(engine, place, { signal: AbortSignal.abort() }))).code, 'ERR_FACEREC_CANCELLED')
+})
+
 test('clusters are scored against the folders', async () => {
   const { cpSync, mkdirSync } = await import('node:fs')
   const engine = await sharedEngine()

@@ -21,8 +21,19 @@ fn watched<T: Send + 'static>(
     progress: Option<Bound<'_, PyAny>>,
     work: impl FnOnce(&facerec_core::Engine, EvaluateOptions<'_>) -> facerec_core::Result<T> + Send + 'static,
 ) -> PyResult<T> {
-    process::enter()?;
     let engine = Arc::clone(&engine.core);
+    let workers = engine.workers();
+    watched_with(py, workers, progress, move |options| work(&engine, options))
+}
+
+/// [`watched`] for work that brings its engines along.
+fn watched_with<T: Send + 'static>(
+    py: Python<'_>,
+    workers: usize,
+    progress: Option<Bound<'_, PyAny>>,
+    work: impl FnOnce(EvaluateOptions<'_>) -> facerec_core::Result<T> + Send + 'static,
+) -> PyResult<T> {
+    process::enter()?;
     let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let told = Arc::clone(&counts);
     let thread = std::thread::Builder::new().name("facerec-evaluate".into()).spawn(move || {
@@ -30,7 +41,7 @@ fn watched<T: Send + 'static>(
             told[0].fetch_max(done, Ordering::Relaxed);
             told[1].store(all, Ordering::Relaxed);
         };
-        work(&engine, EvaluateOptions { workers: engine.workers(), progress: &tell, ..EvaluateOptions::default() })
+        work(EvaluateOptions { workers, progress: &tell, ..EvaluateOptions::default() })
     })?;
     while !thread.is_finished() {
         py.detach(|| std::thread::sleep(Duration::from_millis(20)));
@@ -110,6 +121,31 @@ fn cluster_report<'py>(py: Python<'py>, way: &ClusterOptions, report: &core::Clu
     let pairs = (pair_precision, pair_recall, report.pair_f1());
     let bcubed = (report.bcubed_precision, report.bcubed_recall, report.bcubed_f1());
     records::report(py, "ClusterReport", (way.threshold, way.strict_step, faces, no_face, persons, clusters, mixed, pairs, bcubed))
+}
+
+/// The figures as JSON, of which `facerec.evaluate` makes dataclasses.
+#[pyfunction]
+#[pyo3(signature = (engines, folder, *, out=None, pictures=true, groups=None, progress=None))]
+pub(crate) fn report(
+    py: Python<'_>,
+    engines: Vec<(Option<String>, PyRef<'_, Engine>)>,
+    folder: PathBuf,
+    out: Option<PathBuf>,
+    pictures: bool,
+    groups: Option<PathBuf>,
+    progress: Option<Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    let engines: Vec<_> = engines.into_iter().map(|(name, engine)| (name, Arc::clone(&engine.core))).collect();
+    let workers = engines.iter().map(|(_, engine)| engine.workers()).max().unwrap_or(1);
+    let mut wanted = core::ReportOptions::default();
+    wanted.pictures = pictures;
+    wanted.groups = groups;
+    watched_with(py, workers, progress, move |options| {
+        let packs: Vec<_> = engines.iter().map(|(name, engine)| engine.judged_as(name.as_deref())).collect();
+        let found = core::report(&packs, &folder, &wanted, options)?;
+        out.iter().try_for_each(|out| found.write_html(out))?;
+        found.to_json()
+    })
 }
 
 #[pyfunction]

@@ -27,7 +27,7 @@ mod _core {
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]
-    use super::evaluate::{calibrate, clusters, identification, pairs, tracks};
+    use super::evaluate::{calibrate, clusters, identification, pairs, report, tracks};
     #[pymodule_export]
     use super::gallery::Gallery;
     #[pymodule_export]

@@ -99,6 +99,34 @@ def test_clusters_are_scored_against_the_folders(engine, labelled):
         facerec.evaluate.clusters(engine, labelled / "missing")
 
 
+def test_a_report_has_figures_and_a_page(engine, labelled, tmp_path):
+    page, groups, told = tmp_path / "report.html", tmp_path / "groups.csv", []
+    groups.write_text("person,office\nobama,president\n")
+    report = facerec.evaluate.report(
+        {"one": engine, "<two>": engine}, labelled, out=page, groups=groups, progress=lambda *now: told.append(now)
+    )
+    assert (report.people, report.photos, [pack.pack for pack in report.packs]) == (2, 4, ["one", "<two>"])
+    one, two = report.packs
+    assert one.verification == two.verification and isinstance(one, facerec.PackReport)
+    assert (one.verification.genuine_pairs, one.verification.impostor_pairs, one.verification.eer) == (3, 3, 0)
+    assert [point.fmr for point in one.verification.operating_points] == pytest.approx([1e-2, 1e-3, 1e-4, 1e-5])
+    assert one.verification.operating_points[0].threshold is None, "three pairs tell nothing of 1e-2"
+    assert (one.identification.rank1, one.identification.enrolled, one.identification.mated) == (1, 1, 2)
+    assert report.grouping == facerec.Grouping("office", ("president",), 1, 0)
+    assert one.groups[0].verification.people == 1 and one.worst.genuine[0].photos[0].person == "obama"
+    assert isinstance(one.worst.genuine[0].photos, tuple) and json.loads(json.dumps(report.to_dict()))["photos"] == 4
+    assert all(done <= photos for done, photos in told)
+    assert "&lt;two&gt;" in page.read_text() and "data:image/jpeg" in page.read_text()
+    bare = facerec.evaluate.report(engine, labelled, out=page, pictures=False)
+    assert bare.packs[0].worst == facerec.WorstPairs((), ()) and bare.packs[0].pack.endswith(bare.packs[0].embedder.id)
+    assert "obama" not in page.read_text() and "data:image" not in page.read_text()
+    groups.write_text("person,office\nobama\n")
+    with pytest.raises(facerec.InvalidArgument, match="line 2"):
+        facerec.evaluate.report(engine, labelled, groups=groups)
+    with pytest.raises(facerec.InvalidArgument):
+        facerec.evaluate.report({}, labelled)
+
+
 def test_pairs_are_told_apart(engine, photos, tmp_path):
     for name, files in {"A": ["obama.jpg", "obama2.jpg", "obama3.jpg"], "B": ["biden.jpg"]}.items():
         (tmp_path / name).mkdir()

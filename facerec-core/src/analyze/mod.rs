@@ -10,8 +10,8 @@ use crate::align::align_rgb;
 use crate::detect::Detect;
 use crate::embed::Embed;
 use crate::error::Result;
-use crate::face::{Detection, Embedding, Face, Quality};
-use crate::geometry::Landmarks;
+use crate::face::{Detection, Embedding, Face, ModelKey, Quality};
+use crate::geometry::{Landmarks, Point};
 use crate::image::{Image, ImageView, Turn};
 use crate::quality::assess;
 use crate::uprightness::UPRIGHT;
@@ -54,6 +54,16 @@ impl Analyzer {
     pub fn turned(mut self, on: bool) -> Self {
         self.turned = on;
         self
+    }
+
+    /// The model the vectors come from.
+    pub fn model_key(&self) -> &Arc<ModelKey> {
+        self.embedder.model_key()
+    }
+
+    /// Where the five landmarks lie in an aligned picture, and the side of that square picture in pixels.
+    pub(crate) fn template(&self) -> ([Point; 5], u32) {
+        self.embedder.template()
     }
 
     /// Whether turned faces are read upright.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use options::{Detail, DetectOptions};
 
 use crate::error::Result;
-use crate::face::Detection;
+use crate::face::{Detection, ModelKey};
 use crate::geometry::Rect;
 use crate::image::ImageView;
 use crate::model::{DetectSpec, ModelCatalog, ResolvedModel};
@@ -56,6 +56,7 @@ pub trait Detect: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Detector {
     network: Arc<Network>,
+    files: Arc<[ModelKey]>,
     options: DetectOptions,
 }
 
@@ -78,18 +79,24 @@ impl Detector {
     /// # Errors
     /// As [`Detector::open`].
     pub fn from_files(runtime: &Runtime, model: &ResolvedModel, landmark: Option<&ResolvedModel>, options: DetectOptions) -> Result<Self> {
-        Ok(Self { network: Arc::new(Network::open(runtime, model, landmark)?), options })
+        let files = std::iter::once(model).chain(landmark).map(|file| ModelKey::new(&file.manifest.id, &file.sha256)).collect();
+        Ok(Self { network: Arc::new(Network::open(runtime, model, landmark)?), files, options })
     }
 
     /// The same opened network with other options: no model is opened again, and its sessions are shared.
     #[must_use]
     pub fn with_options(&self, options: DetectOptions) -> Self {
-        Self { network: Arc::clone(&self.network), options }
+        Self { network: Arc::clone(&self.network), files: Arc::clone(&self.files), options }
     }
 
     /// The model's id.
     pub fn id(&self) -> &str {
         self.network.id()
+    }
+
+    /// The files it consists of: the network, and its landmark network when it needs one. Each hash is the file's sha256.
+    pub fn files(&self) -> &[ModelKey] {
+        &self.files
     }
 
     /// How it looks for faces.

@@ -1,10 +1,11 @@
-//! How good is it: verification on pairs, calibration of a threshold, closed-set identification, clustering.
+//! How good is it: verification on pairs, calibration of a threshold, closed-set identification, clustering, and all of it as a report.
 
 mod calibrate;
 mod clusters;
 mod curve;
 mod identification;
 mod pairs;
+pub mod report;
 mod tracks;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ pub use calibrate::{Calibration, calibrate};
 pub use clusters::{ClusterReport, clusters};
 pub use identification::{IdentificationReport, identification};
 pub use pairs::{PairsReport, pairs};
+pub use report::{EvaluationReport, JudgedPack, ReportOptions, report};
 pub use tracks::{FrameBox, Identification, TrackFile, TrackReport, TruthTrack, tracks};
 
 use crate::analyze::{Analyzer, parallel};
@@ -65,18 +67,26 @@ fn labelled(folder: &Path) -> Result<PeopleFolder> {
 /// The embedding of each photo's main face; `None` where no face was found.
 ///
 /// # Errors
-/// The first photo that cannot be read or analysed ends the evaluation: a figure over fewer photos would be another figure.
+/// As [`main_faces`].
 fn embed_photos(analyzer: &Analyzer, photos: &[impl AsRef<Path> + Sync], options: EvaluateOptions<'_>) -> Result<Vec<Option<Embedding>>> {
+    Ok(main_faces(analyzer, photos, options)?.into_iter().map(|face| face?.embedding).collect())
+}
+
+/// Each photo's main face with its embedding; `None` where no face was found.
+///
+/// # Errors
+/// The first photo that cannot be read or analysed ends the evaluation: a figure over fewer photos would be another figure.
+fn main_faces(analyzer: &Analyzer, photos: &[impl AsRef<Path> + Sync], options: EvaluateOptions<'_>) -> Result<Vec<Option<Face>>> {
     let done = std::sync::atomic::AtomicUsize::new(0);
-    let results = parallel(photos.len(), options.workers, |index| -> Result<Option<Embedding>> {
+    let results = parallel(photos.len(), options.workers, |index| -> Result<Option<Face>> {
         if (options.cancelled)() {
             return Err(Error::Cancelled);
         }
         let image = Image::open(photos[index].as_ref())?;
         let faces = analyzer.embed(&image)?;
-        let embedding = main_face(&faces, image.width(), image.height()).and_then(|face| face.embedding.clone());
+        let face = main_face(&faces, image.width(), image.height()).cloned();
         (options.progress)(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, photos.len());
-        Ok(embedding)
+        Ok(face)
     });
     results.into_iter().collect()
 }

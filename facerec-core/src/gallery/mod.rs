@@ -44,6 +44,7 @@ pub use decision::{Candidate, Decision, DecisionOptions, DecisionReason};
 pub use duplicates::Duplicate;
 pub use filter::SearchFilter;
 pub use index::IndexKind;
+pub(crate) use index::dot;
 pub use key::GalleryKey;
 pub use options::GalleryOptions;
 pub use records::{

@@ -63,7 +63,7 @@ impl Image {
 }
 
 /// Writes beside the target and renames: a reader never sees half a file, and a failed write leaves the old one.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temporary = path.with_file_name(format!(".facerec-{}-{number}.tmp", std::process::id()));

@@ -15,6 +15,8 @@ pub use decode::DecodeLimits;
 pub use draw::{Annotation, Tone, annotate};
 #[cfg(feature = "video")]
 pub(crate) use draw::{Namesakes, annotate_among};
+#[cfg(feature = "charts")]
+pub(crate) use encode::write_whole;
 pub(crate) use resize::{resize_bilinear, resize_part};
 pub use samples::Samples;
 pub(crate) use turn::{Turn, rearranged};

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Person, Report, clock};
 use crate::error::Result;
 use crate::pipeline::{BestShot, Sighting};
+use crate::text::html::{escape, isolated};
 use crate::video::Reception;
 
 const STYLE: &str = include_str!("style.css");
@@ -210,26 +211,6 @@ fn title_of(place: usize, people: &[Person<'_>]) -> String {
 
 fn colour_of(place: usize, person: &Person<'_>) -> &'static str {
     if person.name.is_some() { COLOURS[place % COLOURS.len()] } else { UNKNOWN }
-}
-
-/// A name in its own direction, whatever stands around it.
-fn isolated(name: &str) -> String {
-    format!("<bdi>{}</bdi>", escape(name))
-}
-
-fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push_str(&crate::text::escape(c.encode_utf8(&mut [0; 4]))),
-            c => out.push(c),
-        }
-        out
-    })
 }
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -2,7 +2,7 @@
 
 import {
   Engine, Gallery, Sightings, Tracker, evaluate, models,
-  type Box, type Calibration, type ClusterReport, type Comparison, type DecisionReason, type EmbeddedFace, type Enrolment, type EnrolledFace, type ErrorCode,
+  type Box, type Calibration, type ClusterReport, type Comparison, type DecisionReason, type EmbeddedFace, type Enrolment, type EnrolledFace, type ErrorCode, type EvaluationReport,
   type Face, type FacerecError, type GalleryStats, type IdentifiedFace, type ImageInput, type ImportReport, type Landmarks, type ModelInfo, type Person,
   type Progress, type RejectReason, type Sighting, type TrackReport, type TrackStep, type VerifyReport, type VideoSummary,
 } from '../../index.mjs'
@@ -28,6 +28,7 @@ is<Awaited<ReturnType<Gallery['importFrom']>>, ImportReport>(true)
 is<Awaited<ReturnType<Gallery['verify']>>, VerifyReport>(true)
 is<Awaited<ReturnType<typeof evaluate.calibrate>>, Calibration[]>(true)
 is<Awaited<ReturnType<typeof evaluate.clusters>>, ClusterReport[]>(true)
+is<Awaited<ReturnType<typeof evaluate.report>>, EvaluationReport>(true)
 is<Awaited<ReturnType<typeof evaluate.tracks>>, TrackReport>(true)
 is<Awaited<ReturnType<Gallery['stats']>>, GalleryStats>(true)
 is<GalleryStats['recall'], number | null>(true)

@@ -69,6 +69,7 @@ __all__ = [
     "model_list",
     "model_path",
     "pairs",
+    "report",
     "tracks",
 ]
 
@@ -94,6 +95,15 @@ def clusters(
     strict_step: float | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Table[ClusterReport]: ...
+def report(
+    engines: Sequence[tuple[str | None, Engine]],
+    folder: _StrPath,
+    *,
+    out: _StrPath | None = None,
+    pictures: bool = True,
+    groups: _StrPath | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> str: ...
 def tracks(truth: _StrPath, result: _StrPath) -> TrackReport: ...
 def model_list(models: _Folders | None = None) -> Table[ModelInfo]: ...
 def model_folders(models: _Folders | None = None) -> list[Path]: ...

@@ -1,4 +1,4 @@
-"""How good is it: verification on pairs, closed-set identification, a threshold for one's own photos, clusters, and tracks.
+"""How good is it: verification on pairs, closed-set identification, a threshold for one's own photos, clusters, tracks, and a report.
 
 Photos are read in parallel. ``progress`` is called now and then with how many photos of how many are done. After
 Ctrl-C the photos in work are finished in the background.
@@ -6,9 +6,12 @@ Ctrl-C the photos in work are finished in the background.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import _core
+from ._reports import EvaluationReport
 
 if TYPE_CHECKING:
     import os
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     Path = str | os.PathLike[str]
     OnProgress = Callable[[int, int], object]
 
-__all__ = ["calibrate", "clusters", "identification", "pairs", "tracks"]
+__all__ = ["calibrate", "clusters", "identification", "pairs", "report", "tracks"]
 
 
 def pairs(engine: Engine, pairs: Path, images: Path, *, progress: OnProgress | None = None) -> PairsReport:
@@ -79,6 +82,30 @@ def clusters(
     """
     thresholds = [threshold] if isinstance(threshold, (int, float)) else list(threshold)
     return _core.clusters(engine, folder, threshold=thresholds, strict_step=strict_step, progress=progress)
+
+
+def report(
+    engines: Engine | Mapping[str, Engine],
+    folder: Path,
+    *,
+    out: Path | None = None,
+    pictures: bool = True,
+    groups: Path | None = None,
+    progress: OnProgress | None = None,
+) -> EvaluationReport:
+    """Judges the models of one or several engines on your own photos: error curves, thresholds with intervals, identification, and more.
+
+    Args:
+        engines: Whose models are judged: an engine, or up to seven by name, side by side.
+        folder: One sub-folder of photos per person; the main face of each photo counts.
+        out: Where a page with all of it is written, as HTML that needs nothing else.
+        pictures: Whether the worst pairs are shown, with names, paths and faces. Without, nothing says who the people are.
+        groups: A table of people and groups (CSV or with tabs, a header ``person,group``) to have the figures of each group.
+        progress: Called with how many photos of how many are done.
+    """
+    named = list(engines.items()) if isinstance(engines, Mapping) else [(None, engines)]
+    found = _core.report(named, folder, out=out, pictures=pictures, groups=groups, progress=progress)
+    return EvaluationReport._of(json.loads(found))
 
 
 def tracks(truth: Path, result: Path) -> TrackReport:

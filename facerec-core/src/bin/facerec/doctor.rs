@@ -140,15 +140,17 @@ fn models(global: &Global, report: &mut Report<'_>) -> Outcome<()> {
     let status = if folders.is_empty() { Status::Note } else { Status::Ok };
     report.line("model folders", status, &folders.join(", "))?;
     let mut wanted: Vec<String> = Vec::new();
-    match catalog.required(&global.pack) {
+    match catalog.required(global.pack()) {
         Ok(models) => wanted.extend(models.iter().map(|model| model.id.clone())),
         Err(error) => report.line("models", Status::Problem, &error.to_string())?,
     }
     // What was asked for by name takes the place of the pack's.
     for (own, role) in [(&global.detector, "detector"), (&global.embedder, "embedder")] {
         let Some(own) = own else { continue };
-        let packs =
-            catalog.pack(&global.pack).ok().and_then(|pack| if role == "detector" { pack.detector.clone() } else { pack.embedder.clone() });
+        let packs = catalog
+            .pack(global.pack())
+            .ok()
+            .and_then(|pack| if role == "detector" { pack.detector.clone() } else { pack.embedder.clone() });
         let landmark = |id: &String| catalog.model(id).ok().and_then(|model| model.detect.as_ref()?.landmark_model.clone());
         let replaced = [packs.clone(), packs.as_ref().and_then(landmark)];
         wanted.retain(|id| !replaced.iter().flatten().any(|other| other == id));

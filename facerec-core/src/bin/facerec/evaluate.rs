@@ -11,11 +11,19 @@ use super::exit::{Exit, Outcome};
 use super::options::Global;
 use super::output::Output;
 use super::record::{passed_over, passed_over_line};
+use super::report;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
+}
+
+impl Args {
+    /// Whether several packs are compared.
+    pub(crate) fn takes_several_packs(&self) -> bool {
+        matches!(self.what, What::Report(_))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +53,8 @@ enum What {
         #[arg(long, value_name = "SIMILARITY", allow_negative_numbers = true)]
         threshold: Vec<f32>,
     },
+    /// Judge packs on your own photos: figures, and a page that shows them with curves and the worst pairs.
+    Report(report::Args),
     /// Compare tracks with a truth.
     Tracks {
         /// The truth: JSON Lines like the command `video --boxes` prints, or MOT text.
@@ -59,6 +69,9 @@ enum What {
 pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome {
     if let What::Tracks { truth, result } = &args.what {
         return judge(truth, result, output);
+    }
+    if let What::Report(args) = &args.what {
+        return report::run(global, args, output);
     }
     let engine = global.engine(usize::MAX, None)?;
     let (bar, progress) = output.counting_bar("photos");
@@ -118,7 +131,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
             ways.iter().zip(&reports).try_for_each(|(way, report)| put_together(way, report, output))?;
             output.remark(&reports.first().map_or_else(String::new, |report| passed_over_line(&report.passed_over)))?;
         }
-        What::Tracks { .. } => {} // needs no models: done above
+        What::Tracks { .. } | What::Report(_) => {} // need no engine, or several: done above
     }
     Ok(Exit::Done)
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
         options = options.root_certificate(file);
     }
     let ids: Vec<String> = match args.ids.as_slice() {
-        [] => catalog.required(&global.pack).in_models()?.iter().map(|model| model.id.clone()).collect(),
+        [] => catalog.required(global.pack()).in_models()?.iter().map(|model| model.id.clone()).collect(),
         ids => ids.to_vec(),
     };
     let bar = output.bytes_bar();

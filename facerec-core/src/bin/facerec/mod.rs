@@ -24,6 +24,7 @@ mod output;
 mod people;
 mod photo;
 mod record;
+mod report;
 mod video;
 
 use std::ffi::OsString;
@@ -113,6 +114,11 @@ fn say(error: &clap::Error, args: &[OsString]) {
 
 fn run(cli: &Cli, output: &mut Output) -> Outcome {
     let global = &cli.global;
+    let compares = matches!(&cli.command, Command::Evaluate(args) if args.takes_several_packs());
+    if global.packs.len() > 1 && !compares {
+        let reason = format!("expected one pack, got {}; only `evaluate report` compares several", global.packs.len());
+        return Err(facerec_core::Error::InvalidArgument { name: "pack", reason }.into());
+    }
     match &cli.command {
         Command::Detect(args) => detect::run(global, args, output),
         Command::Embed(args) => detect::run_embed(global, args, output),

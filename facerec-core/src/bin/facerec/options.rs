@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use facerec_core::gallery::GalleryKey;
-use facerec_core::{Detail, DetectOptions, Device, Engine, EngineBuilder, GalleryOptions};
+use facerec_core::{Detail, DetectOptions, Device, Engine, EngineBuilder, Error, GalleryOptions};
 
 use super::exit::{InModels, Outcome};
 
@@ -14,9 +14,9 @@ pub(crate) struct Global {
     /// Folder with model files and manifests, searched first; may be given several times.
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub(crate) models: Vec<PathBuf>,
-    /// Pack whose detector and embedder are used.
-    #[arg(long, global = true, value_name = "NAME", default_value = "default", help_heading = "Global options")]
-    pub(crate) pack: String,
+    /// Pack whose detector and embedder are used; `evaluate report` takes several.
+    #[arg(long = "pack", global = true, value_name = "NAME", default_value = "default", help_heading = "Global options")]
+    pub(crate) packs: Vec<String>,
     /// Another detector than the pack's.
     #[arg(long, global = true, value_name = "ID", help_heading = "Global options")]
     pub(crate) detector: Option<String>,
@@ -67,9 +67,14 @@ impl Global {
         Ok(options)
     }
 
+    /// The one pack: several are refused before any subcommand but `evaluate report` runs.
+    pub(crate) fn pack(&self) -> &str {
+        self.packs.first().map_or("default", String::as_str)
+    }
+
     /// The engine's builder for `photos` inputs.
     pub(crate) fn builder(&self, photos: usize) -> EngineBuilder {
-        let mut builder = Engine::builder().pack(&self.pack).device(self.device.clone()).turned(!self.as_it_stands);
+        let mut builder = Engine::builder().pack(self.pack()).device(self.device.clone()).turned(!self.as_it_stands);
         builder = builder.detect_options(DetectOptions::default().detail(self.detail));
         for folder in &self.models {
             builder = builder.model_folder(folder);
@@ -99,6 +104,21 @@ impl Global {
         if let Some(threshold) = threshold {
             builder = builder.threshold(threshold);
         }
+        self.open(builder)
+    }
+
+    /// An engine for many photos with each of the packs, and the pack's name; none where other models stand in for the pack's.
+    pub(crate) fn engines(&self) -> Outcome<Vec<(Option<&str>, Engine)>> {
+        let own_models = self.detector.is_some() || self.embedder.is_some();
+        if own_models && self.packs.len() > 1 {
+            let reason = "expected one pack beside `--detector` or `--embedder`, got several; a manifest makes a pack of any two models";
+            return Err(Error::InvalidArgument { name: "pack", reason: reason.into() }.into());
+        }
+        let name = |pack| Some(pack).filter(|_| !own_models);
+        self.packs.iter().map(|pack| Ok((name(pack.as_str()), self.open(self.builder(usize::MAX).pack(pack))?))).collect()
+    }
+
+    fn open(&self, builder: EngineBuilder) -> Outcome<Engine> {
         let engine = builder.build().in_models()?;
         if self.device == Device::Auto {
             #[expect(clippy::print_stderr)] // what was chosen is for people, whatever the log level

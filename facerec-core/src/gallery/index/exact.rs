@@ -114,7 +114,8 @@ impl PartialEq for Ranked {
 
 impl Eq for Ranked {}
 
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+/// The inner product of two vectors of equal length.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = a.as_chunks::<LANES>();
     let (b, b_rest) = b.as_chunks::<LANES>();
     let mut sums = [0.0_f32; LANES];

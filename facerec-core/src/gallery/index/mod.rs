@@ -23,6 +23,7 @@ mod vectors;
 pub(super) use base::{Base, SavedBase};
 #[cfg(not(feature = "faiss"))]
 use exact::Exact as Shard;
+pub(crate) use exact::dot;
 #[cfg(feature = "faiss")]
 use flat::Flat as Shard;
 #[cfg(not(feature = "faiss"))]
