@@ -18,7 +18,7 @@ test('ESM and CommonJS give the same things', () => {
 test('an engine says what it is', async () => {
   const engine = await sharedEngine()
   assert.ok(engine instanceof Engine)
-  assert.deepEqual([engine.device, engine.detector, engine.embedder], ['cpu', 'centerface', 'mobilefacenet-expo-mirror'])
+  assert.deepEqual([engine.device, engine.detector, engine.embedder], ['cpu', 'centerface', 'mobilefacenet-expo'])
   assert.ok(engine.identifyThreshold > engine.threshold && engine.threshold > 0)
   assert.match(engine.libraryPath, /onnxruntime/)
 })
@@ -230,10 +230,10 @@ test('a tracker follows boxes', () => {
 
 test('models say their licence and place', async () => {
   const known = await models.list()
-  const embedder = known.find((model) => model.id === 'mobilefacenet-expo-mirror')
+  const embedder = known.find((model) => model.id === 'mobilefacenet-expo')
   assert.deepEqual([embedder.task, embedder.pack, embedder.licence, embedder.commercial, embedder.problem], ['embed', 'default', 'MIT', true, null])
-  assert.equal(await models.path('mobilefacenet-expo-mirror'), embedder.path)
-  assert.deepEqual(await models.fetch(), [await models.path('centerface'), embedder.path])
+  assert.equal(await models.path('mobilefacenet-expo'), embedder.path)
+  assert.deepEqual(await models.fetch(), [await models.path('centerface'), await models.path('landmark68'), embedder.path])
   assert.equal((await failure(models.fetch({ ids: ['w600k-r50'] }))).code, 'ERR_FACEREC_LICENCE_NOT_ACCEPTED')
 })
 

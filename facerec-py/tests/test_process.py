@@ -90,7 +90,7 @@ except facerec.RuntimeLibraryError as error: print(error.code, error)
 
 
 def test_options_of_an_engine(engine):
-    assert (engine.detector, engine.embedder, engine.device) == ("centerface", "mobilefacenet-expo-mirror", "cpu")
+    assert (engine.detector, engine.embedder, engine.device) == ("centerface", "mobilefacenet-expo", "cpu")
     assert engine.library is not None and "onnxruntime" in engine.library.name
     assert "centerface" in repr(engine) and engine.identify_threshold > engine.threshold
     strict = facerec.Engine(threshold=0.9, threads=1, max_faces=1, spinning=False)

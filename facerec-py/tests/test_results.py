@@ -37,7 +37,7 @@ def test_an_embedding_is_a_unit_vector_of_float32(faces):
     assert numpy.linalg.norm(embedding.vector) == pytest.approx(1, abs=1e-6)
     assert numpy.array_equal(numpy.asarray(embedding), embedding.vector)
     assert numpy.asarray(embedding, dtype="float64").dtype == numpy.float64
-    assert embedding.model == "mobilefacenet-expo-mirror" and len(embedding.model_hash) == 64
+    assert embedding.model == "mobilefacenet-expo" and len(embedding.model_hash) == 64
     assert embedding.similarity(embedding) == pytest.approx(1)
     other = faces[1].embedding
     assert embedding.similarity(other) == pytest.approx(float(embedding.vector @ other.vector), abs=1e-6)

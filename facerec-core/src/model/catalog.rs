@@ -15,9 +15,10 @@ use super::{ModelManifest, ModelPack, ModelSource};
 use crate::error::{Error, Result};
 
 /// The packs that are part of the crate. Their weights are not: `facerec models fetch` gets those.
-const BUILT_IN: [(&str, &str); 10] = [
+const BUILT_IN: [(&str, &str); 11] = [
     ("default", include_str!("../../../models/default.toml")),
     ("ultraface-mobilefacenet", include_str!("../../../models/ultraface-mobilefacenet.toml")),
+    ("fast", include_str!("../../../models/fast.toml")),
     ("retail", include_str!("../../../models/retail.toml")),
     ("yunet-edgeface", include_str!("../../../models/yunet-edgeface.toml")),
     ("insightface-buffalo-l", include_str!("../../../models/insightface-buffalo-l.toml")),

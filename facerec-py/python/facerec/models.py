@@ -2,7 +2,7 @@
 
 >>> from facerec import models
 >>> [model.id for model in models.list() if model.pack == "default"]
-['centerface', 'mobilefacenet-expo-mirror']
+['centerface', 'landmark68', 'mobilefacenet-expo']
 
 The default pack is in the package. ``models`` is a folder, or several, to look into first, as for ``Engine``.
 """
