@@ -225,3 +225,20 @@ fn only_names_and_versions_are_passed_on() {
     }
     assert_eq!(place.asked(), "");
 }
+
+/// The checksum of InsightFace's w600k_mbf.onnx under another name and another licence.
+#[test]
+fn a_renamed_file_keeps_its_licence() {
+    let place = Place::new();
+    place.npm();
+    let run = place.fetch_with(&[NPM], "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f", 0);
+    assert_eq!(run.failed(), (3, "licence_not_accepted"), "{}", message(&run));
+    assert!(message(&run).contains("InsightFace"), "{}", message(&run));
+    assert_eq!(place.asked(), "", "nothing is asked for before the licence is accepted");
+    let run = place.fetch(&[NPM]);
+    let licence = &run.lines[0]["licence"];
+    assert_eq!(
+        (licence["source"].as_str(), licence["commercial"].is_null(), licence["name"].as_str()),
+        (Some("manifest"), true, Some("MIT"))
+    );
+}

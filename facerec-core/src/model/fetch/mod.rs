@@ -183,8 +183,9 @@ impl ModelCatalog {
         if model.sources.is_empty() && options.source.is_none() {
             return Err(self.missing(&model.id));
         }
-        if !model.licence.commercial && !options.accept_licence {
-            let licence = format!("{}, {}", model.licence.name, model.licence.url);
+        let known = self.licence(model);
+        if !known.licence().commercial && !options.accept_licence {
+            let licence = format!("{}, {}", known.licence().name, known.licence().url);
             return Err(Error::LicenceNotAccepted { model: model.id.clone(), licence });
         }
         Ok(())
