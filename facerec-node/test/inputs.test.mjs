@@ -121,7 +121,7 @@ test('garbage everywhere else is refused, never a crash', async () => {
   for (const bad of nonsense.filter((value) => value !== undefined && typeof value !== 'function')) {
     // Objects without known keys are options without options.
     const options = typeof bad === 'object' && bad !== null ? [] : [
-      () => engine.detect(scene, bad), () => engine.video('x', gallery, bad), () => Engine.create(bad), () => models.list(bad), () => gallery.people(bad),
+      () => engine.detect(scene, bad), () => engine.video('x', gallery, bad), () => Engine.create(bad), () => models.list(bad), () => models.packs(bad), () => gallery.people(bad),
     ]
     refused.push(
       ...options,

@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use super::gallery::Gallery;
     #[pymodule_export]
-    use super::models::{model_fetch, model_folders, model_list, model_path};
+    use super::models::{model_fetch, model_folders, model_list, model_packs, model_path};
     #[pymodule_export]
     use super::picture::{annotate, jpeg};
     #[pymodule_export]

@@ -6,6 +6,7 @@ use facerec_core::ModelCatalog;
 use facerec_core::model::{FetchOptions, FetchProgress, ModelTask};
 use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::error::OrRaise;
 use crate::records;
@@ -37,7 +38,7 @@ pub(crate) fn model_folders(py: Python<'_>, models: Option<Bound<'_, PyAny>>) ->
 #[pyo3(signature = (models=None))]
 pub(crate) fn model_list<'py>(py: Python<'py>, models: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
     let catalog = catalog(py, models)?;
-    let mut known = Vec::new();
+    let mut models = Vec::new();
     for (pack, model) in catalog.models() {
         let task = match model.task {
             ModelTask::Detect => "detect",
@@ -46,11 +47,11 @@ pub(crate) fn model_list<'py>(py: Python<'py>, models: Option<Bound<'py, PyAny>>
             other => return Err(PyNotImplementedError::new_err(format!("{other:?}"))),
         };
         let found = py.detach(|| catalog.resolve(&model.id));
-        let (path, problem) = match found {
-            Ok(found) => (Some(found.path), None),
-            Err(error) => (None, Some(error.kind().code())),
+        let (path, problem, known) = match found {
+            Ok(found) => (Some(found.path), None, found.licence),
+            Err(error) => (None, Some(error.kind().code()), catalog.licence(model)),
         };
-        let licence = &model.licence;
+        let licence = known.licence();
         let fields = (
             &model.id,
             task,
@@ -62,11 +63,37 @@ pub(crate) fn model_list<'py>(py: Python<'py>, models: Option<Bound<'py, PyAny>>
             &model.sha256,
             &licence.name,
             &licence.url,
-            licence.commercial,
+            known.commercial(),
+            known.source(),
         );
-        known.push(records::make(py, "ModelInfo", fields)?);
+        models.push(records::make(py, "ModelInfo", fields)?);
     }
-    records::table(py, known, Ok)
+    records::table(py, models, Ok)
+}
+
+#[pyfunction]
+#[pyo3(signature = (models=None))]
+pub(crate) fn model_packs<'py>(py: Python<'py>, models: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    let catalog = catalog(py, models)?;
+    let mut packs = Vec::new();
+    for pack in catalog.packs() {
+        let found = py.detach(|| catalog.summary(&pack.name)).or_raise()?;
+        let licences = PyTuple::new(py, found.licences.iter().map(|known| known.licence().name.as_str()))?;
+        let fields = (
+            &pack.name,
+            &pack.description,
+            PyTuple::new(py, &found.models)?,
+            found.installed,
+            found.bytes,
+            found.download_bytes,
+            licences,
+            found.commercial,
+            found.lfw_accuracy,
+            found.time_ratio,
+        );
+        packs.push(records::make(py, "PackInfo", fields)?);
+    }
+    records::table(py, packs, Ok)
 }
 
 #[pyfunction]
@@ -88,7 +115,7 @@ pub(crate) fn model_fetch(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<PathBuf>> {
     let catalog = catalog(py, models)?;
-    // What needs Python for its conversion runs in this one.
+    // What needs Python for its conversion, or pip, has this one.
     let python: PathBuf = py.import("sys")?.getattr("executable")?.extract()?;
     let mut options = FetchOptions::default().accept_licence(accept_licence).python(python);
     if let Some(folder) = to {

@@ -145,7 +145,7 @@ def test_models_say_where_they_are_and_what_they_may(tmp_path):
     known = {model.id: model for model in facerec.models.list()}
     default = known["centerface"]
     assert default.licence == "MIT" and default.commercial and default.problem is None and default.path.name == "centerface.onnx"
-    assert not known["w600k-r50"].commercial
+    assert known["w600k-r50"].commercial is False and known["w600k-r50"].licence_source == "content"
     assert facerec.models.path("centerface").name == "centerface.onnx"
     assert facerec.models.folders(models=tmp_path)[0] == tmp_path
     with pytest.raises(facerec.ModelNotFound):
@@ -158,6 +158,29 @@ def test_models_say_where_they_are_and_what_they_may(tmp_path):
     shutil.copy(there, tmp_path / "yunet_2026may.onnx")
     shutil.copy(there, tmp_path / known["yunet-2026may"].file)
     assert [model.problem for model in facerec.models.verify(models=[tmp_path]) if model.id == "yunet-2026may"] == ["checksum_mismatch"]
+
+
+def test_a_file_keeps_its_licence_under_another_name(shared, tmp_path):
+    shutil.copy(shared / "models" / "det_500m_buffalo_sc.onnx", tmp_path / "mine.onnx")
+    (tmp_path / "other.onnx").write_text("another file")
+    entry = """[[model]]
+id = "{0}"
+task = "detect"
+file = "{0}.onnx"
+licence = {{ name = "MIT", url = "none", commercial = true }}
+input = {{ size = [640, 640], dynamic = true }}
+detect = {{ head = "scrfd", strides = [8, 16, 32] }}
+"""
+    head = 'schema = 1\nname = "mine"\ntime_ratio = 1.5\n'
+    (tmp_path / "mine.toml").write_text(head + entry.format("mine") + entry.format("other"))
+    known = {model.id: model for model in facerec.models.list(models=tmp_path)}
+    assert (known["mine"].commercial, known["mine"].licence_source) == (False, "content") and "InsightFace" in known["mine"].licence
+    assert (known["other"].licence, known["other"].commercial, known["other"].licence_source) == ("MIT", None, "manifest")
+    packs = {pack.name: pack for pack in facerec.models.packs(models=tmp_path)}
+    mine, default = packs["mine"], packs["default"]
+    assert (mine.models, mine.installed, mine.commercial, mine.time_ratio) == (("mine", "other"), True, False, 1.5)
+    assert default.installed and default.commercial and default.licences == ("MIT",) and default.lfw_accuracy > 0.99
+    assert default.download_bytes > default.bytes > 0
 
 
 def test_a_folder_of_models_can_be_given(shared, obama):

@@ -1,6 +1,6 @@
 //! The catalog: which models there are, and where their files lie.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,8 +10,9 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use super::licence::KnownLicences;
 use super::manifest::to_hex;
-use super::{ModelManifest, ModelPack, ModelSource};
+use super::{FileLicence, ModelManifest, ModelPack, ModelSource};
 use crate::error::{Error, Result};
 
 /// The packs that are part of the crate. Their weights are not: `facerec models fetch` gets those.
@@ -29,8 +30,9 @@ const BUILT_IN: [(&str, &str); 11] = [
     ("more", include_str!("../../../models/more.toml")),
 ];
 
-/// A model whose file was found and verified.
+/// A model whose file was found and verified, by [`ModelCatalog::resolve`] or [`ModelCatalog::resolve_file`].
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ResolvedModel {
     /// Its manifest entry.
     pub manifest: ModelManifest,
@@ -38,6 +40,8 @@ pub struct ResolvedModel {
     pub path: PathBuf,
     /// The file's sha256, lower-case hex.
     pub sha256: String,
+    /// The file's licence, by its sha256. What the manifest states of it counts only for a file that nobody here knows.
+    pub licence: FileLicence,
 }
 
 /// The known models: the built-in packs and every pack (`*.toml` beside the weights) in the model folders.
@@ -47,7 +51,10 @@ pub struct ResolvedModel {
 pub struct ModelCatalog {
     folders: Vec<PathBuf>,
     packs: Vec<ModelPack>,
+    licences: KnownLicences,
     hashes: Mutex<HashMap<FileVersion, String>>,
+    /// Files of whose manifest's wrong licence a warning was given.
+    told: Mutex<HashSet<PathBuf>>,
 }
 
 /// A file with its length and time of change: what a remembered checksum belongs to.
@@ -63,10 +70,12 @@ impl ModelCatalog {
         for folder in &folders {
             read_folder(folder, &mut packs)?;
         }
+        let built_in = packs.len();
         for (name, text) in BUILT_IN {
             packs.push(ModelPack::parse(text, name)?);
         }
-        Ok(Self { folders, packs, hashes: Mutex::default() })
+        let licences = KnownLicences::new(&packs[built_in..])?;
+        Ok(Self { folders, packs, licences, hashes: Mutex::default(), told: Mutex::default() })
     }
 
     /// A catalog of the usual folders, in this order: `extra`; those of `FACEREC_MODELS` (separated as in `PATH`); `.facerec/models` in the current
@@ -184,7 +193,7 @@ impl ModelCatalog {
         let mut problem = None;
         for path in self.candidates(model) {
             match self.verify(model, &path) {
-                Ok(sha256) => return Ok(ResolvedModel { manifest: model.clone(), path, sha256 }),
+                Ok(sha256) => return Ok(self.resolved(model.clone(), path, sha256)),
                 Err(error) => {
                     tracing::warn!(model = %model.id, %error, "passing over a model file");
                     problem.get_or_insert(error);
@@ -192,6 +201,31 @@ impl ModelCatalog {
             }
         }
         Err(problem.unwrap_or_else(|| self.not_found(pack, model)))
+    }
+
+    /// A file of one's own with a manifest of one's own, neither of which the catalog need know.
+    ///
+    /// # Errors
+    /// `checksum_mismatch` when the manifest has another checksum, `io` when the file cannot be read.
+    pub fn resolve_file(&self, manifest: ModelManifest, path: impl Into<PathBuf>) -> Result<ResolvedModel> {
+        let path = path.into();
+        let sha256 = self.verify(&manifest, &path)?;
+        Ok(self.resolved(manifest, path, sha256))
+    }
+
+    fn resolved(&self, manifest: ModelManifest, path: PathBuf, sha256: String) -> ResolvedModel {
+        let licence = self.licences.of(&sha256, &manifest.licence);
+        // Once: a command may look at the same file for several reasons.
+        if licence.contradicts(&manifest.licence) && self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone()) {
+            licence.warn(&manifest, &path);
+        }
+        ResolvedModel { manifest, path, sha256, licence }
+    }
+
+    /// What is known of the licence of a model's file, by the checksum that its manifest names: for a file that is not here (yet). A manifest
+    /// without a checksum tells nothing; [`ResolvedModel::licence`] is then the file's own.
+    pub fn licence(&self, model: &ModelManifest) -> FileLicence {
+        self.licences.of(&model.sha256, &model.licence)
     }
 
     /// The existing files that may be this model's: by its file name, or, when a checksum tells them apart, by the name they have at their sources.
@@ -242,15 +276,13 @@ impl ModelCatalog {
     }
 
     fn not_found(&self, pack: &ModelPack, model: &ModelManifest) -> Error {
-        let ModelManifest { file, sha256, licence, .. } = model;
+        let ModelManifest { file, sha256, .. } = model;
+        let licence = self.licence(model);
         let known = if sha256.is_empty() { String::new() } else { format!(" (sha256 {sha256})") };
         let hint = if model.sources.iter().any(|source| !matches!(source, ModelSource::Folder { .. })) {
-            format!(
-                "run `facerec models fetch --pack {}` (licence {}), or put `{file}`{known} into one of the folders",
-                pack.name, licence.name
-            )
+            format!("run `facerec models fetch --pack {}` (licence {licence}), or put `{file}`{known} into one of the folders", pack.name)
         } else {
-            format!("put `{file}`{known} into one of the folders; its licence: {} ({})", licence.name, licence.url)
+            format!("put `{file}`{known} into one of the folders; its licence: {licence} ({})", licence.licence().url)
         };
         Error::ModelNotFound { model: model.id.clone(), looked_in: self.folder_list(), hint }
     }
@@ -321,6 +353,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::model::Licence;
 
     const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
@@ -381,6 +414,62 @@ mod tests {
         assert_eq!((found.sha256.as_str(), found.path), (HELLO, folder.path().join("mine.onnx")));
         assert_eq!(catalog.pack("mine").unwrap().embedder.as_deref(), Some("my-embedder"));
         assert_eq!(catalog.required("mine").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_licence_is_the_files_not_the_names() {
+        let hello = Licence { name: "not for sale".into(), url: "https://example.org/no".into(), commercial: false };
+        let folder = folder(&[("mine.toml", &pack("mine", "my-embedder", "")), ("mine.onnx", "hello")]);
+        let mut catalog = catalog(&[&folder]);
+        let found = catalog.resolve("my-embedder").unwrap();
+        assert_eq!((found.licence.commercial(), found.licence.licence().name.as_str()), (None, "MIT"), "nobody here knows the file");
+        let summary = catalog.summary("mine").unwrap();
+        assert_eq!((summary.commercial, summary.installed, summary.licences), (None, true, vec![found.licence]));
+
+        // The same file, once it is known: under its own name, another, and with a manifest that the catalog does not know.
+        catalog.licences.insert(HELLO, hello.clone());
+        let found = catalog.resolve("my-embedder").unwrap();
+        assert_eq!(found.licence, FileLicence::Known(hello.clone()));
+        assert_eq!(found.manifest.licence.name, "MIT", "what its manifest states stays to be seen");
+        assert_eq!(catalog.summary("mine").unwrap().commercial, Some(false));
+        fs::rename(folder.path().join("mine.onnx"), folder.path().join("renamed.onnx")).unwrap();
+        let direct = catalog.resolve_file(found.manifest, folder.path().join("renamed.onnx")).unwrap();
+        assert_eq!(direct.licence, FileLicence::Known(hello));
+        fs::write(folder.path().join("renamed.onnx"), "hello, changed").unwrap();
+        let changed = catalog.resolve_file(direct.manifest, folder.path().join("renamed.onnx")).unwrap();
+        assert_eq!(changed.licence.commercial(), None);
+        let checked = ModelManifest { sha256: HELLO.into(), ..changed.manifest };
+        assert_eq!(catalog.resolve_file(checked, changed.path).unwrap_err().kind().code(), "checksum_mismatch");
+    }
+
+    #[test]
+    fn a_users_pack_is_no_authority_on_a_known_file() {
+        let insightface = "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f"; // w600k_mbf.onnx
+        let folder = folder(&[("mine.toml", &pack("mine", "w600k-mbf", insightface))]);
+        let catalog = catalog(&[&folder]);
+        let model = catalog.model("w600k-mbf").unwrap();
+        assert!(model.licence.commercial && catalog.licence(model).commercial() == Some(false), "{:?}", catalog.licence(model));
+        let error = catalog.resolve("w600k-mbf").unwrap_err();
+        assert!(error.to_string().contains("InsightFace") && error.to_string().contains("non-commercial"), "{error}");
+    }
+
+    #[test]
+    fn a_pack_says_what_it_costs_and_gives() {
+        let figures = "embedder = \"my-embedder\"\ndownload_bytes = 5\nlfw_accuracy = 0.5\ntime_ratio = 1.5";
+        let text = pack("mine", "my-embedder", HELLO).replace("embedder = \"my-embedder\"", figures);
+        let folder = folder(&[("mine.toml", &text)]);
+        let catalog = catalog(&[&folder]);
+        let mine = catalog.summary("mine").unwrap();
+        assert_eq!((mine.download_bytes, mine.lfw_accuracy, mine.time_ratio, mine.installed), (5, Some(0.5), Some(1.5), false));
+        let yunet = catalog.summary("yunet-edgeface").unwrap();
+        assert_eq!(
+            (yunet.models.len(), yunet.bytes, yunet.download_bytes),
+            (2, 229_738 + 9_208_282, 229_738),
+            "EdgeFace cannot be fetched"
+        );
+        assert_eq!((yunet.commercial, yunet.lfw_accuracy, yunet.licences.len()), (Some(false), Some(0.9957), 2));
+        assert_eq!(catalog.summary("opencv-zoo").unwrap().commercial, Some(true));
+        assert_eq!(catalog.summary("no-such-pack").unwrap_err().kind().code(), "invalid_argument");
     }
 
     #[test]

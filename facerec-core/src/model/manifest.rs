@@ -27,6 +27,16 @@ pub struct ModelPack {
     /// Id of the embedder that [`crate::Engine`] opens for this pack.
     #[serde(default)]
     pub embedder: Option<String>,
+    /// Bytes that fetching what it needs transfers, where packages or archives hold other files too; absent: the size of the files that
+    /// have sources.
+    #[serde(default)]
+    pub download_bytes: Option<u64>,
+    /// LFW accuracy of detector and embedder together, `0..=1`; absent: that of the embedder.
+    #[serde(default)]
+    pub lfw_accuracy: Option<f32>,
+    /// Time for a photo as measured here, as a multiple of what the pack `default` takes; absent when not measured.
+    #[serde(default)]
+    pub time_ratio: Option<f32>,
     /// The models. A pack may also name models of another pack.
     #[serde(default, rename = "model")]
     pub models: Vec<ModelManifest>,
@@ -48,7 +58,7 @@ pub struct ModelManifest {
     /// Size of the file; 0 when unknown.
     #[serde(default)]
     pub bytes: u64,
-    /// The licence of the weights.
+    /// The licence of the weights, as whoever wrote this states it; [`crate::ModelCatalog::licence`] says what is known of the file.
     pub licence: Licence,
     /// Where the file can be had, in the order to try. May be empty: the file is then only looked for locally.
     #[serde(default, rename = "source")]
@@ -414,6 +424,12 @@ impl ModelPack {
         if pack.schema != 1 {
             return Err(invalid(format!("expected schema 1, got `{}`", pack.schema)));
         }
+        if pack.lfw_accuracy.is_some_and(|accuracy| !(0.0..=1.0).contains(&accuracy)) {
+            return Err(invalid("expected `lfw_accuracy` in 0..=1".into()));
+        }
+        if pack.time_ratio.is_some_and(|ratio| !ratio.is_finite() || ratio <= 0.0) {
+            return Err(invalid("expected `time_ratio` above 0".into()));
+        }
         for model in &pack.models {
             model.check().map_err(|reason| invalid(format!("model `{}`: {reason}", model.id)))?;
         }
@@ -565,6 +581,8 @@ mod tests {
             ("my-embedder", "My Embedder", "lower-case"),
             ("dim = 256", "dim = 0", "embed.dim"),
             ("dim = 256", "dimm = 256", "dimm"),
+            ("name = \"mine\"", "name = \"mine\"\nlfw_accuracy = 99.3", "lfw_accuracy"),
+            ("name = \"mine\"", "name = \"mine\"\ntime_ratio = 0.0", "time_ratio"),
             ("task = \"embed\"", "task = \"detect\"", "[model.detect]"),
             ("scale = 0.00784313725", "scale = 0.0", "input.scale"),
         ] {

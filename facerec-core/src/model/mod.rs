@@ -6,12 +6,16 @@ mod catalog;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod input;
+mod licence;
 mod manifest;
+mod summary;
 
 pub use catalog::{ModelCatalog, ResolvedModel};
 #[cfg(feature = "fetch")]
 pub use fetch::{FetchOptions, FetchProgress};
+pub use licence::FileLicence;
 pub use manifest::{
     AlignTemplate, Channels, DetectHead, DetectSpec, EmbedSpec, FmrThresholds, InputSpec, LandmarkSpec, Layout, Licence, ModelManifest,
     ModelPack, ModelSource, ModelTask,
 };
+pub use summary::PackSummary;

@@ -3,7 +3,7 @@
 import {
   Engine, Gallery, Sightings, Tracker, evaluate, models,
   type Box, type Calibration, type ClusterReport, type Comparison, type DecisionReason, type EmbeddedFace, type Enrolment, type EnrolledFace, type ErrorCode, type EvaluationReport,
-  type Face, type FacerecError, type GalleryStats, type IdentifiedFace, type ImageInput, type ImportReport, type Landmarks, type ModelInfo, type Person,
+  type Face, type FacerecError, type GalleryStats, type IdentifiedFace, type ImageInput, type ImportReport, type Landmarks, type ModelInfo, type PackInfo, type Person,
   type Progress, type RejectReason, type Sighting, type TrackReport, type TrackStep, type VerifyReport, type VideoSummary,
 } from '../../index.mjs'
 
@@ -33,6 +33,8 @@ is<Awaited<ReturnType<typeof evaluate.tracks>>, TrackReport>(true)
 is<Awaited<ReturnType<Gallery['stats']>>, GalleryStats>(true)
 is<GalleryStats['recall'], number | null>(true)
 is<Awaited<ReturnType<typeof models.list>>, ModelInfo[]>(true)
+is<Awaited<ReturnType<typeof models.packs>>, PackInfo[]>(true)
+is<ModelInfo['commercial'], boolean | null>(true)
 
 for (const input of inputs) {
   for (const face of await engine.embed(input)) {

@@ -553,6 +553,33 @@ class ModelInfo(_Record):
     bytes: int
     sha256: str
     licence: str
+    """Name of the licence; where ``licence_source`` is ``manifest``, only what the manifest states."""
     licence_url: str
-    commercial: bool
-    """Whether the licence allows commercial use."""
+    commercial: bool | None
+    """Whether the licence allows commercial use; ``None`` for a file that is not known: yours to check."""
+    licence_source: str
+    """``content`` for a known file, by its sha256 and whatever its name is, ``manifest`` for any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackInfo(_Record):
+    """What a pack costs and gives: all models that an engine with it needs, taken together."""
+
+    name: str
+    description: str
+    models: tuple[str, ...]
+    """Ids of the models."""
+    installed: bool
+    """Whether all files are here and right."""
+    bytes: int
+    """Size of the files."""
+    download_bytes: int
+    """What fetching them transfers: packages and archives may hold other files too."""
+    licences: tuple[str, ...]
+    """Names of the licences, each once."""
+    commercial: bool | None
+    """Whether all licences allow commercial use; ``None`` when one is unknown and none forbids it."""
+    lfw_accuracy: float | None
+    """Accuracy on LFW, 0 to 1; ``None`` when not measured."""
+    time_ratio: float | None
+    """Time for a photo, as a multiple of what the pack ``default`` takes; ``None`` when not measured."""

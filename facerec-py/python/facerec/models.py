@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ._results import ModelInfo, Table
+    from ._results import ModelInfo, PackInfo, Table
 
     StrPath = str | os.PathLike[str]
     Folders = StrPath | Sequence[StrPath]
 
-__all__ = ["fetch", "folders", "list", "path", "verify"]
+__all__ = ["fetch", "folders", "list", "packs", "path", "verify"]
 
 
 def list(*, models: Folders | None = None) -> Table[ModelInfo]:
     """All known models: whether their files are here and right, and their licences."""
     return _core.model_list(models)
+
+
+def packs(*, models: Folders | None = None) -> Table[PackInfo]:
+    """All known packs: what each costs to fetch, may be used for and gives, and whether it is here."""
+    return _core.model_packs(models)
 
 
 def verify(*, models: Folders | None = None) -> Table[ModelInfo]:
@@ -66,7 +71,7 @@ def fetch(
         ids: Ids of models.
         pack: Instead of ids: all that an engine with this pack needs.
         to: The folder to install into; default the user's cache folder.
-        accept_licence: Agrees to licences that forbid commercial use.
+        accept_licence: Agrees to licences that forbid commercial use, which a file keeps under any name.
         models: Folders to look into first.
         progress: Called with the model's id, the bytes received and the bytes in all (``None`` when unknown).
     """

@@ -160,10 +160,8 @@ fn models(global: &Global, report: &mut Report<'_>) -> Outcome<()> {
     for id in wanted {
         match catalog.resolve(&id) {
             Ok(found) => {
-                let licence = &found.manifest.licence;
-                let terms = if licence.commercial { "" } else { ", non-commercial use only" };
                 let bytes = std::fs::metadata(&found.path).map_or(0, |data| data.len());
-                let detail = format!("{id}: {} ({}), licence {}{terms}", text::escape_path(&found.path), size(bytes), licence.name);
+                let detail = format!("{id}: {} ({}), licence {}", text::escape_path(&found.path), size(bytes), found.licence);
                 report.line("model", Status::Ok, &detail)?;
             }
             Err(error) => report.line("model", Status::Problem, &error.to_string())?,

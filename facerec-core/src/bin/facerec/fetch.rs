@@ -6,6 +6,7 @@ use facerec_core::{ModelCatalog, text};
 use serde_json::json;
 
 use super::exit::{Exit, InModels, Outcome};
+use super::models;
 use super::options::Global;
 use super::output::Output;
 
@@ -46,10 +47,10 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     });
     bar.finish_and_clear();
     for (id, path) in ids.iter().zip(fetched.in_models()?) {
-        let (path, licence) = (text::path_text(&path), &catalog.model(id).in_models()?.licence);
-        let record =
-            json!({"model": id, "path": path, "licence": {"name": licence.name, "url": licence.url, "commercial": licence.commercial}});
-        output.emit(&record, format_args!("{id}: {path} ({})\n", licence.name))?;
+        let found = catalog.resolve_file(catalog.model(id).in_models()?.clone(), path).in_models()?;
+        let (path, licence) = (text::path_text(&found.path), &found.licence);
+        let record = json!({"model": id, "path": path, "licence": models::licence(licence)});
+        output.emit(&record, format_args!("{id}: {path} ({licence})\n"))?;
     }
     Ok(Exit::Done)
 }

