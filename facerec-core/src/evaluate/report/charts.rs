@@ -20,11 +20,14 @@ pub(super) fn det<'a>(curves: impl Iterator<Item = &'a Verification> + Clone) ->
 pub(super) fn by_threshold(packs: &[PackReport]) -> Result<String> {
     let curves = || packs.iter().map(|pack| &pack.verification);
     let y = decades("error rate", curves().map(|one| one.impostor_pairs.max(one.genuine_pairs)).max().unwrap_or(1));
-    let ends = curves().flat_map(|one| one.curve.first().into_iter().chain(one.curve.last())).map(|point| f64::from(point.threshold));
+    // Where the false match rate is still about 1, there is nothing to see.
+    let ends = curves().flat_map(|one| one.curve.iter().find(|point| point.fmr < 0.99).into_iter().chain(one.curve.last()));
+    let ends = ends.map(|point| f64::from(point.threshold));
     let (low, high) = ends.fold((1.0_f64, -1.0_f64), |(low, high), at| (low.min(at), high.max(at)));
     let x = similarity(low, high);
     let line = |curve: &[CurvePoint], rate: fn(&CurvePoint) -> Option<f64>| {
-        curve.iter().filter_map(|point| Some((f64::from(point.threshold), logarithm(rate(point)?)?))).collect()
+        let shown = curve.iter().filter(|point| f64::from(point.threshold) >= x.low);
+        shown.filter_map(|point| Some((f64::from(point.threshold), logarithm(rate(point)?)?))).collect()
     };
     let series = curves().enumerate().flat_map(|(colour, one)| {
         [
@@ -32,7 +35,8 @@ pub(super) fn by_threshold(packs: &[PackReport]) -> Result<String> {
             Series { colour, kind: Kind::Dashed, points: line(&one.curve, |point| point.fnmr) },
         ]
     });
-    svg(&Chart { label: "Error rates against the threshold", x, y, series: series.collect() })
+    let series = series.collect();
+    svg(&Chart { label: "Error rates against the threshold", x, y, series })
 }
 
 /// Shares of the genuine and of the impostor pairs by similarity.
@@ -41,10 +45,12 @@ pub(super) fn histogram(pack: &PackReport) -> Result<String> {
     let width = 2.0 / steps.max(1) as f64;
     let left = |step: usize| step as f64 * width - 1.0;
     let both = || [&pack.histogram.impostor, &pack.histogram.genuine];
-    let filled: Vec<usize> = (0..steps).filter(|&step| both().iter().any(|counts| counts[step] > 0)).collect();
-    let (first, last) = (filled.first().copied().unwrap_or(0), filled.last().copied().unwrap_or(steps.saturating_sub(1)));
     let share = |counts: &[u64], step: usize| counts[step] as f64 / counts.iter().sum::<u64>().max(1) as f64;
     let highest = both().iter().flat_map(|counts| (0..steps).map(|step| share(counts, step))).fold(0.0, f64::max);
+    // Columns too low to be seen do not widen the chart: pairs that cannot be recognised stand at -1.
+    let seen = |step: &usize| both().iter().any(|counts| share(counts, *step) > highest / 500.0);
+    let filled: Vec<usize> = (0..steps).filter(seen).collect();
+    let (first, last) = (filled.first().copied().unwrap_or(0), filled.last().copied().unwrap_or(steps.saturating_sub(1)));
     let outline = |counts: &[u64]| {
         (first..=last).flat_map(|step| [(left(step), share(counts, step)), (left(step + 1), share(counts, step))]).collect::<Vec<_>>()
     };
@@ -73,10 +79,9 @@ pub(super) fn rejection(report: &EvaluationReport, points: fn(&PackReport) -> &[
 fn decades(title: &'static str, pairs: u64) -> Axis {
     let low = -(pairs.max(10) as f64).log10().ceil().min(8.0);
     let name = |decade: i32| match decade {
-        0 => "100 %".to_owned(),
-        -1 => "10 %".to_owned(),
-        -2 => "1 %".to_owned(),
-        -3 => "0.1 %".to_owned(),
+        0 => "1".to_owned(),
+        -1 => "0.1".to_owned(),
+        -2 => "0.01".to_owned(),
         _ => format!("1e{decade}"),
     };
     Axis { title, low, high: 0.0, ticks: (low as i32..=0).map(|decade| (f64::from(decade), name(decade))).collect() }
@@ -119,8 +124,8 @@ mod tests {
         assert_eq!(labels(&percent("", 0.5)), ["0 %", "10 %", "20 %", "30 %", "40 %", "50 %"]);
         assert_eq!(labels(&percent("", 0.0123)), ["0.0 %", "0.5 %", "1.0 %", "1.5 %"]);
         assert_eq!(labels(&percent("", 0.001)), ["0.00 %", "0.02 %", "0.04 %", "0.06 %", "0.08 %", "0.10 %"]);
-        assert_eq!(labels(&decades("", 20_000)), ["1e-5", "1e-4", "0.1 %", "1 %", "10 %", "100 %"]);
-        assert_eq!(labels(&decades("", 0)), ["10 %", "100 %"]);
+        assert_eq!(labels(&decades("", 20_000)), ["1e-5", "1e-4", "1e-3", "0.01", "0.1", "1"]);
+        assert_eq!(labels(&decades("", 0)), ["0.1", "1"]);
         assert_eq!(labels(&similarity(-0.31, 0.95)), ["-0.4", "-0.2", "0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(similarity(1.0, -1.0).ticks.len(), 2, "no pair at all");
     }

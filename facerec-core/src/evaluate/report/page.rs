@@ -68,7 +68,8 @@ fn errors(out: &mut String, report: &EvaluationReport) -> Result<()> {
         let kinds = ["different people", "the same person"].into_iter();
         figures += &figure(&title, "share of each kind of pair, in steps of 0.02", &charts::histogram(pack)?, &key(kinds));
     }
-    let words = "A false match takes two people for one, a false non-match one person for two. Small print: 95 % intervals over people.";
+    let words =
+        "A false match takes two people for one, a false non-match one person for two. In small print: 95&nbsp;% intervals over people.";
     section(out, "Verification", words, |out| {
         push(out, format_args!("<div class=\"charts\">\n{figures}</div>\n"));
         for pack in &report.packs {
@@ -114,20 +115,21 @@ fn groups(out: &mut String, report: &EvaluationReport) -> Result<()> {
     for pack in &report.packs {
         push(&mut body, format_args!("<h3>{}</h3>\n{}", isolated(&pack.pack), tables::groups(&attribute, &pack.groups)));
         let found = pack.groups.iter().filter_map(|group| Some((isolated(&group.group), group.identification.as_ref()?)));
-        push(&mut body, format_args!("<br>\n{}", tables::searches(&attribute, found)));
+        push(&mut body, format_args!("{}", tables::searches(&attribute, found)));
         let drawn: Vec<&GroupReport> = pack.groups.iter().take(MOST_PACKS).collect();
         let det = charts::det(drawn.iter().map(|group| &group.verification))?;
         let more = if pack.groups.len() > drawn.len() { format!("; the first {MOST_PACKS} groups") } else { String::new() };
         let names = key(drawn.iter().map(|group| group.group.as_str()));
         let words = format!("each group among its own people{more}");
-        push(&mut body, format_args!("<br><div class=\"charts\">\n{}</div>\n", figure("Detection error trade-off", &words, &det, &names)));
+        push(&mut body, format_args!("<div class=\"charts\">\n{}</div>\n", figure("Detection error trade-off", &words, &det, &names)));
     }
-    let words = format!(
-        "Impostor pairs are those of two people of one group, which are more alike than others. {} people are in no group; {} of the table \
-         are not in the folder.",
-        grouped(grouping.people_without as u64),
-        grouped(grouping.people_elsewhere as u64)
-    );
+    let mut words = String::from("Impostor pairs are those of two people of one group, who are more alike than others.");
+    if grouping.people_without > 0 {
+        push(&mut words, format_args!(" {} people are in no group.", grouped(grouping.people_without as u64)));
+    }
+    if grouping.people_elsewhere > 0 {
+        push(&mut words, format_args!(" {} people of the table are not in the folder.", grouped(grouping.people_elsewhere as u64)));
+    }
     section(out, "Groups", &words, |out| out.push_str(&body));
     Ok(())
 }
@@ -152,7 +154,7 @@ fn pairs(out: &mut String, heading: &str, pairs: &[WorstPair]) {
     for pair in pairs {
         push(out, format_args!("<div class=\"pair\"><p>{:.3}</p><div>", pair.similarity));
         for photo in &pair.photos {
-            let (data, person, path) = (STANDARD.encode(&photo.picture), isolated(&photo.person), isolated(&photo.path));
+            let (data, person, path) = (STANDARD.encode(&photo.picture), isolated(&photo.person), isolated(file_name(&photo.path)));
             push(
                 out,
                 format_args!(
@@ -163,6 +165,11 @@ fn pairs(out: &mut String, heading: &str, pairs: &[WorstPair]) {
         out.push_str("</div></div>\n");
     }
     out.push_str("</div>\n");
+}
+
+/// The photo's name without the person's folder, whose name stands above it.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
 fn method(out: &mut String, report: &EvaluationReport) {

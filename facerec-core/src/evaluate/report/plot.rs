@@ -15,8 +15,8 @@ use crate::text::html::escape;
 
 /// A chart's size in its own units, which are whole numbers in `plotters`: fine enough for smooth curves.
 const SIZE: (u32, u32) = (1760, 1280);
-/// Height of the text: 13 px where a chart is 440 px wide.
-const TEXT: u32 = 52;
+/// Height of the text: 15 px where a chart is 440 px wide, 10 px on a phone.
+const TEXT: u32 = 60;
 const THICK: u32 = 9;
 const THIN: u32 = 3;
 
@@ -98,9 +98,9 @@ fn draw(chart: &Chart<'_>, out: &mut String) -> std::result::Result<(), Box<dyn 
     let text = ("sans-serif", TEXT).with_color(INK).into_text_style(&area);
     let mut plot = ChartBuilder::on(&area)
         .margin(TEXT / 4)
-        .margin_right(TEXT)
+        .margin_right(TEXT * 3 / 2)
         .margin_top(TEXT / 2)
-        .x_label_area_size(TEXT * 5 / 2)
+        .x_label_area_size(TEXT * 3)
         .y_label_area_size(TEXT * 4)
         .build_cartesian_2d(x, y)?;
     let line = |colour: RGBColor, width: u32| ShapeStyle { color: colour.to_rgba(), filled: false, stroke_width: width };
@@ -110,6 +110,7 @@ fn draw(chart: &Chart<'_>, out: &mut String) -> std::result::Result<(), Box<dyn 
         .axis_style(line(INK, THIN))
         .label_style(text.clone())
         .axis_desc_style(text)
+        .set_all_tick_mark_size(TEXT / 4)
         .x_desc(x.title)
         .y_desc(y.title)
         .x_label_formatter(&|value| named(&x.ticks, *value))

@@ -25,22 +25,22 @@ pub(super) fn summary(packs: &[PackReport]) -> String {
         let fnir = searched.and_then(|found| found.open_set.first()?.fnir);
         vec![
             format!("{}{}", swatch(colour), isolated(&pack.pack)),
-            format!("{no_face}"),
-            format!("{unrecognisable}"),
-            percent(*eer),
             percent(operating_points.get(1).and_then(|point| point.fnmr)),
+            percent(*eer),
             percent(searched.map(|found| found.rank1)),
             percent(fnir),
+            format!("{no_face}"),
+            format!("{unrecognisable}"),
         ]
     };
     let head = [
         "pack",
-        "photos<br>without a face",
-        "photos not<br>recognisable",
-        "equal error<br>rate",
         "FNMR at<br>FMR 1e-3",
+        "equal error<br>rate",
         "rank 1",
         "FNIR at<br>FPIR 1e-2",
+        "photos<br>without a face",
+        "photos not<br>recognisable",
     ];
     table(&head, packs.iter().enumerate().map(row))
 }
