@@ -150,7 +150,8 @@ fn without_pictures_nothing_says_who_they_are() {
             assert!(!text.contains(secret), "{secret}");
         }
     }
-    let shown = made(folder.path(), &ReportOptions { pictures: true, ..options }).unwrap();
+    options.pictures = true;
+    let shown = made(folder.path(), &options).unwrap();
     assert!(page(&shown).contains("Person-"));
 }
 
@@ -171,13 +172,9 @@ fn names_cannot_do_anything_in_the_page() {
     options.command = Some("facerec --pack <script>".into());
     let found = report(&[JudgedPack::new("<script>pack", &analyzer(), &[])], folder.path(), &options, EvaluateOptions::default()).unwrap();
     let page = page(&found);
-    assert!(
-        !page.contains("<img src=x")
-            && !page.contains("<b>kind")
-            && !page.contains("<i>x")
-            && !page.contains('\u{202e}'.to_string().as_str())
-            || page.contains("<bdi>")
-    );
+    for markup in ["<img src=x", "<b>kind", "<i>x", "<i>y"] {
+        assert!(!page.contains(markup), "{markup}");
+    }
     assert!(page.contains("&lt;script&gt;alert(1)&lt;") && page.contains("&lt;b&gt;kind") && page.contains("&lt;script&gt;pack"));
     assert_eq!(found.packs[0].groups.len(), 2);
 }

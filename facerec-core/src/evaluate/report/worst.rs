@@ -55,17 +55,20 @@ fn each_photo_once(pairs: &[Pair]) -> Vec<Pair> {
     pairs.iter().filter(fresh).take(MOST).copied().collect()
 }
 
-/// Pairs of one person in which both faces can be told from others, the least alike first: each person's worst one for every photo, which
-/// is enough to fill the list whatever photos repeat.
+/// Pairs of one person in which both faces can be told from others, the least alike first. No photo is of two people, so what is left out
+/// among one person's pairs would be left out among all.
 fn least_alike(folder: &Folder, sample: &Sample) -> Vec<Pair> {
-    let recognisable = |photo: usize| sample.faces[photo].is_some_and(|face| face.recognisable);
+    let recognisable = |photo: &usize| sample.faces[*photo].is_some_and(|face| face.recognisable);
     let mut found = Vec::new();
     for photos in &folder.photos_of {
-        for a in photos.clone().filter(|&photo| recognisable(photo)) {
-            let others = (a + 1..photos.end).filter(|&photo| recognisable(photo));
-            let pairs = others.filter_map(|b| sample.similarity(a, b).map(|score| Pair { score, a: a as u32, b: b as u32 }));
-            found.extend(pairs.min_by(|one, other| one.score.total_cmp(&other.score)));
+        let photos: Vec<usize> = photos.clone().filter(recognisable).collect();
+        let mut pairs = Vec::new();
+        for (place, &a) in photos.iter().enumerate() {
+            let others = photos[place + 1..].iter();
+            pairs.extend(others.filter_map(|&b| sample.similarity(a, b).map(|score| Pair { score, a: a as u32, b: b as u32 })));
         }
+        pairs.sort_by(|a, b| a.score.total_cmp(&b.score));
+        found.extend(each_photo_once(&pairs));
     }
     found.sort_by(|a, b| a.score.total_cmp(&b.score));
     found
