@@ -801,7 +801,7 @@ export interface PackInfo {
   bytes: number
   /** Bytes that fetching them transfers: packages and archives may hold other files too. */
   downloadBytes: number
-  /** Names of the licences, each once. */
+  /** The licences in words, each once. */
   licences: Array<string>
   /** Whether all licences allow commercial use; null when one is unknown and none forbids it. */
   commercial: boolean | null

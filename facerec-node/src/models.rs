@@ -71,7 +71,7 @@ pub struct PackInfo {
     pub bytes: f64,
     /// Bytes that fetching them transfers: packages and archives may hold other files too.
     pub download_bytes: f64,
-    /// Names of the licences, each once.
+    /// The licences in words, each once.
     pub licences: Vec<String>,
     /// Whether all licences allow commercial use; null when one is unknown and none forbids it.
     pub commercial: Option<bool>,
@@ -164,7 +164,7 @@ fn pack_info(catalog: &ModelCatalog, pack: &ModelPack) -> Result<PackInfo> {
         installed: found.installed,
         bytes: found.bytes as f64,
         download_bytes: found.download_bytes as f64,
-        licences: found.licences.iter().map(|known| known.licence().name.clone()).collect(),
+        licences: found.licences.iter().map(ToString::to_string).collect(),
         commercial: found.commercial,
         lfw_accuracy: found.lfw_accuracy.map(f64::from),
         time_ratio: found.time_ratio.map(f64::from),

@@ -78,7 +78,7 @@ pub(crate) fn model_packs<'py>(py: Python<'py>, models: Option<Bound<'py, PyAny>
     let mut packs = Vec::new();
     for pack in catalog.packs() {
         let found = py.detach(|| catalog.summary(&pack.name)).or_raise()?;
-        let licences = PyTuple::new(py, found.licences.iter().map(|known| known.licence().name.as_str()))?;
+        let licences = PyTuple::new(py, found.licences.iter().map(ToString::to_string))?;
         let fields = (
             &pack.name,
             &pack.description,

@@ -469,6 +469,8 @@ mod tests {
         );
         assert_eq!((yunet.commercial, yunet.lfw_accuracy, yunet.licences.len()), (Some(false), Some(0.9957), 2));
         assert_eq!(catalog.summary("opencv-zoo").unwrap().commercial, Some(true));
+        let words: Vec<_> = catalog.summary("default").unwrap().licences.iter().map(ToString::to_string).collect();
+        assert_eq!(words, ["MIT"], "one licence, whatever its addresses");
         assert_eq!(catalog.summary("no-such-pack").unwrap_err().kind().code(), "invalid_argument");
     }
 

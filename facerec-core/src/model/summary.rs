@@ -43,7 +43,8 @@ impl ModelCatalog {
                     self.licence(model)
                 }
             };
-            if !licences.contains(&licence) {
+            // One licence has several addresses.
+            if !licences.iter().any(|one: &FileLicence| one.to_string() == licence.to_string()) {
                 licences.push(licence);
             }
         }

@@ -576,7 +576,7 @@ class PackInfo(_Record):
     download_bytes: int
     """What fetching them transfers: packages and archives may hold other files too."""
     licences: tuple[str, ...]
-    """Names of the licences, each once."""
+    """The licences in words, each once."""
     commercial: bool | None
     """Whether all licences allow commercial use; ``None`` when one is unknown and none forbids it."""
     lfw_accuracy: float | None

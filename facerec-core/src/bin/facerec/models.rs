@@ -100,8 +100,11 @@ fn pack(catalog: &ModelCatalog, pack: &ModelPack, widest: usize, output: &mut Ou
         Some(false) => "commercial use: no",
         None => "commercial use: yours to check",
     };
-    let mut licences: Vec<_> = summary.licences.iter().map(|known| known.licence().name.as_str()).collect();
-    licences.dedup();
+    let named = |one: &FileLicence| match one {
+        FileLicence::Known(licence) => licence.name.clone(),
+        FileLicence::Stated(licence) => format!("stated: {}", licence.name),
+    };
+    let licences: Vec<_> = summary.licences.iter().map(named).collect();
     let lfw = summary.lfw_accuracy.map_or_else(|| "not measured".into(), |accuracy| format!("{:.2} %", accuracy * 100.0));
     let time = summary.time_ratio.map_or_else(String::new, |ratio| format!(", {ratio:.2} x the default's time"));
     let state = if summary.installed { "here" } else { "missing" };
