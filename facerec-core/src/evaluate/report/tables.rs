@@ -122,7 +122,7 @@ pub(super) fn swatch(colour: usize) -> String {
 }
 
 fn too_few() -> String {
-    "<small>too few pairs</small>".into()
+    "<small>too few</small>".into()
 }
 
 /// A rate with the digits that a small one needs.
