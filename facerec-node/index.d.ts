@@ -48,6 +48,7 @@ export interface GalleryOptions extends CallOptions {}
 export interface IdentifyOptions extends CallOptions {}
 export interface KeyOptions extends CallOptions {}
 export interface ModelsOptions extends CallOptions {}
+export interface ReportOptions extends CallOptions {}
 export interface SearchOptions extends CallOptions {}
 export interface VideoOptions extends CallOptions {}
 
@@ -126,6 +127,141 @@ export interface Sightings extends AsyncDisposable {
 }
 
 export interface Gallery extends AsyncDisposable {}
+
+
+/** How good models are on one's own photos. Rates are shares, 0 to 1; what cannot be measured on so few photos is `null`. */
+export interface EvaluationReport {
+  /** Version of facerec. */
+  facerec: string
+  /** How the command was asked for the report; `null` here. */
+  command: string | null
+  /** People of the folder. */
+  people: number
+  /** Their photos. */
+  photos: number
+  /** How people are grouped, where that was given. */
+  grouping: Grouping | null
+  /** One for each engine. */
+  packs: Array<PackReport>
+}
+
+/** Groups of people, as the table has them. */
+export interface Grouping {
+  /** The second column's name. */
+  attribute: string
+  /** The groups that people of the folder are in, sorted. */
+  groups: Array<string>
+  /** People of the folder who are in no group. */
+  peopleWithout: number
+  /** People of the table who are not in the folder. */
+  peopleElsewhere: number
+}
+
+/** A model's file or key. */
+export interface ModelName {
+  /** Its id. */
+  id: string
+  /** Of a detector the file's sha256, of an embedder that of the file and of what shapes its input. */
+  hash: string
+}
+
+/** One engine's figures. */
+export interface PackReport {
+  /** Its name. */
+  pack: string
+  /** The detector, and its landmark network where it needs one. */
+  detector: Array<ModelName>
+  /** The embedder. */
+  embedder: ModelName
+  /** Telling pairs apart. */
+  verification: Verification
+  /** Where the similarities lie: pairs in steps of equal width from -1 to 1. */
+  histogram: { genuine: Array<number>; impostor: Array<number> }
+  /** The false non-match rate when the worst photos are refused, at a false match rate of 1e-3 on all photos. */
+  rejection: { threshold: number | null; byQuality: Array<RejectPoint>; byRecognisability: Array<RejectPoint> }
+  /** Finding a person among others; `null` where nobody has two photos. */
+  identification: SearchReport | null
+  /** The same for each group. */
+  groups: Array<GroupReport>
+  /** The most similar pairs of different people, and the least similar ones of one person; empty without pictures. */
+  worst: { impostor: Array<WorstPair>; genuine: Array<WorstPair> }
+  /** Wall-clock time, milliseconds. */
+  wallMs: number
+}
+
+/** How well pairs of photos are told apart. */
+export interface Verification {
+  people: number
+  photos: number
+  /** Photos without a face that was found. */
+  noFace: number
+  /** Photos whose face cannot be told from others. */
+  unrecognisable: number
+  /** Pairs of one person; those without a face are not matched at any threshold. */
+  genuinePairs: number
+  /** Pairs of different people that were compared. */
+  impostorPairs: number
+  /** Equal error rate. */
+  eer: number | null
+  /** At false match rates of 1e-2, 1e-3, 1e-4 and 1e-5. */
+  operatingPoints: Array<OperatingPoint>
+  /** The error rates by threshold, ascending. */
+  curve: Array<{ threshold: number; fmr: number; fnmr: number | null }>
+}
+
+/** The threshold for a false match rate, and what it costs. Intervals hold 95 % of the bootstrap's replicates. */
+export interface OperatingPoint {
+  /** The false match rate asked for. */
+  fmr: number
+  /** `null` where there are fewer than `1 / fmr` pairs of different people. */
+  threshold: number | null
+  thresholdInterval: [low: number, high: number] | null
+  /** False non-match rate at the threshold. */
+  fnmr: number | null
+  fnmrInterval: [low: number, high: number] | null
+  /** Pairs of different people that match: below 30 the rate is rough. */
+  falseMatches: number | null
+}
+
+/** What is left after refusing photos. */
+export interface RejectPoint {
+  /** Share of the photos refused. */
+  rejected: number
+  /** False non-match rate of the pairs that are left. */
+  fnmr: number
+}
+
+/** Searches among the first photos of all people with two and more. */
+export interface SearchReport {
+  /** People enrolled, with one photo each. */
+  enrolled: number
+  /** Searches for somebody who is enrolled. */
+  mated: number
+  /** Searches for somebody who is not. */
+  nonMated: number
+  /** Share of mated searches whose most similar face is the right person's. */
+  rank1: number
+  /** At false positive identification rates of 1e-2 and 1e-3. */
+  openSet: Array<{ fpir: number; threshold: number | null; falsePositives: number | null; fnir: number | null }>
+}
+
+/** The figures of one group. */
+export interface GroupReport {
+  group: string
+  /** Among its people, with thresholds of its own. */
+  verification: Verification
+  /** At the thresholds of all people. */
+  atCommonThresholds: Array<{ fmrOfAll: number; threshold: number | null; fmr: number | null; fnmr: number | null }>
+  /** Its people's searches among all people enrolled, at the common thresholds. */
+  identification: SearchReport | null
+}
+
+/** Two photos on the wrong side. */
+export interface WorstPair {
+  similarity: number
+  /** Whose they are, and where they lie below the folder. */
+  photos: [{ person: string; path: string }, { person: string; path: string }]
+}
 
 /**
  * Finds, compares, enrols and identifies faces. Make one and share it: calls may overlap, and each runs on a thread of
@@ -897,6 +1033,18 @@ export interface Reception {
   absences: Array<[fromMs: number, toMs: number | null]>
 }
 
+/** What a report is to have. */
+export interface ReportOptions {
+  /** Where a page with all of it is written, as HTML that needs nothing else. */
+  out?: string
+  /** Whether the worst pairs are shown, with names, paths and faces; default yes. Without, nothing says who the people are. */
+  pictures?: boolean
+  /** A table of people and groups (CSV or with tabs, a header `person,group`) to have the figures of each group. */
+  groups?: string
+  /** What the engines are called, in their order. Default: by the ids of their models. */
+  names?: Array<string>
+}
+
 /** Whom to look among. */
 export interface SearchOptions {
   /** Only these people. Default everybody. */
@@ -1101,6 +1249,11 @@ export declare namespace evaluate {
   export function identification(engine: Engine, folder: string, options?: CallOptions): Promise<IdentificationReport>
   /** Verification on the pairs of a file in the format of LFW's `pairs.txt`; `images` has one sub-folder per person. */
   export function pairs(engine: Engine, pairs: string, images: string, options?: CallOptions): Promise<PairsReport>
+  /**
+   * Judges the models of one or up to seven engines, side by side, on your own photos (one sub-folder of `folder` per person, the main
+   * face of each photo): error curves, thresholds with intervals, what refusing poor photos gains, identification, groups, the worst pairs.
+   */
+  export function report(engines: Engine | Array<Engine>, folder: string, options?: ReportOptions): Promise<EvaluationReport>
   /**
    * Scores the tracks of the file `result` against those of `truth`: JSON Lines of `facerec video --json --boxes`, or
    * MOTChallenge text.
