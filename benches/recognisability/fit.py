@@ -70,7 +70,7 @@ def known_threshold(options):
     """The similarity at a false match rate of 1e-2 that the embedder's manifest states."""
     wanted = options[options.index("--embedder") + 1] if "--embedder" in options else "mobilefacenet-expo"
     for pack in Path("models").glob("*.toml"):
-        for model in tomllib.loads(pack.read_text())["model"]:
+        for model in tomllib.loads(pack.read_text()).get("model", []):
             if model["id"] == wanted:
                 return model["embed"]["thresholds"]["1e-2"]
     raise SystemExit(f"no manifest in models/ states the thresholds of {wanted}")
