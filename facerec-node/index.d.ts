@@ -191,7 +191,9 @@ export interface PackReport {
 
 /** How well pairs of photos are told apart. */
 export interface Verification {
+  /** People. */
   people: number
+  /** Their photos. */
   photos: number
   /** Photos without a face that was found. */
   noFace: number
@@ -215,9 +217,11 @@ export interface OperatingPoint {
   fmr: number
   /** `null` where there are fewer than `1 / fmr` pairs of different people. */
   threshold: number | null
+  /** Its interval. */
   thresholdInterval: [low: number, high: number] | null
   /** False non-match rate at the threshold. */
   fnmr: number | null
+  /** Its interval, with the threshold chosen anew in each replicate. */
   fnmrInterval: [low: number, high: number] | null
   /** Pairs of different people that match: below 30 the rate is rough. */
   falseMatches: number | null
@@ -247,6 +251,7 @@ export interface SearchReport {
 
 /** The figures of one group. */
 export interface GroupReport {
+  /** The group's name. */
   group: string
   /** Among its people, with thresholds of its own. */
   verification: Verification
@@ -258,6 +263,7 @@ export interface GroupReport {
 
 /** Two photos on the wrong side. */
 export interface WorstPair {
+  /** Their similarity. */
   similarity: number
   /** Whose they are, and where they lie below the folder. */
   photos: [{ person: string; path: string }, { person: string; path: string }]
