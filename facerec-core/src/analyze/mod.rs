@@ -14,7 +14,7 @@ use crate::face::{Detection, Embedding, Face, ModelKey, Quality};
 use crate::geometry::{Landmarks, Point};
 use crate::image::{Image, ImageView, Turn};
 use crate::quality::assess;
-use crate::uprightness::UPRIGHT;
+use crate::uprightness::{UPRIGHT, lies};
 
 /// Detection and embedding joined: images in, faces with quality and vectors out.
 ///
@@ -31,6 +31,8 @@ struct AlignedFace {
     face: Face,
     /// Its landmarks leave no doubt that it stands upright where it was found.
     upright: bool,
+    /// Its landmarks say that it lies on its side or stands on its head where it was found.
+    lies: bool,
     aligned: Image,
 }
 
@@ -136,12 +138,13 @@ impl Analyzer {
         let (template, side) = self.embedder.template();
         let finish = |found: Detection| {
             let upright = self.detector.uprightness().of(&found) >= UPRIGHT;
+            let lies = lies(&found.landmarks);
             let detection = turn.undo(found, size);
             // From the picture itself: the landmarks say how the face is turned.
             // Landmarks on one point: not a face that anything can be done with.
             let aligned = align_rgb(rgb, size, &detection.landmarks, &template, side).ok()?;
             let quality = Some(assess(&detection, &aligned));
-            Some(AlignedFace { face: Face { detection, quality, embedding: None }, upright, aligned })
+            Some(AlignedFace { face: Face { detection, quality, embedding: None }, upright, lies, aligned })
         };
         found.into_iter().filter_map(finish).collect()
     }

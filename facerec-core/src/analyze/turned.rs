@@ -1,7 +1,7 @@
 //! Photos that stand on their side or upside down.
 //!
-//! Detectors find turned faces, but give them the landmarks of an upright face out of place, and the vectors of faces so misread lie
-//! near one another. Where a picture shows no face, or one that cannot be recognised, its three turned copies are looked at too.
+//! Detectors find turned faces, but most give them the landmarks of an upright face out of place, and the vectors of faces so misread
+//! lie near one another. Others see how a face stands, but less exactly than when it is upright. Where a picture shows no face, or one that cannot be recognised, its three turned copies are looked at too.
 
 use super::{AlignedFace, Analyzer};
 use crate::error::Result;
@@ -41,7 +41,7 @@ impl Analyzer {
         }
         let (mut kept, unread): (Vec<_>, Vec<_>) = found.drain(..).partition(is_read);
         others.extend(unread);
-        others.sort_by(|a, b| worth(b).total_cmp(&worth(a)));
+        others.sort_by(|a, b| is_read(b).cmp(&is_read(a)).then(worth(b).total_cmp(&worth(a))));
         for face in others {
             if !kept.iter().any(|better| is_same(better, &face)) {
                 kept.push(face);
@@ -114,9 +114,9 @@ fn recognisability(found: &AlignedFace) -> Option<f32> {
     found.face.embedding.as_ref()?.recognisability()
 }
 
-/// Whether a face needs no other look: it is recognised beyond doubt, or recognised and upright.
+/// Whether a face needs no other look: it does not lie, and is recognised beyond doubt, or recognised and upright.
 fn is_read(found: &AlignedFace) -> bool {
-    recognisability(found).map_or(found.upright, |value| value >= BEYOND_DOUBT || value >= RECOGNISABLE && found.upright)
+    !found.lies && recognisability(found).map_or(found.upright, |value| value >= BEYOND_DOUBT || value >= RECOGNISABLE && found.upright)
 }
 
 fn worth(found: &AlignedFace) -> f32 {
