@@ -26,7 +26,9 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new(RuntimeOptions
 /// A model of the shared folder or of the default pack, or `None` (said once, aloud) without the shared folder, which has the photos.
 fn model(id: &str) -> Option<ResolvedModel> {
     let folders = vec![shared()?.join("models"), Path::new(env!("CARGO_MANIFEST_DIR")).join("../.facerec/models")];
-    Some(ModelCatalog::new(folders).expect("folders of models").resolve(id).expect("a model that scripts/setup.sh or the shared folder has"))
+    Some(
+        ModelCatalog::new(folders).expect("folders of models").resolve(id).expect("a model that scripts/setup.sh or the shared folder has"),
+    )
 }
 
 /// The network's input as InsightFace makes it: a square of 640 pixels, whatever the photo's shape.

@@ -87,7 +87,12 @@ pub fn photos() -> &'static [Photo] {
             let image = derive(&folder.join(answers["file"].as_str().expect("a file")), answers["steps"].as_array().expect("a list"));
             let size = [answers["width"].as_u64(), answers["height"].as_u64()];
             assert_eq!(size, [Some(image.width().into()), Some(image.height().into())], "{}", answers["name"]);
-            Photo { name: answers["name"].as_str().expect("a name").into(), image, answers: answers.clone(), default_pack: default_pack.clone() }
+            Photo {
+                name: answers["name"].as_str().expect("a name").into(),
+                image,
+                answers: answers.clone(),
+                default_pack: default_pack.clone(),
+            }
         };
         let list = |fixture: &Value| fixture["photos"].as_array().expect("a list").clone();
         list(&fixture).iter().zip(&list(&default_pack)).map(photo).collect()
