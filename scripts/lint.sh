@@ -13,7 +13,7 @@ step cargo clippy --release --workspace --all-targets --features "$features" -- 
 # Each feature alone, in the same profile, so that nothing is built twice. The inference devices only forward to `ort`,
 # and need a way to the library: `load-dynamic`.
 step cargo clippy --release -p facerec-core --no-default-features -- -D warnings
-for feature in load-dynamic faiss video heif fetch postgres cli serde; do
+for feature in load-dynamic faiss video heif fetch postgres charts cli serde; do
   step cargo clippy --release -p facerec-core --no-default-features --features "$feature" -- -D warnings
 done
 for device in cuda tensorrt coreml directml openvino; do

@@ -41,10 +41,12 @@ pub(crate) fn run(global: &Global, args: &Args, output: &mut Output) -> Outcome 
     let workers = engines.iter().map(|(_, engine)| engine.workers()).max().unwrap_or(1);
     let (bar, progress) = output.counting_bar("photos");
     let options = EvaluateOptions { workers, progress: &progress, ..EvaluateOptions::default() };
-    let mut wanted = ReportOptions::default();
-    wanted.pictures = !args.no_pictures;
-    wanted.groups = args.groups.clone();
-    wanted.command = Some(command(global, args));
+    let wanted = ReportOptions {
+        pictures: !args.no_pictures,
+        groups: args.groups.clone(),
+        command: Some(command(global, args)),
+        ..ReportOptions::default()
+    };
     let found = report(&packs, &args.from, &wanted, options)?;
     bar.finish_and_clear();
     found.write_html(&args.out)?;

@@ -6,7 +6,7 @@ use crate::error::Result;
 
 /// The false non-match rate against the false match rate, a curve for each. Both axes are logarithmic.
 pub(super) fn det<'a>(curves: impl Iterator<Item = &'a Verification> + Clone) -> Result<String> {
-    let least = |pairs: &dyn Fn(&Verification) -> u64| curves.clone().map(|one| pairs(one)).max().unwrap_or(1);
+    let least = |pairs: &dyn Fn(&Verification) -> u64| curves.clone().map(pairs).max().unwrap_or(1);
     let (x, y) =
         (decades("false match rate", least(&|one| one.impostor_pairs)), decades("false non-match rate", least(&|one| one.genuine_pairs)));
     let series = curves.clone().enumerate().map(|(colour, one)| {

@@ -99,12 +99,12 @@ impl Subset<'_> {
         let mut reaching = self.impostors.pairs;
         let mut below = pairs - genuine.iter().sum::<u64>();
         let mut rates = Vec::with_capacity(BINS + 1);
-        for step in 0..=BINS {
-            rates.push((share(reaching, self.impostors.pairs).unwrap_or_default(), share(below, pairs)));
-            if step < BINS {
-                reaching -= self.impostors.bins[step];
-                below += genuine[step];
-            }
+        let point = |reaching, below| (share(reaching, self.impostors.pairs).unwrap_or_default(), share(below, pairs));
+        rates.push(point(reaching, below));
+        for (impostors, genuine) in self.impostors.bins.iter().zip(genuine) {
+            reaching -= impostors;
+            below += genuine;
+            rates.push(point(reaching, below));
         }
         rates
     }
