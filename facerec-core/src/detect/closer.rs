@@ -21,7 +21,7 @@ const CLOSE: f64 = 64.0;
 const AROUND: u32 = 192;
 
 /// Pixels of the tiles that go through the network together: more gains nothing on a CPU and costs memory.
-const TOGETHER: u32 = 2 * 640 * 640;
+const TOGETHER: u32 = 640 * 640;
 
 /// A face of the first look is left as it is when the network saw it this many times larger than the smallest that it finds.
 const SEEN_WELL: f32 = 1.5;

@@ -68,6 +68,7 @@ __all__ = [
     "model_fetch",
     "model_folders",
     "model_list",
+    "model_packs",
     "model_path",
     "pairs",
     "report",
