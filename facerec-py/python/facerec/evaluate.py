@@ -103,7 +103,7 @@ def report(
         groups: A table of people and groups (CSV or with tabs, a header ``person,group``) to have the figures of each group.
         progress: Called with how many photos of how many are done.
     """
-    named = list(engines.items()) if isinstance(engines, Mapping) else [(None, engines)]
+    named: list[tuple[str | None, Engine]] = [*engines.items()] if isinstance(engines, Mapping) else [(None, engines)]
     found = _core.report(named, folder, out=out, pictures=pictures, groups=groups, progress=progress)
     return EvaluationReport._of(json.loads(found))
 
