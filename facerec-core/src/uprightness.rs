@@ -47,8 +47,8 @@ impl Uprightness {
     }
 }
 
-/// Whether the way from the eyes to the mouth leads rather sideways or up than down. Some networks see how a turned face stands; few of
-/// those landmarks are as good as an upright face's.
+/// Whether the mouth is beside or above the eyes. Some networks see how a turned face stands, but place its landmarks less exactly than
+/// an upright face's.
 pub(crate) fn lies(landmarks: &Landmarks) -> bool {
     let [left_eye, right_eye, _, left_mouth, right_mouth] = landmarks.0;
     let (right, down) = (left_mouth.x + right_mouth.x - left_eye.x - right_eye.x, left_mouth.y + right_mouth.y - left_eye.y - right_eye.y);

@@ -1,7 +1,8 @@
 //! Photos that stand on their side or upside down.
 //!
 //! Detectors find turned faces, but most give them the landmarks of an upright face out of place, and the vectors of faces so misread
-//! lie near one another. Others see how a face stands, but less exactly than when it is upright. Where a picture shows no face, or one that cannot be recognised, its three turned copies are looked at too.
+//! lie near one another. Others see how a face stands, but less exactly than when it is upright. Where a picture shows no face, one
+//! that lies, or one that cannot be recognised, its three turned copies are looked at too.
 
 use super::{AlignedFace, Analyzer};
 use crate::error::Result;
