@@ -250,6 +250,40 @@ fn wrong_bytes_of_an_earlier_fetch_are_thrown_away() {
     assert_eq!(server.ranges(), [Some(300_000), None]);
 }
 
+/// A program that stands where Python does.
+#[cfg(unix)]
+fn python(folder: &Path, body: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join("python");
+    fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+#[cfg(unix)]
+fn a_network_of_openvino_is_fetched_with_its_weights_and_converted() {
+    let server = Server::start(|request, _, out| match request.path.as_str() {
+        "/net.xml" => send(request, &content()[..1000], out),
+        "/net.bin" => send(request, &content()[1000..], out),
+        _ => send_head("404 Not Found", "", out),
+    });
+    let place = Place::new(&[format!("{{ kind = 'openvino', url = '{}' }}", server.url("/net.xml"))]);
+    let tools = tempfile::tempdir().unwrap();
+    let fetch = |body: &str| place.catalog.fetch("one", &place.options().python(python(tools.path(), body)), &mut |_| {});
+    let error = fetch("echo 'unexpected operation' >&2; exit 1").unwrap_err();
+    assert!(error.kind().code() == "io" && error.to_string().contains("unexpected operation"), "{error}");
+    // The script, `openvino`, `--description FILE`, `--weights FILE`, `--output FILE`.
+    fetch("[ \"$2 $3 $5 $7\" = 'openvino --description --weights --output' ] && cat \"$4\" \"$6\" > \"$8\"").unwrap();
+    place.assert_installed();
+    let error = place.catalog.fetch(
+        "one",
+        &place.options().destination(place.path("other")).python(python(tools.path(), "echo wrong > \"$8\"")),
+        &mut |_| {},
+    );
+    assert_eq!(error.unwrap_err().kind().code(), "checksum_mismatch");
+}
+
 #[test]
 fn a_wrong_file_is_never_installed() {
     let corrupt = || {

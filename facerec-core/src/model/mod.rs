@@ -9,13 +9,15 @@ mod input;
 mod licence;
 mod manifest;
 mod summary;
+mod template;
 
 pub use catalog::{ModelCatalog, ResolvedModel};
 #[cfg(feature = "fetch")]
 pub use fetch::{FetchOptions, FetchProgress};
 pub use licence::FileLicence;
 pub use manifest::{
-    AlignTemplate, Channels, DetectHead, DetectSpec, EmbedSpec, FmrThresholds, InputSpec, LandmarkSpec, Layout, Licence, ModelManifest,
-    ModelPack, ModelSource, ModelTask,
+    Channels, DetectHead, DetectSpec, EmbedSpec, FmrThresholds, InputSpec, LandmarkSpec, Layout, Licence, ModelManifest, ModelPack,
+    ModelSource, ModelTask,
 };
 pub use summary::PackSummary;
+pub use template::AlignTemplate;

@@ -136,7 +136,7 @@ fn run(cli: &Cli, output: &mut Output) -> Outcome {
 
 fn log_to_stderr(verbose: u8) {
     let default = match verbose {
-        // Whoever waits wants to know for whom, and whoever uses a model under which licence.
+        // Two warnings that everybody should see: who holds a gallery, and which licence a model really has.
         0 => "error,facerec_core::gallery::lock=warn,facerec_core::video::live=warn,facerec_core::model::licence=warn",
         1 => "warn,facerec_core=info",
         2 => "info,facerec_core=debug",

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// A table of people and groups, to show the figures of each group: CSV or with tabs, a header `person,group`, a line per person.
     #[arg(long, value_name = "FILE")]
     groups: Option<PathBuf>,
-    /// No faces, names and paths of people: the page and the figures say how good the models are, not on whom.
+    /// Leave out faces, names and paths of people.
     #[arg(long)]
     no_pictures: bool,
 }

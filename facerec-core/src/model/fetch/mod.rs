@@ -270,8 +270,7 @@ impl Job {
                 }
                 let python = registry::python(self.python.as_deref());
                 let converted = convert::openvino(&files[0].1, &files[1].1, python, &self.folder, part);
-                files.iter().try_for_each(|(_, file)| remove(file))?;
-                converted
+                converted.and(files.iter().try_for_each(|(_, file)| remove(file)))
             }
             ModelSource::Https { url, path: None } => {
                 let resumed = self.client.download(url, part, size, size.unwrap_or(LARGEST), &mut report)?;
