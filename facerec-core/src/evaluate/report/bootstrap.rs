@@ -131,7 +131,7 @@ mod tests {
             assert_eq!(found, scores.impostors.threshold_at(fmr));
             assert_eq!(fnmr(&all, &[1; 30], found.expect("kept")), all.fnmr(found.expect("kept")));
         }
-        // Nobody but two people: 9 pairs, the highest of which must stay out at any rate.
+        // Two people alone have 9 pairs. At every rate the highest stays out.
         let mut two = [0; 30];
         (two[0], two[8]) = (1, 2);
         let pair = scores.impostors.tail.iter().find(|pair| {

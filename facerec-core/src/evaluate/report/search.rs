@@ -1,4 +1,4 @@
-//! SearchReport: the first photo of everybody with two and more is enrolled, the rest is looked up.
+//! Identification: the first photo of everybody with two and more is enrolled, the rest is looked up.
 
 use super::figures::{OpenSetPoint, REPORT_FPIR, SearchReport};
 use super::impostors::passing;
