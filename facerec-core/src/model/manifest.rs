@@ -500,6 +500,14 @@ impl EmbedSpec {
         if lengths.is_some_and(|length| length != self.dim) {
             return Err(format!("expected `embed.recognisability.weights` to be {} numbers, got `{}`", self.dim, lengths.unwrap_or(0)));
         }
+        let FmrThresholds { fmr_1e2, fmr_1e3, fmr_1e4 } = self.thresholds;
+        let thresholds: Vec<f32> = [fmr_1e2, fmr_1e3, fmr_1e4].into_iter().flatten().collect();
+        if !thresholds.iter().all(|threshold| (-1.0..=1.0).contains(threshold)) || !thresholds.is_sorted() {
+            return Err(format!("expected `embed.thresholds` in -1..=1, higher for a lower rate, got `{thresholds:?}`"));
+        }
+        if self.lfw_accuracy.is_some_and(|accuracy| !(0.0..=1.0).contains(&accuracy)) {
+            return Err("expected `embed.lfw_accuracy` in 0..=1".into());
+        }
         self.measure().map(|_| ()).map_err(|error| error.to_string())
     }
 
@@ -554,6 +562,10 @@ mod tests {
             ("my-embedder", "My Embedder", "lower-case"),
             ("dim = 256", "dim = 0", "embed.dim"),
             ("dim = 256", "dimm = 256", "dimm"),
+            ("dim = 256", "dim = 256, thresholds = { 1e-3 = -5.0 }", "embed.thresholds"),
+            ("dim = 256", "dim = 256, thresholds = { 1e-4 = nan }", "embed.thresholds"),
+            ("dim = 256", "dim = 256, thresholds = { 1e-3 = 0.4, 1e-4 = 0.3 }", "embed.thresholds"),
+            ("dim = 256", "dim = 256, lfw_accuracy = 9.93", "embed.lfw_accuracy"),
             ("name = \"mine\"", "name = \"mine\"\nlfw_accuracy = 99.3", "lfw_accuracy"),
             ("name = \"mine\"", "name = \"mine\"\ntime_ratio = 0.0", "time_ratio"),
             ("task = \"embed\"", "task = \"detect\"", "[model.detect]"),
